@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* holdfast: futures, interactions and transactions for blocking C on PostgreSQL. Everything, in
+ * order. */
+#ifndef HOLDFAST_H
+#define HOLDFAST_H
+
+#include <holdfast/base.h>
+#include <holdfast/version.h>
+#include <holdfast/status.h>
+#include <holdfast/value.h>
+#include <holdfast/result.h>
+#include <holdfast/future.h>
+#include <holdfast/inbox.h>
+#include <holdfast/pool.h>
+#include <holdfast/conn.h>
+#include <holdfast/txn.h>
+
+#endif

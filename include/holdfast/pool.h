@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* The pool: worker threads that own one libpq connection each, and the queue before them.
+ *
+ * You do not check a connection out. You submit a query or a function (an interaction) and get a
+ * future; acquiring is queueing. Work starts in the order it was submitted.
+ *
+ *     hf_pool *pool;
+ *     hf_error *why;
+ *
+ *     if (hf_pool_open("postgresql:///shop", HF_POOL_OPTS(.max_conns = 16), &pool, &why) != HF_OK)
+ *         return fprintf(stderr, "%s\n", hf_error_message(why)), 1;
+ *     ...
+ *     hf_pool_close(pool, 0);
+ *     hf_pool_unref(pool);
+ */
+#ifndef HOLDFAST_POOL_H
+#define HOLDFAST_POOL_H
+
+#include <holdfast/future.h>
+
+HF__BEGIN
+
+typedef struct hf_pool hf_pool;
+typedef struct hf_conn hf_conn;
+typedef struct hf_reply hf_reply;
+
+typedef enum hf_log_level { HF_LOG_ERROR, HF_LOG_WARN, HF_LOG_INFO, HF_LOG_DEBUG } hf_log_level;
+
+/* One line, without a newline, free of secrets and control characters. Called from any thread of
+ * the pool, several at once, with no lock held; it must not call back into the pool. */
+typedef void hf_log_fn(hf_log_level level, const char *message, void *arg);
+
+/* Runs on a worker for each new connection, before its first job and again after a session reset.
+ * What it sets is part of the session's clean state. Anything but HF_OK fails the connect. */
+typedef hf_status hf_connect_fn(hf_conn *conn, void *arg);
+
+/* 0 asks for the default in brackets. Durations are milliseconds; HF_FOREVER sets no limit. */
+typedef struct hf_pool_opts {
+	size_t struct_size; /* set by HF_POOL_OPTS */
+	const char *name; /* in thread names, log lines, messages, application_name ["holdfast"] */
+	int min_conns;    /* kept open [1]; HF_NONE: connect at the first use */
+	int max_conns;    /* hard limit [8] */
+	int max_queue;    /* waiting jobs, beyond it HF_E_BUSY [64 per connection] */
+	int connect_ms;   /* one whole attempt, all hosts [10000] */
+	int acquire_ms;   /* longest stay in the queue, else HF_E_BUSY [30000] */
+	int statement_ms; /* limit of one statement, enforced by the server [none] */
+	int idle_ms;      /* beyond min_conns, close after [600000] */
+	int lifetime_ms;  /* replace a connection after, less up to 10 % at random [1800000] */
+	int ping_idle_ms; /* probe before use after this much silence [60000] */
+	int ping_ms;      /* how long a probe may take [2000] */
+	int shutdown_ms;  /* drain time of hf_pool_close, then cancel and terminate [5000] */
+	int stall_ms;     /* give up on a server that answers nothing at all [60000] */
+	int max_statements; /* prepared statements kept per connection [256]; HF_NONE: none */
+	size_t max_result;  /* bytes of one result, beyond it HF_E_TOO_LARGE [256 MiB] */
+	bool read_only;     /* the server refuses writes (default_transaction_read_only) */
+	bool strict; /* hf_pool_open waits until min_conns are up, or fails and leaves nothing */
+	bool strict_auth; /* require SCRAM with channel binding */
+	hf_connect_fn *on_connect;
+	void *hook_arg;
+	hf_log_fn *log;
+	void *log_arg;
+	/* The most detailed level to report [ERROR]; DEBUG: every statement. */
+	hf_log_level log_level;
+	bool log_params; /* show parameter values at DEBUG; they may be people's data */
+} hf_pool_opts;
+
+/* A snapshot. Gauges first, then counters that only grow. */
+typedef struct hf_pool_stats {
+	size_t struct_size; /* set by the caller to its sizeof; more than that is not written */
+	uint32_t conns, idle, busy, connecting; /* conns = idle + busy + those being checked */
+	uint32_t pinned;                        /* of busy: held by an open hf_txn */
+	uint32_t queued, queued_peak;           /* jobs waiting now; the most there ever were */
+	uint32_t min_conns, max_conns;
+	uint64_t submitted, completed, failed, canceled,
+		rejected; /* completed counts all that ended */
+	uint64_t connects, connect_failures, reconnects, discards, resets, pings;
+	uint64_t queue_ns, run_ns; /* sums over completed work; means come from differences */
+	uint64_t wakeups, futile_wakeups;
+} hf_pool_stats;
+
+typedef enum hf_pool_state { HF_POOL_OPEN, HF_POOL_CLOSING, HF_POOL_CLOSED } hf_pool_state;
+
+/* Opens a pool on a conninfo string or URI, with `opts` or the defaults (NULL).
+ *
+ * Pool settings may stand in it as well and are stripped before libpq sees it; an option given in
+ * `opts` wins: pool_name, pool_size (max_conns), pool_min, pool_queue, pool_timeout (acquire_ms, in
+ * seconds), pool_recycle (lifetime_ms, in seconds), pool_read_only. An unknown key is an error that
+ * names it.
+ *
+ * Without an sslmode (in the string, a service or PGSSLMODE) and with a host that is neither a Unix
+ * socket nor loopback, sslmode is verify-full.
+ *
+ * Starts threads and returns without waiting for the server, unless .strict. On failure nothing is
+ * left behind and *out_error (may be NULL) says why: HF_E_MISUSE, HF_E_NOMEM, HF_E_CONNECT. Any
+ * thread. */
+HF_CHECK hf_status hf_pool_open(
+	const char *dsn, const hf_pool_opts *opts, hf_pool **out, hf_error **out_error);
+
+/* Waits up to ms until min_conns (one, if that is none) connections are up. HF_OK, HF_PENDING when
+ * the time is up, HF_E_CONNECT when the server refused for good (password, database), HF_E_CLOSED.
+ * out_error (may be NULL) receives the last connect error. */
+HF_CHECK hf_status hf_pool_ready(hf_pool *p, int ms, hf_error **out_error);
+
+/* New limits, at once and without waiting: connections above the new maximum end when their job
+ * does. */
+HF_CHECK hf_status hf_pool_resize(hf_pool *p, int min_conns, int max_conns);
+
+HF_API hf_pool_state hf_pool_get_state(const hf_pool *p); /* NULL is closed */
+HF_API void hf_pool_get_stats(hf_pool *p, hf_pool_stats *out);
+
+/* One line for people: `pool "shop": open, 3 connections (1 busy, 2 idle), 0 queued, ...`. Yours to
+ * free() with the C library; NULL without memory. */
+HF_OWNED char *hf_pool_describe(hf_pool *p);
+
+/* Stops intake, lets what was accepted run for up to ms (0: shutdown_ms), then cancels what still
+ * runs, fails what still waits, ends every session and joins every thread. Every future is ready
+ * when it returns. Idempotent; further submissions answer HF_E_CLOSED. ms < 0 (HF_FOREVER) drains
+ * without a limit. HF_E_DEADLOCK on a thread of this pool. HF_PENDING: an interaction did not come
+ * back within ms plus five seconds after it was cancelled; call again. */
+HF_API hf_status hf_pool_close(hf_pool *p, int ms);
+
+/* The same without the drain: what runs is cancelled at once. */
+HF_API hf_status hf_pool_terminate(hf_pool *p);
+
+/* Opens a closed pool again with the settings it had. HF_E_MISUSE unless closed. */
+HF_CHECK hf_status hf_pool_reopen(hf_pool *p, hf_error **out_error);
+
+/* Memory only; never joins a thread. The last reference to a pool that is still open terminates it
+ * in the background: close first where you want to know. */
+HF_OWNED hf_pool *hf_pool_ref(hf_pool *p);
+HF_API hf_pool *hf_pool_unref(hf_pool *p);
+
+/* --- submitting ----------------------------------------------------------------------------------
+ */
+
+typedef enum hf_isolation {
+	HF_ISO_DEFAULT,
+	HF_ISO_READ_COMMITTED,
+	HF_ISO_REPEATABLE_READ,
+	HF_ISO_SERIALIZABLE,
+} hf_isolation;
+
+/* Called on the worker for each row, in order; row and what is read from it live until it returns.
+ * Anything but HF_OK stops the query, and that is its outcome (HF_E_USER where it is HF_PENDING).
+ */
+typedef hf_status hf_row_fn(hf_row row, void *arg);
+
+/* How one query is to run. */
+typedef struct hf_query_opts {
+	size_t struct_size; /* set by HF_QUERY_OPTS */
+	const char *label;  /* in log lines and messages */
+	int timeout_ms;     /* limit of its run, enforced by the server [statement_ms] */
+	int acquire_ms;     /* longest stay in the queue [the pool's] */
+	bool urgent;        /* before everything that is not */
+	hf_isolation isolation;
+	bool read_only;    /* the server refuses writes */
+	hf_row_fn *on_row; /* stream the rows instead of keeping them: constant memory */
+	void *arg;         /* of on_row */
+	hf_free_fn *free_arg;
+} hf_query_opts;
+
+/* Each plain query is one transaction of its own: its future is ready when the server has committed
+ * it. BEGIN, COMMIT and their kin are refused (use hf_txn or an interaction), as is COPY through
+ * the client. */
+HF_OWNED hf_future *hf_query_at(
+	const hf_site *site, hf_pool *p, const char *sql, const hf_value *args, size_t n);
+HF_OWNED hf_future *hf_query_with_at(const hf_site *site, hf_pool *p, const hf_query_opts *opts,
+	const char *sql, const hf_value *args, size_t n);
+
+/* Several statements in one string, in one implicit transaction, through the simple protocol; $1 …
+ * are quoted into the text by holdfast. The future's result is the last statement's; hf_result_at()
+ * gives all. */
+HF_OWNED hf_future *hf_script_at(
+	const hf_site *site, hf_pool *p, const char *sql, const hf_value *args, size_t n);
+
+/* What hf_script would send, as text: hf_future_value() of the future, a lent char *. Nothing runs.
+ */
+HF_OWNED hf_future *hf_dry_run_at(
+	const hf_site *site, hf_pool *p, const char *sql, const hf_value *args, size_t n);
+
+/* An interaction: runs on a worker with its connection. Its transaction opens with its first
+ * statement, is committed when it returns HF_OK and rolled back otherwise, before the future is
+ * ready. A statement that failed and was not rolled back to a savepoint fails the interaction,
+ * whatever it returns. */
+typedef hf_status hf_fn(hf_conn *conn, void *arg, hf_reply *reply);
+
+typedef struct hf_job {
+	size_t struct_size; /* set by HF_JOB */
+	hf_fn *fn;
+	void *arg;
+	hf_free_fn *free_arg; /* run once, however the job ends, after its last use of arg */
+	const char *label;
+	int timeout_ms; /* limit of the whole interaction: statements end, then it is asked to stop
+			 */
+	int acquire_ms;
+	bool urgent;
+	bool manual; /* no transaction of its own: hf_conn_begin, hf_conn_commit, hf_conn_rollback
+		      */
+	hf_isolation isolation;
+	bool read_only;
+	bool dry_run; /* refused: a function cannot be rendered */
+} hf_job;
+
+HF_OWNED hf_future *hf_submit_at(const hf_site *site, hf_pool *p, const hf_job *job);
+
+/* --- inside an interaction: what it replies ------------------------------------------------------
+ */
+
+/* The value of the future; free_value (may be NULL) frees it with the future, or when it is
+ * replaced. */
+HF_API void hf_reply_value(hf_reply *r, void *value, hf_free_fn *free_value);
+
+/* The result of the future; takes a reference of its own. */
+HF_API void hf_reply_result(hf_reply *r, const hf_result *res);
+
+/* Fails with words of your own: return hf_fail(reply, "account %d is closed", id). Always
+ * HF_E_USER. */
+HF_API hf_status hf_fail(hf_reply *r, const char *fmt, ...) HF_PRINTF(2);
+
+HF__END
+
+#ifndef __cplusplus
+
+#define HF_POOL_OPTS(...)                                                                          \
+	(&(const hf_pool_opts){ .struct_size = sizeof(hf_pool_opts), __VA_ARGS__ })
+#define HF_QUERY_OPTS(...)                                                                         \
+	(&(const hf_query_opts){ .struct_size = sizeof(hf_query_opts), __VA_ARGS__ })
+#define HF_JOB(...) (&(const hf_job){ .struct_size = sizeof(hf_job), __VA_ARGS__ })
+
+/* hf_query(pool, sql, args...), hf_query_with(pool, HF_QUERY_OPTS(...), sql, args...) and so on. */
+#define hf_query(pool, ...) hf_query_at(HF_HERE, (pool), HF__SQL(__VA_ARGS__))
+#define hf_query_with(pool, opts, ...)                                                             \
+	hf_query_with_at(HF_HERE, (pool), (opts), HF__SQL(__VA_ARGS__))
+#define hf_script(pool, ...)  hf_script_at(HF_HERE, (pool), HF__SQL(__VA_ARGS__))
+#define hf_dry_run(pool, ...) hf_dry_run_at(HF_HERE, (pool), HF__SQL(__VA_ARGS__))
+#define hf_submit(pool, job)  hf_submit_at(HF_HERE, (pool), (job))
+
+/* hf_run(pool, fn, arg, free_arg): the short form of hf_submit. */
+#define hf_run(pool, fn_, arg_, free_)                                                             \
+	hf_submit((pool), HF_JOB(.fn = (fn_), .arg = (arg_), .free_arg = (free_)))
+
+#endif
+
+#endif

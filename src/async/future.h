@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of a future: who completes it, who watches it.
+ *
+ * Life. A future starts pending, with two references: the caller's and the producer's. The producer
+ * completes it exactly once (hf__future_complete) and lets go. The first completion wins; later
+ * ones are dropped quietly, so that worker, canceller and deadline need not agree.
+ *
+ * Order of completion: the outcome is stored, the state becomes ready (release), waiters wake,
+ * watchers run, callbacks are queued. Get inside a callback therefore always works. Completing
+ * never allocates.
+ *
+ * Locks: f->lock (HF__L_FUTURE) guards outcome, waiters, watchers and calls. Watchers run after it
+ * is released. A waiter brings its own mutex and condition (HF__L_WAITER), on its stack. */
+#ifndef HF_ASYNC_FUTURE_H
+#define HF_ASYNC_FUTURE_H
+
+#include "async/callbacks.h"
+#include "base/lock.h"
+#include "base/ref.h"
+
+#include <holdfast/future.h>
+
+typedef struct hf__outcome {
+	hf_status status;
+	hf_error *error;   /* a reference; NULL when status is HF_OK */
+	hf_result *result; /* a reference, or NULL */
+	void *value;
+	hf_free_fn *free_value;
+} hf__outcome;
+
+/* An internal observer: runs inline on the completing thread, with no lock held, once. It must be
+ * short and must not block. Embedded in its owner; the owner keeps itself alive until it has run or
+ * been removed. */
+typedef struct hf__watch {
+	APR_RING_ENTRY(hf__watch) link;
+	void (*ready)(struct hf__watch *w, hf_future *f);
+} hf__watch;
+
+struct hf__waiter;
+
+/* Embedded first in what produces it (a job, a combination), so that a queued query is one block.
+ */
+struct hf_future {
+	hf__ref refs;
+	atomic_bool ready;
+	unsigned forks;          /* hf__fork_count() when it was made */
+	const void *domain;      /* the pool, for the deadlock guard; NULL: none */
+	hf__callbacks *calls_to; /* a reference, or NULL: the process's common one */
+	hf_status (*cancel)(
+		hf_future *f); /* what hf_future_cancel answers while not ready; NULL: HF_E_BUSY */
+	void (*destroy)(hf_future *f); /* frees the block; called after hf__future_finish */
+	hf__mutex lock;
+	hf__outcome outcome;        /* guarded by lock until ready, then immutable but for value */
+	struct hf__waiter *waiters; /* guarded by lock */
+	APR_RING_HEAD(hf__watch_ring, hf__watch) watches; /* guarded by lock */
+	APR_RING_HEAD(hf__call_ring, hf__call) calls;     /* guarded by lock */
+};
+
+/* Two references: one to hand out, one for the producer. `calls_to` gains a reference. */
+void hf__future_init(hf_future *f, const void *domain, hf__callbacks *calls_to);
+
+/* Takes over what the outcome refers to, also when another completion came first (it is then
+ * released). True if this one counted. No lock at or above HF__L_FUTURE may be held. */
+bool hf__future_complete(hf_future *f, hf__outcome outcome);
+bool hf__future_fail(hf_future *f, hf_error *e); /* consumes e */
+
+/* Drops the outcome (refs reached zero). Run by hf_future_unref before destroy; for a block that
+ * was never shared, by its owner. */
+void hf__future_finish(hf_future *f);
+
+/* Watches `f`; at once, inline, if it is ready. */
+void hf__future_watch(hf_future *f, hf__watch *w);
+
+/* True: removed, it will not run. False: it has run or is running. */
+bool hf__future_unwatch(hf_future *f, hf__watch *w);
+
+/* A future of its own that has already failed: what a submission answers when it is refused.
+ * Consumes `e`. Without memory: a static one that says HF_E_NOMEM. `domain` and `calls_to` may be
+ * NULL. */
+hf_future *hf__future_failed(hf__callbacks *calls_to, hf_error *e);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Just enough of SQL's lexical rules: what kind of statement a text is, and where its $n stand. */
+#ifndef HF_VALUE_SQL_H
+#define HF_VALUE_SQL_H
+
+#include "base/strbuf.h"
+
+#include <holdfast/value.h>
+#include <holdfast/status.h>
+
+typedef enum hf__sql_kind {
+	HF__SQL_EMPTY,   /* nothing but white space, comments and semicolons */
+	HF__SQL_PLAIN,   /* SELECT VALUES TABLE INSERT UPDATE DELETE MERGE WITH SHOW: leaves the
+			    session clean */
+	HF__SQL_READ,    /* of those: SELECT VALUES TABLE SHOW */
+	HF__SQL_TXN,     /* BEGIN START COMMIT END ROLLBACK ABORT SAVEPOINT RELEASE, PREPARE
+			    TRANSACTION, COMMIT PREPARED … */
+	HF__SQL_COPY,    /* COPY … FROM STDIN or TO STDOUT, or one that cannot be told */
+	HF__SQL_UTILITY, /* all else: may touch the session */
+} hf__sql_kind;
+
+/* Looks at the first words only, behind white space, comments (nested ones too), opening
+ * parentheses and semicolons; in any case of letters. Any bytes are legal input. COPY to or from a
+ * file or a program on the server is HF__SQL_UTILITY. */
+hf__sql_kind hf__sql_classify(const char *sql);
+
+/* The text with each $n replaced by the literal of args[n-1], except inside strings ('', E'', U&'',
+ * $tag$), quoted identifiers and comments. An integer next to a minus is parenthesised. Without
+ * args the text is copied untouched. HF_E_MISUSE: a $n without an argument, an argument without a
+ * $n, and what hf__value_literal refuses. */
+hf_status hf__sql_render(
+	hf__strbuf *b, const char *sql, const hf_value *args, size_t n, hf_error **out_error);
+
+#endif
