@@ -740,7 +740,9 @@ HF__END
 #define HF__EHF_ERROR_more_than_32_arguments(...) HF_ERROR_more_than_32_arguments
 #define HF__S1(q) (q), NULL, 0
 #define HF__SN(q, ...) (q), (const hf_value[]){ HF__EACH(__VA_ARGS__) }, HF__COUNT(__VA_ARGS__)
-#define HF__SEL(...) HF__PICK(__VA_ARGS__, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__S1, 0)
+#define HF__SX(...) HF_ERROR_more_than_32_arguments
+#define HF__PICK_AFTER(q, ...) HF__PICK(__VA_ARGS__)
+#define HF__SEL(...) HF__PICK_AFTER(__VA_ARGS__, HF__SX, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__SN, HF__S1, 0)
 #define HF__SQL(...) HF__SEL(__VA_ARGS__)(__VA_ARGS__)
 /* clang-format on */
 

@@ -1,0 +1,10 @@
+/* expect: unused-result */
+/* Nobody would ever learn how it ended. */
+#include <holdfast.h>
+
+void forget(hf_pool *pool);
+
+void forget(hf_pool *pool)
+{
+	hf_query(pool, "delete from session where expires < now()");
+}

@@ -1,0 +1,10 @@
+/* expect: type 'char \*\*' (is )?not compatible */
+/* Text is lent by the result: only const char * may point at it. */
+#include <holdfast.h>
+
+hf_status title(hf_row row, char **out);
+
+hf_status title(hf_row row, char **out)
+{
+	return hf_row_scan(row, HF_TO(out));
+}

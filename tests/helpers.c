@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* What tests against a server share. */
+#include "helpers.h"
+
+#include <errno.h>
+#include <libpq-fe.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+const char *t_dsn(void)
+{
+	const char *dsn = getenv("HOLDFAST_TEST_DSN");
+
+	if (!dsn)
+		ck_abort_msg("HOLDFAST_TEST_DSN is not set: run this program with tests/with-pg");
+	return dsn;
+}
+
+void t_need_pgctl(void)
+{
+	if (!getenv("HOLDFAST_TEST_PGCTL"))
+		t_skip("no server of its own");
+}
+
+bool t_pgctl(const char *fmt, ...)
+{
+	char args[256], command[320];
+	va_list ap;
+
+	t_need_pgctl();
+	va_start(ap, fmt);
+	vsnprintf(args, sizeof args, fmt, ap);
+	va_end(ap);
+	snprintf(command, sizeof command, "\"$HOLDFAST_TEST_PGCTL\" %s", args);
+	return system(command) == 0;
+}
+
+char *t_psql(const char *sql)
+{
+	PGconn *conn = PQconnectdb(t_dsn());
+	PGresult *res;
+	char *text = NULL;
+
+	if (PQstatus(conn) != CONNECTION_OK)
+		ck_abort_msg("t_psql cannot connect: %s", PQerrorMessage(conn));
+	res = PQexec(conn, sql);
+	if (PQresultStatus(res) != PGRES_TUPLES_OK && PQresultStatus(res) != PGRES_COMMAND_OK)
+		ck_abort_msg("%s: %s", sql, PQerrorMessage(conn));
+	if (PQntuples(res) > 0 && PQnfields(res) > 0 && !PQgetisnull(res, 0, 0)) {
+		text = strdup(PQgetvalue(res, 0, 0));
+		ck_assert_ptr_nonnull(text);
+	}
+	PQclear(res);
+	PQfinish(conn);
+	return text;
+}
+
+long long t_psql_int(const char *sql)
+{
+	char *text = t_psql(sql), *end = NULL;
+	long long n;
+
+	if (!text)
+		ck_abort_msg("%s: no value", sql);
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	if (errno != 0 || *end != '\0' || end == text)
+		ck_abort_msg("%s: \"%s\" is no integer", sql, text);
+	free(text);
+	return n;
+}
+
+void t_sleep_ms(int ms)
+{
+	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000L };
+
+	while (nanosleep(&ts, &ts) != 0 && errno == EINTR)
+		;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* What tests against a server share. All fail the running case, and say why, when they cannot do
+ * what they promise. */
+#ifndef HF_TESTS_HELPERS_H
+#define HF_TESTS_HELPERS_H
+
+#include "check_main.h"
+
+#include <stdbool.h>
+
+/* The server that tests/with-pg has started (HOLDFAST_TEST_DSN). Lent for ever. */
+const char *t_dsn(void);
+
+/* Runs tests/pg-ctl with these arguments: t_pgctl("restart %s", "fast"). True: it went well. Skips
+ * the case when the server is not ours to hurt. */
+bool t_pgctl(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Skips the case unless t_pgctl can work. */
+void t_need_pgctl(void);
+
+/* Runs SQL on a connection of its own. The first column of the first row, yours to free(); NULL
+ * when there is no row or it is SQL NULL. */
+char *t_psql(const char *sql);
+
+/* The same as an integer; fails the case when it is none. */
+long long t_psql_int(const char *sql);
+
+/* Sleeps; not stretched by HOLDFAST_TEST_SLOW. */
+void t_sleep_ms(int ms);
+
+#endif

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+# The tests. The source of tests/unit/x is tests/unit/x.c; adding it to a list is all it needs.
+
+# Without a server.
+UNIT_TESTS = \
+	tests/unit/test_base \
+	tests/unit/test_error
+
+# With a private server each: tests/run starts it through tests/with-pg.
+DB_TESTS =
+
+STRESS_TESTS =
+
+SCRIPT_TESTS = \
+	scripts/check-layers \
+	scripts/check-format \
+	scripts/check-exports \
+	tests/headers/run \
+	tests/compile_fail/run
+
+if HAVE_CHECK
+check_LTLIBRARIES += tests/libtest.la
+tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h tests/helpers.c tests/helpers.h
+tests_libtest_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_libtest_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_libtest_la_LIBADD = $(CHECK_LIBS)
+
+check_PROGRAMS += $(UNIT_TESTS) $(DB_TESTS) $(STRESS_TESTS)
+AM_CPPFLAGS += -I$(top_srcdir)/tests
+endif
+LDADD = tests/libtest.la libholdfast-core.la $(CHECK_LIBS) $(LIBPQ_LIBS) $(PTHREAD_LIBS)
+
+TESTS += $(check_PROGRAMS) $(SCRIPT_TESTS)
+LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/run
+AM_TESTS_ENVIRONMENT = \
+	top_srcdir='$(abs_top_srcdir)'; top_builddir='$(abs_top_builddir)'; CC='$(CC)'; \
+	NM='$(NM)'; LIBPQ_CFLAGS='$(LIBPQ_CFLAGS)'; \
+	export top_srcdir top_builddir CC NM LIBPQ_CFLAGS;
+
+EXTRA_DIST += tests/run tests/with-pg tests/pg-ctl tests/tsan.supp tests/valgrind.supp \
+	tests/headers tests/compile_fail
