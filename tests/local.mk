@@ -7,7 +7,8 @@ UNIT_TESTS = \
 	tests/unit/test_error
 
 # With a private server each: tests/run starts it through tests/with-pg.
-DB_TESTS =
+DB_TESTS = \
+	tests/db/test_harness
 
 STRESS_TESTS =
 
