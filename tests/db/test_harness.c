@@ -20,22 +20,25 @@ END_TEST
 
 START_TEST(test_restart)
 {
+	const char *started =
+		"select (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint";
 	long long before, after;
 
 	t_need_pgctl();
-	before = t_psql_int("select extract(epoch from pg_postmaster_start_time()) * 1000000");
+	before = t_psql_int(started);
 	ck_assert(t_pgctl("restart immediate"));
-	after = t_psql_int("select extract(epoch from pg_postmaster_start_time()) * 1000000");
+	after = t_psql_int(started);
 	ck_assert_int_gt(after, before);
 }
 END_TEST
 
 START_TEST(test_kill_backends)
 {
-	PGconn *conn = PQconnectdb(t_dsn());
+	PGconn *conn;
 	PGresult *res;
 
 	t_need_pgctl();
+	conn = PQconnectdb(t_dsn());
 	ck_assert_int_eq(PQstatus(conn), CONNECTION_OK);
 	ck_assert(t_pgctl("kill-backends"));
 	t_sleep_ms(100);
