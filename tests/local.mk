@@ -38,5 +38,5 @@ AM_TESTS_ENVIRONMENT = \
 	NM='$(NM)'; LIBPQ_CFLAGS='$(LIBPQ_CFLAGS)'; \
 	export top_srcdir top_builddir CC NM LIBPQ_CFLAGS;
 
-EXTRA_DIST += tests/run tests/with-pg tests/pg-ctl tests/tsan.supp tests/valgrind.supp \
-	tests/headers tests/compile_fail
+EXTRA_DIST += $(SCRIPT_TESTS) tests/run tests/with-pg tests/pg-ctl tests/tsan.supp \
+	tests/valgrind.supp
