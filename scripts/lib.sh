@@ -15,8 +15,8 @@ die() {
 	exit 1
 }
 
-# jobs: how many commands make may run at once.
-jobs() {
+# cores: how many commands make may run at once.
+cores() {
 	nproc 2>/dev/null || echo 2
 }
 
@@ -105,11 +105,11 @@ configure() {
 }
 
 compile() {
-	cd "$build" && make -j"$(jobs)" all
+	cd "$build" && make -j"$(cores)" all
 }
 
 compile_tests() {
-	cd "$build" && make -j"$(jobs)" all check TESTS=
+	cd "$build" && make -j"$(cores)" all check TESTS=
 }
 
 build_all() {
@@ -173,7 +173,7 @@ failing_logs() {
 make_check() {
 	rm -f "$logs/rc"
 	{
-		cd "$1" && make -k -j"$(jobs)" "$2" 2>&1
+		cd "$1" && make -k -j"$(cores)" "$2" 2>&1
 		echo $? >"$logs/rc"
 	} | tee "$logs/$2.log" | grep --line-buffered -E '^(PASS|FAIL|SKIP|ERROR|XPASS):' | sed 's/^/  /'
 	[ "$(cat "$logs/rc")" = 0 ]
