@@ -3,14 +3,19 @@
  *
  * Life. A future starts pending, with two references: the caller's and the producer's. The producer
  * completes it exactly once (hf__future_complete) and lets go. The first completion wins; later
- * ones are dropped quietly, so that worker, canceller and deadline need not agree.
+ * ones are dropped quietly, so that worker, canceller and deadline need not agree. Whoever
+ * completes it holds a reference until hf__future_complete has returned.
  *
  * Order of completion: the outcome is stored, the state becomes ready (release), waiters wake,
  * watchers run, callbacks are queued. Get inside a callback therefore always works. Completing
  * never allocates.
  *
- * Locks: f->lock (HF__L_FUTURE) guards outcome, waiters, watchers and calls. Watchers run after it
- * is released. A waiter brings its own mutex and condition (HF__L_WAITER), on its stack. */
+ * Locks: f->lock (HF__L_FUTURE) guards outcome, waiters, watchers and calls. Waiters are woken and
+ * watchers run after it is released. A waiter brings its own mutex and condition (HF__L_WAITER), on
+ * its stack; how it leaves safely is told in wait.c. Two futures' locks are never held at once.
+ *
+ * Fork: a child touches nothing of a future that its parent made, not even a ready one: its lock
+ * may be held for ever, its outcome half written. */
 #ifndef HF_ASYNC_FUTURE_H
 #define HF_ASYNC_FUTURE_H
 
@@ -36,7 +41,7 @@ typedef struct hf__watch {
 	void (*ready)(struct hf__watch *w, hf_future *f);
 } hf__watch;
 
-struct hf__waiter;
+struct hf__waiter; /* wait.h */
 
 /* Embedded first in what produces it (a job, a combination), so that a queued query is one block.
  */
@@ -48,7 +53,8 @@ struct hf_future {
 	hf__callbacks *calls_to; /* a reference, or NULL: the process's common one */
 	hf_status (*cancel)(
 		hf_future *f); /* what hf_future_cancel answers while not ready; NULL: HF_E_BUSY */
-	void (*destroy)(hf_future *f); /* frees the block; called after hf__future_finish */
+	void (*destroy)(hf_future *f);     /* frees the block; called after hf__future_finish */
+	bool (*stuck)(const hf_future *f); /* a combination asks its inputs; NULL: ask `domain` */
 	hf__mutex lock;
 	hf__outcome outcome;        /* guarded by lock until ready, then immutable but for value */
 	struct hf__waiter *waiters; /* guarded by lock */
@@ -56,10 +62,13 @@ struct hf_future {
 	APR_RING_HEAD(hf__call_ring, hf__call) calls;     /* guarded by lock */
 };
 
-/* Two references: one to hand out, one for the producer. `calls_to` gains a reference. */
+/* Two references: one to hand out, one for the producer. `domain` and `calls_to` may be NULL;
+ * `calls_to` gains a reference. No cancel, and destroy is hf__free of the block, until set. */
 void hf__future_init(hf_future *f, const void *domain, hf__callbacks *calls_to);
 
-/* Takes over what the outcome refers to, also when another completion came first (it is then
+/* Status and error agree: HF_OK has none, anything else has one.
+ *
+ * Takes over what the outcome refers to, also when another completion came first (it is then
  * released). True if this one counted. No lock at or above HF__L_FUTURE may be held. */
 bool hf__future_complete(hf_future *f, hf__outcome outcome);
 bool hf__future_fail(hf_future *f, hf_error *e); /* consumes e */
@@ -71,12 +80,23 @@ void hf__future_finish(hf_future *f);
 /* Watches `f`; at once, inline, if it is ready. */
 void hf__future_watch(hf_future *f, hf__watch *w);
 
-/* True: removed, it will not run. False: it has run or is running. */
+/* True: removed, it will not run. False: it was not watching, or it has run, runs or is about to:
+ * its owner must be kept alive for it. A watch that was never set answers false after
+ * hf__watch_init. */
+void hf__watch_init(hf__watch *w, void (*ready)(hf__watch *w, hf_future *f));
 bool hf__future_unwatch(hf_future *f, hf__watch *w);
 
 /* A future of its own that has already failed: what a submission answers when it is refused.
- * Consumes `e`. Without memory: a static one that says HF_E_NOMEM. `domain` and `calls_to` may be
- * NULL. */
+ * Consumes `e`; `calls_to` may be NULL. Without memory: hf__future_nomem(). */
 hf_future *hf__future_failed(hf__callbacks *calls_to, hf_error *e);
+
+/* The static future that says HF_E_NOMEM: no memory needed, unref does nothing. */
+hf_future *hf__future_nomem(void);
+
+/* Made by the parent of this process: not to be touched. */
+bool hf__future_forked(const hf_future *f);
+
+/* Waiting on this thread for `f`, which is not ready, could never end. */
+bool hf__future_stuck(const hf_future *f);
 
 #endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/* Waiting for futures.
+ *
+ * A thread that sleeps brings a mutex, a condition and a count of wake-ups (the sleeper), and one
+ * waiter per future, all on its stack. It links a waiter into each future under that future's lock.
+ * The completing thread marks the future ready and takes the whole list out under the same lock,
+ * releases it, and then wakes each sleeper under the sleeper's lock: once per waiter taken.
+ *
+ * Leaving, by time-out or because one of several is ready, is the delicate part: a completing
+ * thread may have taken our waiter and be about to touch it. So for each waiter we look under the
+ * future's lock: not ready, then the waiter is still linked and we take it out; ready, then it was
+ * taken and exactly one wake-up is on its way. We leave when we have received as many wake-ups as
+ * are owed. That is short: the other thread holds no lock and waits for nothing in between.
+ *
+ * Locks: one future's lock (HF__L_FUTURE) or the sleeper's (HF__L_WAITER), never both. */
+#include "async/wait.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+enum { ON_STACK = 16 };
+
+struct hf__sleeper {
+	hf__mutex lock;
+	hf__cond woken;
+	size_t wakeups; /* guarded by lock */
+};
+
+static void sleeper_init(struct hf__sleeper *s)
+{
+	hf__mutex_init(&s->lock, HF__L_WAITER);
+	hf__cond_init(&s->woken);
+	s->wakeups = 0;
+}
+
+static void sleeper_finish(struct hf__sleeper *s)
+{
+	hf__cond_finish(&s->woken);
+	hf__mutex_finish(&s->lock);
+}
+
+/* Until `n` wake-ups have come, or the deadline has passed. */
+static void sleeper_sleep(struct hf__sleeper *s, size_t n, int64_t deadline)
+{
+	bool in_time = true;
+
+	hf__lock(&s->lock);
+	while (s->wakeups < n && in_time)
+		in_time = hf__cond_wait_until(&s->woken, &s->lock, deadline);
+	hf__unlock(&s->lock);
+}
+
+static void sleeper_wake(struct hf__sleeper *s)
+{
+	hf__lock(&s->lock);
+	s->wakeups++;
+	hf__cond_signal(&s->woken);
+	hf__unlock(&s->lock);
+}
+
+void hf__waiters_wake(hf__waiter *list)
+{
+	for (hf__waiter *next; list; list = next) {
+		next = list->next; /* the waiter is gone once its sleeper is awake */
+		sleeper_wake(list->who);
+	}
+}
+
+/* False: the future is ready, there is nothing to wait for. */
+static bool link_waiter(hf_future *f, hf__waiter *w, struct hf__sleeper *who)
+{
+	bool pending;
+
+	hf__lock(&f->lock);
+	pending = !hf_future_ready(f);
+	if (pending) {
+		w->who = who;
+		w->next = f->waiters;
+		w->at = &f->waiters;
+		if (w->next)
+			w->next->at = &w->next;
+		f->waiters = w;
+	}
+	hf__unlock(&f->lock);
+	return pending;
+}
+
+/* False: it has been taken by a completing thread, which owes a wake-up. */
+static bool unlink_waiter(hf_future *f, hf__waiter *w)
+{
+	bool pending;
+
+	hf__lock(&f->lock);
+	pending = !hf_future_ready(f);
+	if (pending) {
+		*w->at = w->next;
+		if (w->next)
+			w->next->at = w->at;
+	}
+	hf__unlock(&f->lock);
+	return pending;
+}
+
+/* Sleeps until one of them is ready or the deadline has passed. */
+static void sleep_on(hf_future *const *fs, size_t n, hf__waiter *ws, int64_t deadline)
+{
+	struct hf__sleeper me;
+	size_t linked = 0, owed = 0;
+
+	sleeper_init(&me);
+	while (linked < n && link_waiter(fs[linked], &ws[linked], &me))
+		linked++;
+	if (linked == n)
+		sleeper_sleep(&me, 1, deadline);
+	for (size_t i = 0; i < linked; i++)
+		owed += !unlink_waiter(fs[i], &ws[i]);
+	sleeper_sleep(&me, owed, HF__NEVER);
+	sleeper_finish(&me);
+}
+
+/* What forbids any waiting for `f`, ready or not. */
+static hf_status untouchable(const hf_future *f)
+{
+	if (!f)
+		return HF_E_MISUSE;
+	return hf__future_forked(f) ? HF_E_FORKED : HF_OK;
+}
+
+static hf_status all_touchable(hf_future *const *fs, size_t n)
+{
+	hf_status st = fs || n == 0 ? HF_OK : HF_E_MISUSE;
+
+	for (size_t i = 0; i < n && st == HF_OK; i++)
+		st = untouchable(fs[i]);
+	return st;
+}
+
+static bool any_stuck(hf_future *const *fs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!hf_future_ready(fs[i]) && hf__future_stuck(fs[i]))
+			return true;
+	return false;
+}
+
+/* The first that is ready, by index; n when none is. */
+static size_t first_ready(hf_future *const *fs, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && !hf_future_ready(fs[i]))
+		i++;
+	return i;
+}
+
+hf_status hf_future_wait(hf_future *f)
+{
+	return hf_future_wait_until(f, HF__NEVER);
+}
+
+hf_status hf_future_wait_for(hf_future *f, int ms)
+{
+	return hf_future_wait_until(f, hf__deadline(ms));
+}
+
+hf_status hf_future_wait_until(hf_future *f, int64_t monotonic_ns)
+{
+	hf_status st = untouchable(f);
+	hf__waiter w;
+
+	if (st != HF_OK || hf_future_ready(f))
+		return st;
+	if (hf__future_stuck(f))
+		return HF_E_DEADLOCK;
+	if (hf__now() < monotonic_ns)
+		sleep_on(&f, 1, &w, monotonic_ns);
+	return hf_future_ready(f) ? HF_OK : HF_PENDING;
+}
+
+hf_status hf_wait_all(hf_future *const *fs, size_t n, int ms)
+{
+	int64_t deadline = hf__deadline(ms);
+	hf_status st = all_touchable(fs, n);
+
+	if (st == HF_OK && any_stuck(fs, n))
+		st = HF_E_DEADLOCK;
+	for (size_t i = 0; i < n && st == HF_OK; i++)
+		st = hf_future_wait_until(fs[i], deadline);
+	return st;
+}
+
+static hf_status wait_any(hf_future *const *fs, size_t n, int64_t deadline)
+{
+	hf__waiter few[ON_STACK], *ws = few;
+
+	if (any_stuck(fs, n))
+		return HF_E_DEADLOCK;
+	if (hf__now() >= deadline)
+		return HF_PENDING;
+	if (n > ON_STACK)
+		ws = n <= SIZE_MAX / sizeof *ws ? hf__alloc(n * sizeof *ws) : NULL;
+	if (!ws)
+		return HF_E_NOMEM;
+	sleep_on(fs, n, ws, deadline);
+	if (ws != few)
+		hf__free(ws);
+	return HF_PENDING;
+}
+
+hf_status hf_wait_any(hf_future *const *fs, size_t n, int ms, size_t *out_index)
+{
+	int64_t deadline = hf__deadline(ms);
+	hf_status st = n ? all_touchable(fs, n) : HF_E_MISUSE;
+	size_t i = n;
+
+	if (st == HF_OK && (i = first_ready(fs, n)) == n) {
+		st = wait_any(fs, n, deadline);
+		i = first_ready(fs, n);
+	}
+	if (i == n)
+		return st;
+	if (out_index)
+		*out_index = i;
+	return HF_OK;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads that sleep until a future is ready. */
+#ifndef HF_ASYNC_WAIT_H
+#define HF_ASYNC_WAIT_H
+
+#include "async/future.h"
+
+struct hf__sleeper;
+
+/* One future that a sleeping thread waits for; on that thread's stack. Guarded by the future's lock
+ * until the future is ready, then owned by the completing thread until it has been woken. */
+typedef struct hf__waiter {
+	struct hf__waiter *next, **at;
+	struct hf__sleeper *who;
+} hf__waiter;
+
+/* Wakes all of a list that was taken out of a ready future. No lock may be held. */
+void hf__waiters_wake(hf__waiter *list);
+
+#endif

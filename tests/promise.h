@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* For tests of futures: a producer without a pool, and results without a server. Included once per
+ * program. */
+#ifndef TESTS_PROMISE_H
+#define TESTS_PROMISE_H
+
+#include "async/future.h"
+
+#include "base/attr.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "value/error.h"
+
+#include <stdlib.h>
+
+struct hf_result {
+	hf__ref refs;
+};
+
+static atomic_long results_alive;
+
+static inline hf_result *result_new(void)
+{
+	hf_result *r = malloc(sizeof *r);
+
+	if (!r)
+		abort();
+	hf__ref_init(&r->refs);
+	atomic_fetch_add(&results_alive, 1);
+	return r;
+}
+
+hf_result *hf_result_ref(const hf_result *r)
+{
+	hf_result *mine = (hf_result *)(uintptr_t)r;
+
+	if (mine)
+		hf__ref_get(&mine->refs);
+	return mine;
+}
+
+hf_result *hf_result_unref(hf_result *r)
+{
+	if (r && hf__ref_put(&r->refs)) {
+		atomic_fetch_sub(&results_alive, 1);
+		free(r);
+	}
+	return NULL;
+}
+
+static atomic_long promises_alive;
+
+static inline void promise_destroy(hf_future *f)
+{
+	atomic_fetch_sub(&promises_alive, 1);
+	free(f);
+}
+
+/* A pending future with both its references. */
+static inline hf_future *promise_of(const void *domain, hf__callbacks *calls_to)
+{
+	hf_future *f = malloc(sizeof *f);
+
+	if (!f)
+		abort();
+	hf__future_init(f, domain, calls_to);
+	f->destroy = promise_destroy;
+	atomic_fetch_add(&promises_alive, 1);
+	return f;
+}
+
+static inline hf_future *promise(void)
+{
+	return promise_of(NULL, NULL);
+}
+
+/* Ends well (with or without a result) or badly, and lets go of the producer's reference. */
+static inline bool resolve_with(hf_future *f, hf_result *r)
+{
+	bool counted = hf__future_complete(f, (hf__outcome){ .status = HF_OK, .result = r });
+
+	hf_future_unref(f);
+	return counted;
+}
+
+static inline bool resolve(hf_future *f)
+{
+	return resolve_with(f, NULL);
+}
+
+static inline bool reject(hf_future *f, hf_status st)
+{
+	bool counted = hf__future_fail(f, hf__error_fmt(st, 0, "rejected"));
+
+	hf_future_unref(f);
+	return counted;
+}
+
+static inline void sleep_ms(long ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+/* Until *n reaches `want`; false after ten seconds. */
+static inline bool reaches(atomic_long *n, long want)
+{
+	for (int64_t end = hf__deadline(10000); atomic_load(n) != want; sleep_ms(1))
+		if (hf__now() > end)
+			return false;
+	return true;
+}
+
+static inline pthread_t start(void *(*run)(void *), void *arg)
+{
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, run, arg) != 0)
+		abort();
+	return t;
+}
+
+#endif

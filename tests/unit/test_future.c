@@ -1,0 +1,647 @@
+/* SPDX-License-Identifier: MIT */
+/* One future: waiting, outcome, callbacks, cancelling, fork, no memory. */
+#include "helpers.h"
+#include "promise.h"
+
+#include "base/fork.h"
+
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int pool_a, pool_b; /* domains */
+
+static atomic_long ran, freed;
+
+static void count_run(hf_future *f, void *arg)
+{
+	(void)f;
+	(void)arg;
+	atomic_fetch_add(&ran, 1);
+}
+
+static void count_free(void *arg)
+{
+	(void)arg;
+	atomic_fetch_add(&freed, 1);
+}
+
+static void *resolve_later(void *f)
+{
+	sleep_ms(30);
+	resolve(f);
+	return NULL;
+}
+
+START_TEST(test_failed)
+{
+	hf_future *f = hf__future_failed(NULL, hf__error_fmt(HF_E_CLOSED, 0, "pool is closed"));
+	const hf_result *res = (const void *)&pool_a;
+
+	ck_assert(hf_future_ready(f));
+	ck_assert_int_eq(hf_future_wait(f), HF_OK);
+	ck_assert_int_eq(hf_future_get(f, &res), HF_E_CLOSED);
+	ck_assert_ptr_null(res);
+	ck_assert_str_eq(hf_error_message(hf_future_error(f)), "pool is closed");
+	ck_assert_ptr_null(hf_future_unref(f));
+}
+END_TEST
+
+START_TEST(test_no_memory)
+{
+	const hf_result *res = (const void *)&pool_a;
+	hf_error *e = NULL;
+	hf_future *f;
+
+	hf__mem_fail(0, -1);
+	f = hf__future_failed(NULL, hf__error_fmt(HF_E_CLOSED, 0, "pool is closed"));
+	hf__mem_fail(0, 0);
+	ck_assert_ptr_eq(f, hf__future_nomem());
+	ck_assert_int_eq(hf_future_get_for(f, 0, &res), HF_E_NOMEM);
+	ck_assert_ptr_null(res);
+	ck_assert_str_eq(hf_error_message(hf_future_error(f)), "out of memory");
+	ck_assert_ptr_null(hf_future_value(f));
+	ck_assert_ptr_null(hf_future_take_value(f));
+	ck_assert_ptr_null(hf_future_take(f));
+	ck_assert_int_eq(hf_future_cancel(f), HF_E_BUSY);
+	ck_assert_int_eq(hf_wait_all(&f, 1, 0), HF_OK);
+	ck_assert_int_eq(hf_await(hf_future_ref(f), &e), HF_E_NOMEM);
+	ck_assert_int_eq(hf_error_status(e), HF_E_NOMEM);
+	ck_assert_int_eq(hf_future_on_ready(f, count_run, NULL, count_free), HF_OK);
+	ck_assert(reaches(&freed, 1));
+	for (int i = 0; i < 3; i++)
+		hf_future_unref(f);
+	ck_assert(hf_future_ready(f));
+}
+END_TEST
+
+START_TEST(test_detach)
+{
+	hf_future *f = promise();
+
+	hf_future_unref(f);
+	ck_assert_int_eq(atomic_load(&promises_alive), 1);
+	ck_assert(resolve_with(f, result_new()));
+	ck_assert_int_eq(atomic_load(&promises_alive), 0);
+	ck_assert_int_eq(atomic_load(&results_alive), 0);
+}
+END_TEST
+
+START_TEST(test_wait)
+{
+	hf_future *f = promise();
+	int64_t begun = hf__now();
+	pthread_t t;
+
+	ck_assert(!hf_future_ready(f));
+	ck_assert_int_eq(hf_future_wait_for(f, 0), HF_PENDING);
+	ck_assert_int_eq(hf_future_wait_until(f, -1), HF_PENDING);
+	ck_assert_int_eq(hf_future_wait_until(f, INT64_MIN), HF_PENDING);
+	ck_assert_int_eq(hf_future_wait_until(f, begun), HF_PENDING);
+	ck_assert_int_eq(hf_future_wait_for(f, 30), HF_PENDING);
+	ck_assert_int_ge(hf__now() - begun, 30 * HF__MS);
+	t = start(resolve_later, f);
+	ck_assert_int_eq(hf_future_wait_for(f, 10000), HF_OK);
+	ck_assert_int_lt(hf__now() - begun, 5000 * HF__MS);
+	ck_assert_int_eq(hf_future_wait_for(f, 0), HF_OK);
+	ck_assert_int_eq(hf_future_wait_until(f, -1), HF_OK);
+	pthread_join(t, NULL);
+	hf_future_unref(f);
+}
+END_TEST
+
+static void *wait_for_ever(void *f)
+{
+	return hf_future_wait(f) == HF_OK ? f : NULL;
+}
+
+START_TEST(test_many_waiters)
+{
+	hf_future *f = promise();
+	pthread_t t[5];
+	void *answer;
+
+	for (size_t i = 0; i < hf_countof(t); i++)
+		t[i] = start(wait_for_ever, f);
+	ck_assert_int_eq(hf_future_wait_for(f, 20), HF_PENDING);
+	reject(f, HF_E_SQL);
+	for (size_t i = 0; i < hf_countof(t); i++) {
+		pthread_join(t[i], &answer);
+		ck_assert_ptr_eq(answer, f);
+	}
+	hf_future_unref(f);
+}
+END_TEST
+
+START_TEST(test_get)
+{
+	const hf_result *res = (const void *)&pool_a, *again;
+	hf_future *f = promise();
+	hf_result *r = result_new(), *mine;
+
+	ck_assert_int_eq(hf_future_get_for(f, 0, &res), HF_PENDING);
+	ck_assert_ptr_eq(res, &pool_a);
+	ck_assert_ptr_null(hf_future_error(f));
+	resolve_with(f, r);
+	ck_assert_int_eq(hf_future_get(f, &res), HF_OK);
+	ck_assert_int_eq(hf_future_get_for(f, 5, &again), HF_OK);
+	ck_assert_int_eq(hf_future_get(f, NULL), HF_OK);
+	ck_assert_ptr_eq(res, r);
+	ck_assert_ptr_eq(again, r);
+	ck_assert_ptr_null(hf_future_error(f));
+	mine = hf_future_take(f);
+	ck_assert_ptr_eq(mine, r);
+	hf_future_unref(f);
+	ck_assert_int_eq(atomic_load(&results_alive), 1);
+	hf_result_unref(mine);
+	ck_assert_int_eq(atomic_load(&results_alive), 0);
+}
+END_TEST
+
+START_TEST(test_take_nothing)
+{
+	hf_future *bad = promise(), *empty = promise();
+
+	reject(bad, HF_E_SQL);
+	resolve(empty);
+	ck_assert_ptr_null(hf_future_take(bad));
+	ck_assert_ptr_null(hf_future_take(empty));
+	ck_assert_str_eq(hf_error_message(hf_future_error(bad)), "rejected");
+	hf_future_unref(bad);
+	hf_future_unref(empty);
+}
+END_TEST
+
+START_TEST(test_value)
+{
+	hf__outcome with_value = { .status = HF_OK, .value = &pool_a, .free_value = count_free };
+	hf_future *kept = promise(), *taken = promise();
+
+	ck_assert_ptr_null(hf_future_value(kept));
+	ck_assert_ptr_null(hf_future_take_value(kept));
+	hf__future_complete(kept, with_value);
+	hf__future_complete(taken, with_value);
+	ck_assert_ptr_eq(hf_future_value(kept), &pool_a);
+	ck_assert_ptr_eq(hf_future_take_value(taken), &pool_a);
+	ck_assert_ptr_null(hf_future_take_value(taken));
+	ck_assert_ptr_null(hf_future_value(taken));
+	for (int i = 0; i < 2; i++) {
+		hf_future_unref(kept);
+		hf_future_unref(taken);
+	}
+	ck_assert_int_eq(atomic_load(&freed), 1);
+}
+END_TEST
+
+START_TEST(test_first_wins)
+{
+	hf__outcome late = { .status = HF_OK, .value = &pool_a, .free_value = count_free };
+	hf_future *f = promise();
+
+	ck_assert(hf__future_fail(f, hf__error_fmt(HF_E_TIMEOUT, 0, "too slow")));
+	late.result = result_new();
+	ck_assert(!hf__future_complete(f, late));
+	ck_assert(!hf__future_fail(f, hf__error_fmt(HF_E_CANCELED, 0, "too late")));
+	ck_assert_int_eq(atomic_load(&results_alive), 0);
+	ck_assert_int_eq(atomic_load(&freed), 1);
+	ck_assert_int_eq(hf_future_get(f, NULL), HF_E_TIMEOUT);
+	hf_future_unref(f);
+	hf_future_unref(f);
+}
+END_TEST
+
+START_TEST(test_await)
+{
+	hf_error *e = (void *)&pool_a;
+	hf_future *f = promise();
+
+	resolve(f);
+	ck_assert_int_eq(hf_await(f, &e), HF_OK);
+	ck_assert_ptr_null(e);
+	f = promise();
+	reject(f, HF_E_SQL);
+	ck_assert_int_eq(hf_await(f, &e), HF_E_SQL);
+	ck_assert_str_eq(hf_error_message(e), "rejected"); /* it outlives its future */
+	hf_error_unref(e);
+	f = promise();
+	reject(f, HF_E_SQL);
+	ck_assert_int_eq(hf_await(f, NULL), HF_E_SQL);
+	ck_assert_int_eq(atomic_load(&promises_alive), 0);
+	ck_assert_int_eq(hf_await(NULL, &e), HF_E_MISUSE);
+	ck_assert_int_eq(hf_error_status(e), HF_E_MISUSE);
+	hf_error_unref(e);
+	ck_assert_int_eq(hf_await(NULL, NULL), HF_E_MISUSE);
+}
+END_TEST
+
+START_TEST(test_deadlock)
+{
+	hf_future *mine = promise_of(&pool_a, NULL), *other = promise_of(&pool_b, NULL);
+	hf_future *both[] = { other, mine };
+	const hf_result *res = (const void *)&pool_b;
+	hf_error *e = NULL;
+	size_t i = 7;
+
+	hf__thread_serve(&pool_a, HF__ROLE_WORKER);
+	ck_assert_int_eq(hf_future_wait(mine), HF_E_DEADLOCK);
+	ck_assert_int_eq(hf_future_wait_for(mine, 0), HF_E_DEADLOCK);
+	ck_assert_int_eq(hf_future_get(mine, &res), HF_E_DEADLOCK);
+	ck_assert_ptr_eq(res, &pool_b);
+	ck_assert_ptr_null(hf_future_take(mine));
+	ck_assert_int_eq(hf_future_wait_for(other, 1), HF_PENDING);
+	ck_assert_int_eq(hf_wait_all(both, 2, HF_FOREVER), HF_E_DEADLOCK);
+	ck_assert_int_eq(hf_wait_any(both, 2, HF_FOREVER, &i), HF_E_DEADLOCK);
+	resolve(other);
+	ck_assert_int_eq(hf_wait_any(both, 2, HF_FOREVER, &i), HF_OK);
+	ck_assert_uint_eq(i, 0);
+	ck_assert_int_eq(hf_await(hf_future_ref(mine), &e), HF_E_DEADLOCK);
+	ck_assert_int_eq(hf_error_status(e), HF_E_DEADLOCK);
+	hf_error_unref(e);
+	resolve(mine);
+	ck_assert_int_eq(hf_future_wait(mine), HF_OK);
+	ck_assert_int_eq(hf_wait_all(both, 2, 0), HF_OK);
+	hf_future_unref(mine);
+	hf_future_unref(other);
+	ck_assert_int_eq(atomic_load(&promises_alive), 0);
+}
+END_TEST
+
+struct seen {
+	hf_future *other;
+	hf_status own, others, canceled;
+	const hf_result *res;
+	pthread_t thread;
+	enum hf__role role;
+};
+
+static void look(hf_future *f, void *arg)
+{
+	struct seen *s = arg;
+
+	s->own = hf_future_get(f, &s->res);
+	s->others = hf_future_wait(s->other);
+	s->canceled = hf_future_cancel(f);
+	s->thread = pthread_self();
+	s->role = hf__thread_role(&pool_a);
+	atomic_fetch_add(&ran, 1);
+}
+
+START_TEST(test_in_callback)
+{
+	hf__callbacks *cb = hf__callbacks_new("cb", &pool_a);
+	hf_future *f = promise_of(&pool_a, cb), *other = promise_of(&pool_a, cb);
+	struct seen s = { .other = other };
+	hf_result *r = result_new();
+
+	ck_assert_int_eq(hf_future_on_ready(f, look, &s, count_free), HF_OK);
+	resolve_with(f, r);
+	ck_assert(reaches(&freed, 1));
+	ck_assert_int_eq(s.own, HF_OK);
+	ck_assert_ptr_eq(s.res, r);
+	ck_assert_int_eq(s.others, HF_E_DEADLOCK);
+	ck_assert_int_eq(s.canceled, HF_E_BUSY);
+	ck_assert_int_eq(s.role, HF__ROLE_CALLBACKS);
+	ck_assert(!pthread_equal(s.thread, pthread_self()));
+	resolve(other);
+	hf_future_unref(other);
+	hf_future_unref(f);
+	ck_assert(hf__callbacks_stop(cb, hf__deadline(5000)));
+	hf__callbacks_unref(cb);
+	ck_assert_int_eq(atomic_load(&promises_alive), 0);
+}
+END_TEST
+
+START_TEST(test_many_callbacks)
+{
+	hf_future *f = promise();
+
+	for (int i = 0; i < 20; i++)
+		ck_assert_int_eq(hf_future_on_ready(f, count_run, NULL, count_free), HF_OK);
+	sleep_ms(5);
+	ck_assert_int_eq(atomic_load(&ran), 0);
+	resolve(f);
+	for (int i = 0; i < 20; i++)
+		ck_assert_int_eq(hf_future_on_ready(f, count_run, NULL, NULL), HF_OK);
+	ck_assert(reaches(&ran, 40));
+	ck_assert(reaches(&freed, 20));
+	hf_future_unref(f);
+	ck_assert(reaches(&promises_alive, 0));
+	sleep_ms(5);
+	ck_assert_int_eq(atomic_load(&ran), 40);
+}
+END_TEST
+
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+static void pass_gate(hf_future *f, void *arg)
+{
+	pthread_mutex_lock(&gate);
+	pthread_mutex_unlock(&gate);
+	count_run(f, arg);
+}
+
+START_TEST(test_never_inline)
+{
+	hf_future *f = promise();
+
+	/* An inline call would lock the gate twice and hang here. */
+	pthread_mutex_lock(&gate);
+	ck_assert_int_eq(hf_future_on_ready(f, pass_gate, NULL, NULL), HF_OK);
+	resolve(f);
+	ck_assert_int_eq(hf_future_on_ready(f, pass_gate, NULL, count_free), HF_OK);
+	ck_assert_int_eq(atomic_load(&ran), 0);
+	pthread_mutex_unlock(&gate);
+	ck_assert(reaches(&freed, 1));
+	ck_assert_int_eq(atomic_load(&ran), 2);
+	hf_future_unref(f);
+}
+END_TEST
+
+START_TEST(test_register_fails)
+{
+	hf_future *f = promise();
+
+	ck_assert_int_eq(hf_future_on_ready(NULL, count_run, NULL, count_free), HF_E_MISUSE);
+	ck_assert_int_eq(hf_future_on_ready(f, NULL, NULL, count_free), HF_E_MISUSE);
+	hf__mem_fail(0, -1);
+	ck_assert_int_eq(hf_future_on_ready(f, count_run, NULL, count_free), HF_E_NOMEM);
+	hf__mem_fail(0, 0);
+	hf__thread_fail(1);
+	ck_assert_int_eq(hf_future_on_ready(f, count_run, NULL, count_free), HF_E_NOMEM);
+	hf__thread_fail(0);
+	ck_assert_int_eq(atomic_load(&freed), 4);
+	resolve(f);
+	hf_future_unref(f);
+	ck_assert_int_eq(atomic_load(&promises_alive), 0);
+	ck_assert_int_eq(atomic_load(&ran), 0);
+}
+END_TEST
+
+static hf_status answer;
+
+static hf_status cancel_as_told(hf_future *f)
+{
+	if (answer == HF_OK)
+		hf__future_fail(f, hf__error_fmt(HF_E_CANCELED, 0, "cancelled while queued"));
+	return answer;
+}
+
+START_TEST(test_cancel)
+{
+	hf_future *f = promise();
+
+	ck_assert_int_eq(hf_future_cancel(f), HF_E_BUSY);
+	f->cancel = cancel_as_told;
+	answer = HF_PENDING;
+	ck_assert_int_eq(hf_future_cancel(f), HF_PENDING);
+	ck_assert(!hf_future_ready(f));
+	answer = HF_OK;
+	ck_assert_int_eq(hf_future_cancel(f), HF_OK);
+	ck_assert_int_eq(hf_future_get(f, NULL), HF_E_CANCELED);
+	ck_assert_int_eq(hf_future_cancel(f), HF_E_BUSY);
+	ck_assert_int_eq(hf_future_cancel(NULL), HF_E_MISUSE);
+	ck_assert(!resolve(f));
+	hf_future_unref(f);
+}
+END_TEST
+
+START_TEST(test_null)
+{
+	hf_future *with_null[] = { NULL };
+	const hf_result *res = NULL;
+	size_t i;
+
+	ck_assert_ptr_null(hf_future_ref(NULL));
+	ck_assert_ptr_null(hf_future_unref(NULL));
+	ck_assert(!hf_future_ready(NULL));
+	ck_assert_int_eq(hf_future_wait(NULL), HF_E_MISUSE);
+	ck_assert_int_eq(hf_future_wait_for(NULL, 1), HF_E_MISUSE);
+	ck_assert_int_eq(hf_future_wait_until(NULL, 1), HF_E_MISUSE);
+	ck_assert_int_eq(hf_future_get(NULL, &res), HF_E_MISUSE);
+	ck_assert_int_eq(hf_future_get_for(NULL, 1, &res), HF_E_MISUSE);
+	ck_assert_ptr_null(hf_future_take(NULL));
+	ck_assert_ptr_null(hf_future_value(NULL));
+	ck_assert_ptr_null(hf_future_take_value(NULL));
+	ck_assert_ptr_null(hf_future_error(NULL));
+	ck_assert_int_eq(hf_wait_all(with_null, 1, 1), HF_E_MISUSE);
+	ck_assert_int_eq(hf_wait_any(with_null, 1, 1, &i), HF_E_MISUSE);
+	ck_assert_int_eq(hf_wait_all(NULL, 1, 1), HF_E_MISUSE);
+	ck_assert_int_eq(hf_wait_any(NULL, 1, 1, &i), HF_E_MISUSE);
+	ck_assert_int_eq(hf_wait_all(NULL, 0, 1), HF_OK);
+	ck_assert_int_eq(hf_wait_any(NULL, 0, 1, &i), HF_E_MISUSE);
+}
+END_TEST
+
+/* The number of the first line that is wrong, for the parent to show. */
+#define CHILD_CHECK(x)                                                                             \
+	do {                                                                                       \
+		if (!(x))                                                                          \
+			_exit(__LINE__ % 251 + 1);                                                 \
+	} while (0)
+
+static void in_child(hf_future *pending, hf_future *done)
+{
+	hf_future *both[] = { done, pending }, *f;
+	hf_error *e = NULL;
+	size_t i;
+
+	CHILD_CHECK(hf_future_ready(done) && !hf_future_ready(pending));
+	for (size_t k = 0; k < 2; k++) {
+		CHILD_CHECK(hf_future_wait_for(both[k], 10) == HF_E_FORKED);
+		CHILD_CHECK(hf_future_get(both[k], NULL) == HF_E_FORKED);
+		CHILD_CHECK(!hf_future_take(both[k]));
+		CHILD_CHECK(!hf_future_value(both[k]) && !hf_future_take_value(both[k]));
+		CHILD_CHECK(hf_error_status(hf_future_error(both[k])) == HF_E_FORKED);
+		CHILD_CHECK(hf_future_cancel(both[k]) == HF_E_FORKED);
+		CHILD_CHECK(
+			hf_future_on_ready(both[k], count_run, NULL, count_free) == HF_E_FORKED);
+		CHILD_CHECK(hf_await(both[k], &e) == HF_E_FORKED);
+		CHILD_CHECK(hf_error_status(e) == HF_E_FORKED);
+		for (int n = 0; n < 5; n++)
+			CHILD_CHECK(!hf_future_unref(both[k]));
+	}
+	CHILD_CHECK(hf_wait_all(both, 2, 10) == HF_E_FORKED);
+	CHILD_CHECK(hf_wait_any(both, 2, 10, &i) == HF_E_FORKED);
+	CHILD_CHECK(atomic_load(&freed) == 2 && atomic_load(&ran) == 0);
+	f = hf_when_all(both, 2);
+	CHILD_CHECK(hf_future_get(f, NULL) == HF_E_FORKED);
+	hf_future_unref(f);
+	CHILD_CHECK(hf_future_get(hf__future_nomem(), NULL) == HF_E_NOMEM);
+}
+
+static void wait_child(pid_t pid)
+{
+	int how;
+
+	ck_assert_int_eq(waitpid(pid, &how, 0), pid);
+	ck_assert(WIFEXITED(how));
+	ck_assert_int_eq(WEXITSTATUS(how), 0);
+}
+
+START_TEST(test_fork)
+{
+	hf_future *pending, *done, *fresh;
+	pid_t pid;
+
+	hf__fork_watch();
+	pending = promise();
+	done = promise();
+	resolve_with(done, result_new());
+	ck_assert(hf__callbacks_common()); /* the parent's, of no use in the child */
+	hf__lock(&pending->lock);          /* as another thread of the parent might */
+	pid = fork();
+	if (pid == 0) {
+		hf__unlock(&pending->lock);
+		pthread_mutex_lock(&pending->lock.m);
+		in_child(pending, done);
+		fresh = promise();
+		CHILD_CHECK(hf_future_on_ready(fresh, count_run, NULL, count_free) == HF_OK);
+		CHILD_CHECK(resolve(fresh));
+		CHILD_CHECK(hf_future_get(fresh, NULL) == HF_OK);
+		CHILD_CHECK(reaches(&freed, 3));
+		_exit(0);
+	}
+	hf__unlock(&pending->lock);
+	wait_child(pid);
+	resolve(pending);
+	hf_future_unref(pending);
+	hf_future_unref(done);
+	ck_assert_int_eq(atomic_load(&promises_alive), 0);
+}
+END_TEST
+
+START_TEST(test_complete_without_memory)
+{
+	hf_future *f = promise(), *all = hf_when_all(&f, 1), *any = hf_when_any(&f, 1);
+	pthread_t t = start(wait_for_ever, f);
+	void *waited;
+
+	ck_assert_int_eq(hf_future_on_ready(f, count_run, NULL, NULL), HF_OK);
+	ck_assert_int_eq(hf_future_on_ready(all, count_run, NULL, NULL), HF_OK);
+	sleep_ms(10);
+	hf__mem_fail(0, -1);
+	resolve(f);
+	ck_assert_int_eq(hf_future_get(all, NULL), HF_OK);
+	ck_assert_int_eq(hf_future_get(any, NULL), HF_OK);
+	pthread_join(t, &waited);
+	ck_assert_ptr_eq(waited, f);
+	ck_assert(reaches(&ran, 2));
+	ck_assert_int_eq(hf__mem_seen(), 0);
+	hf__mem_fail(0, 0);
+	hf_future_unref(f);
+	hf_future_unref(all);
+	hf_future_unref(any);
+}
+END_TEST
+
+static void sweep_round(long n)
+{
+	hf_future *f, *bad, *all;
+	long before = atomic_load(&freed);
+	hf_status st;
+
+	hf__mem_fail(n, 1);
+	f = promise();
+	bad = hf__future_failed(NULL, hf__error_fmt(HF_E_CLOSED, 0, "closed"));
+	st = hf_future_on_ready(f, count_run, NULL, count_free);
+	all = hf_when_all(&f, 1);
+	resolve(f);
+	ck_assert(bad && all);
+	ck_assert(st == HF_OK || st == HF_E_NOMEM);
+	ck_assert_int_ne(hf_future_get(bad, NULL), HF_OK);
+	ck_assert(hf_future_get(all, NULL) == HF_OK || all == hf__future_nomem());
+	ck_assert(reaches(&freed, before + 1));
+	hf_future_unref(f);
+	hf_future_unref(bad);
+	hf_future_unref(all);
+	ck_assert(reaches(&promises_alive, 0));
+}
+
+START_TEST(test_sweep)
+{
+	long n = 0;
+
+	do
+		sweep_round(n);
+	while (hf__mem_seen() > n++);
+	hf__mem_fail(0, 0);
+	ck_assert_int_ge(n, 4);
+}
+END_TEST
+
+static void drop_last(hf__watch *w, hf_future *f)
+{
+	(void)w;
+	hf_future_unref(f); /* the user's; the producer's keeps it until it has returned */
+}
+
+START_TEST(test_unref_in_watch)
+{
+	hf_future *f = promise();
+	hf__watch w, never;
+
+	hf__watch_init(&w, drop_last);
+	hf__watch_init(&never, drop_last);
+	ck_assert(!hf__future_unwatch(f, &never));
+	hf__future_watch(f, &w);
+	hf__future_watch(f, &never);
+	ck_assert(hf__future_unwatch(f, &never));
+	ck_assert(!hf__future_unwatch(f, &never));
+	resolve(f);
+	ck_assert_int_eq(atomic_load(&promises_alive), 0);
+}
+END_TEST
+
+static void drop_and_count(hf_future *f, void *arg)
+{
+	hf_future_unref(arg);
+	count_run(f, NULL);
+}
+
+START_TEST(test_unref_in_callback)
+{
+	hf__callbacks *cb = hf__callbacks_new("cb", &pool_a);
+	hf_future *f = promise_of(&pool_a, cb);
+
+	ck_assert_int_eq(hf_future_on_ready(f, drop_and_count, f, NULL), HF_OK);
+	/* Stopped, but not ended: a call is announced. What remains keeps itself alive. */
+	(void)hf__callbacks_stop(cb, 0);
+	hf__callbacks_unref(cb);
+	resolve(f);
+	ck_assert(reaches(&promises_alive, 0));
+	ck_assert_int_eq(atomic_load(&ran), 1);
+	sleep_ms(10);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+	const struct t_case cases[] = {
+		{ "api-F1 a refused submission is a failed future with its story", test_failed, 5 },
+		{ "api-F1 without memory there is a static future", test_no_memory, 20 },
+		{ "api-F2 letting go does not stop the work", test_detach, 5 },
+		{ "api-F4 wait_for answers pending, then ok", test_wait, 20 },
+		{ "api-F4 many threads wait for one future", test_many_waiters, 20 },
+		{ "api-F5 get lends, repeatedly; take owns", test_get, 5 },
+		{ "api-F5 take answers NULL where there is no result", test_take_nothing, 5 },
+		{ "api-F5 a value is lent, or taken once", test_value, 5 },
+		{ "api-F5 await writes the error in every case", test_await, 5 },
+		{ "api-F7 get in a callback works, on the pool's callback thread", test_in_callback,
+			20 },
+		{ "api-F8 any number of callbacks, each once", test_many_callbacks, 20 },
+		{ "api-F8 callbacks never run inline", test_never_inline, 20 },
+		{ "api-F9 free_arg runs when registering fails", test_register_fails, 5 },
+		{ "api-F10 cancel says what happened", test_cancel, 5 },
+		{ "api-F12 promise-H14 a worker is told deadlock", test_deadlock, 5 },
+		{ "promise-H1 the first completion wins, later ones are released", test_first_wins,
+			5 },
+		{ "promise-H9 completing needs no memory", test_complete_without_memory, 20 },
+		{ "NULL arguments are answered", test_null, 5 },
+		{ "a forked child touches nothing of its parent", test_fork, 20 },
+		{ "every allocation failing in turn", test_sweep, 60 },
+		{ "the last reference goes inside a watcher", test_unref_in_watch, 5 },
+		{ "the last reference goes inside a callback", test_unref_in_callback, 20 },
+	};
+
+	return t_main(argc, argv, "future", cases, hf_countof(cases));
+}
