@@ -20,12 +20,6 @@
 
 enum { ON_STACK = 16 };
 
-struct hf__sleeper {
-	hf__mutex lock;
-	hf__cond woken;
-	size_t wakeups; /* guarded by lock */
-};
-
 static void sleeper_init(struct hf__sleeper *s)
 {
 	hf__mutex_init(&s->lock, HF__L_WAITER);

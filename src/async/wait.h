@@ -5,7 +5,12 @@
 
 #include "async/future.h"
 
-struct hf__sleeper;
+/* A thread that sleeps; on its stack. */
+struct hf__sleeper {
+	hf__mutex lock; /* HF__L_WAITER */
+	hf__cond woken;
+	size_t wakeups; /* guarded by lock */
+};
 
 /* One future that a sleeping thread waits for; on that thread's stack. Guarded by the future's lock
  * until the future is ready, then owned by the completing thread until it has been woken. */

@@ -272,6 +272,7 @@ struct seen {
 	const hf_result *res;
 	pthread_t thread;
 	enum hf__role role;
+	long freed; /* before the callback has returned */
 };
 
 static void look(hf_future *f, void *arg)
@@ -283,6 +284,7 @@ static void look(hf_future *f, void *arg)
 	s->canceled = hf_future_cancel(f);
 	s->thread = pthread_self();
 	s->role = hf__thread_role(&pool_a);
+	s->freed = atomic_load(&freed);
 	atomic_fetch_add(&ran, 1);
 }
 
@@ -301,6 +303,7 @@ START_TEST(test_in_callback)
 	ck_assert_int_eq(s.others, HF_E_DEADLOCK);
 	ck_assert_int_eq(s.canceled, HF_E_BUSY);
 	ck_assert_int_eq(s.role, HF__ROLE_CALLBACKS);
+	ck_assert_int_eq(s.freed, 0);
 	ck_assert(!pthread_equal(s.thread, pthread_self()));
 	resolve(other);
 	hf_future_unref(other);
