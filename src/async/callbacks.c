@@ -219,8 +219,10 @@ static bool wait_quiet_locked(hf__callbacks *cb, int64_t deadline)
 {
 	bool in_time = true;
 
-	if (cb->running && pthread_equal(cb->thread, pthread_self()))
+	if (cb->running && pthread_equal(cb->thread, pthread_self())) {
+		hf__thread_serve(NULL, HF__ROLE_CALLBACKS);
 		return false;
+	}
 	while (!is_quiet_locked(cb) && in_time)
 		in_time = hf__cond_wait_until(&cb->quiet, &cb->lock, deadline);
 	return is_quiet_locked(cb);

@@ -193,6 +193,68 @@ START_TEST(test_value)
 }
 END_TEST
 
+static void *take_and_drop(void *f)
+{
+	for (int i = 0; i < 1000; i++)
+		hf_result_unref(hf_future_take(f));
+	return f;
+}
+
+START_TEST(test_share)
+{
+	hf_future *f = promise();
+	pthread_t t[4];
+
+	for (size_t i = 0; i < hf_countof(t); i++)
+		t[i] = start(take_and_drop, f);
+	resolve_with(f, result_new());
+	for (size_t i = 0; i < hf_countof(t); i++)
+		pthread_join(t[i], NULL);
+	ck_assert_int_eq(atomic_load(&results_alive), 1);
+	hf_future_unref(f);
+	ck_assert_int_eq(atomic_load(&results_alive), 0);
+}
+END_TEST
+
+static void stop_inside(hf_future *f, void *cb)
+{
+	ck_assert(!hf__callbacks_stop(cb, hf__deadline(5000)));
+	ck_assert_int_eq(hf__thread_role(&pool_a), HF__ROLE_NONE);
+	count_run(f, NULL);
+}
+
+static void block(hf_future *f, void *arg)
+{
+	sleep_ms(100);
+	count_run(f, arg);
+}
+
+/* Stopped by its own callback; and by another thread, whose time is up. What is queued still runs.
+ */
+START_TEST(test_stop_in_vain)
+{
+	hf__callbacks *own = hf__callbacks_new("own", &pool_a);
+	hf__callbacks *slow = hf__callbacks_new("slow", &pool_b);
+	hf_future *f = promise_of(&pool_a, own), *g = promise_of(&pool_b, slow);
+
+	resolve(f);
+	resolve(g);
+	ck_assert_int_eq(hf_future_on_ready(f, stop_inside, own, NULL), HF_OK);
+	ck_assert(reaches(&ran, 1));
+	ck_assert_int_eq(hf_future_on_ready(g, block, NULL, NULL), HF_OK);
+	ck_assert_int_eq(hf_future_on_ready(g, count_run, NULL, NULL), HF_OK);
+	ck_assert(!hf__callbacks_stop(slow, hf__deadline(10)));
+	ck_assert_int_eq(atomic_load(&ran), 1);
+	hf_future_unref(f);
+	hf_future_unref(g);
+	hf__callbacks_unref(own);
+	hf__callbacks_unref(slow);
+	ck_assert(reaches(&ran, 3));
+	ck_assert(reaches(&promises_alive, 0));
+	sleep_ms(20);
+}
+END_TEST
+
 START_TEST(test_first_wins)
 {
 	hf__outcome late = { .status = HF_OK, .value = &pool_a, .free_value = count_free };
@@ -633,6 +695,9 @@ int main(int argc, char **argv)
 			20 },
 		{ "api-F8 any number of callbacks, each once", test_many_callbacks, 20 },
 		{ "api-F8 callbacks never run inline", test_never_inline, 20 },
+		{ "api-F8 a callback thread that cannot be joined still runs what is queued",
+			test_stop_in_vain, 20 },
+		{ "api-F16 a result is shared between threads", test_share, 20 },
 		{ "api-F9 free_arg runs when registering fails", test_register_fails, 5 },
 		{ "api-F10 cancel says what happened", test_cancel, 5 },
 		{ "api-F12 promise-H14 a worker is told deadlock", test_deadlock, 5 },

@@ -148,15 +148,18 @@ static void drop_inbox(hf__watch *w, hf_future *f)
 START_TEST(test_unref_while_completing)
 {
 	hf_inbox *box = inbox();
-	hf_future *f = promise();
+	hf_future *f = promise(), *g = promise();
 	hf__watch before;
 
 	drop_inbox((void *)box, NULL);
 	hf__watch_init(&before, drop_inbox);
 	hf__future_watch(f, &before);
 	ck_assert_int_eq(hf_inbox_add(box, f, NULL), HF_OK);
+	ck_assert_int_eq(hf_inbox_add(box, g, NULL), HF_OK);
 	hf_future_unref(f);
 	resolve(f);
+	resolve(g);
+	hf_future_unref(g);
 	ck_assert_int_eq(atomic_load(&promises_alive), 0);
 }
 END_TEST
