@@ -22,6 +22,7 @@ struct hf__callbacks {
 	hf__ref refs;
 	unsigned forks;
 	bool is_common;
+	hf__callbacks *older; /* the common one of before a fork, so that it is not a leak */
 	const void *domain;
 	char name[16];
 	hf__mutex lock;
@@ -97,6 +98,8 @@ hf__callbacks *hf__callbacks_common(void)
 	if (cb && !forked(cb))
 		return cb;
 	mine = make("hf-callbacks", NULL, true);
+	if (mine)
+		mine->older = cb;
 	if (!mine || atomic_compare_exchange_strong(&common, &cb, mine))
 		return mine;
 	hf__callbacks_unref(mine);
