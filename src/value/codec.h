@@ -31,9 +31,10 @@ hf_status hf__params_new(const hf_value *args, size_t n, hf__params **out, hf_er
  * \x…). HF_E_MISUSE: it has none (an unset value, invalid UTF-8). */
 hf_status hf__value_text(hf__strbuf *b, const hf_value *v, hf_error **out_error);
 
-/* One value as an SQL literal: 123, 'it''s', E'a\\b', NULL, true, '\x00ff'::bytea, '{1,2}',
- * '2024-01-01 …+00'::timestamptz. Safe whatever standard_conforming_strings is, given
- * client_encoding UTF8. */
+/* One value as an SQL literal: 123, 'it''s', E'a\\b', NULL, true, E'\\x00ff'::bytea,
+ * '{1,2}'::int4[], '2024-01-01 …+00'::timestamptz. Safe whatever standard_conforming_strings is,
+ * given client_encoding UTF8. Types are named where a parameter's would be, so that the server
+ * infers the rest alike. */
 hf_status hf__value_literal(hf__strbuf *b, const hf_value *v, hf_error **out_error);
 
 /* --- columns -------------------------------------------------------------------------------------
@@ -47,8 +48,8 @@ typedef struct hf__cell {
 	int len;
 } hf__cell;
 
-/* Memory that lives as long as the result that the cell is in: for arrays, and text made from
- * binary. NULL: none. */
+/* Memory that lives as long as the result that the cell is in, aligned for any type: for arrays,
+ * bytes from text, and text made from binary. NULL: none. */
 typedef void *hf__lend_fn(void *owner, size_t n);
 
 /* Reads a cell into a destination: rules and statuses as hf_row_read in result.h. `why` receives a

@@ -25,9 +25,10 @@ typedef enum hf__sql_kind {
 hf__sql_kind hf__sql_classify(const char *sql);
 
 /* The text with each $n replaced by the literal of args[n-1], except inside strings ('', E'', U&'',
- * $tag$), quoted identifiers and comments. An integer next to a minus is parenthesised. Without
- * args the text is copied untouched. HF_E_MISUSE: a $n without an argument, an argument without a
- * $n, and what hf__value_literal refuses. */
+ * $tag$), quoted identifiers and comments. A literal that would run together with its neighbours
+ * is parenthesised: -5 in `a -$1` and in `$1::int2`. Without args the text is copied untouched.
+ * HF_E_MISUSE: a $n without an argument, an argument without a $n, and what hf__value_literal
+ * refuses. */
 hf_status hf__sql_render(
 	hf__strbuf *b, const char *sql, const hf_value *args, size_t n, hf_error **out_error);
 

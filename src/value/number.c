@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* Integers and floats as text. */
+#include "value/number.h"
+
+#include "base/attr.h"
+
+#include <float.h>
+#include <locale.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static locale_t c_locale;
+
+static void make_c_locale(void)
+{
+	c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+}
+
+/* Numbers have a point in them, whatever setlocale() was told. */
+static locale_t plain_locale(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, make_c_locale);
+	return c_locale;
+}
+
+hf__got hf__uint_parse(const char *s, size_t n, uint64_t *out)
+{
+	uint64_t x = 0;
+	bool over = n == 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] < '0' || s[i] > '9')
+			return HF__GOT_BAD;
+		over |= __builtin_mul_overflow(x, 10, &x);
+		over |= __builtin_add_overflow(x, (uint64_t)(s[i] - '0'), &x);
+	}
+	if (n == 0)
+		return HF__GOT_BAD;
+	if (over)
+		return HF__GOT_RANGE;
+	*out = x;
+	return HF__GOT;
+}
+
+hf__got hf__int_parse(const char *s, size_t n, int64_t *out)
+{
+	bool minus = n > 0 && s[0] == '-';
+	uint64_t x, most = (uint64_t)INT64_MAX + minus;
+	hf__got got = hf__uint_parse(s + minus, n - minus, &x);
+
+	if (got != HF__GOT)
+		return got;
+	if (x > most)
+		return HF__GOT_RANGE;
+	*out = minus ? (int64_t)(0 - x) : (int64_t)x;
+	return HF__GOT;
+}
+
+static bool special_parse(const char *s, double *out)
+{
+	if (strcmp(s, "NaN") == 0)
+		*out = (double)NAN;
+	else if (strcmp(s, "Infinity") == 0)
+		*out = (double)INFINITY;
+	else if (strcmp(s, "-Infinity") == 0)
+		*out = -(double)INFINITY;
+	else
+		return false;
+	return true;
+}
+
+/* An underflow to zero of something that is not zero is out of range too, as for the server. */
+static bool vanished(const char *s, bool is_zero)
+{
+	return is_zero && strcspn(s, "123456789") < strcspn(s, "eE");
+}
+
+hf__got hf__float8_parse(const char *s, size_t n, double *out)
+{
+	double x;
+
+	if (special_parse(s, out))
+		return HF__GOT;
+	if (!hf__decimal_valid(s, n))
+		return HF__GOT_BAD;
+	x = strtod_l(s, NULL, plain_locale());
+	if (isinf(x) || vanished(s, fpclassify(x) == FP_ZERO))
+		return HF__GOT_RANGE;
+	*out = x;
+	return HF__GOT;
+}
+
+hf__got hf__float4_parse(const char *s, size_t n, float *out)
+{
+	double special;
+	float x;
+
+	if (special_parse(s, &special)) {
+		*out = (float)special;
+		return HF__GOT;
+	}
+	if (!hf__decimal_valid(s, n))
+		return HF__GOT_BAD;
+	x = strtof_l(s, NULL, plain_locale());
+	if (isinf(x) || vanished(s, fpclassify(x) == FP_ZERO))
+		return HF__GOT_RANGE;
+	*out = x;
+	return HF__GOT;
+}
+
+/* A positive number as digits × 10^(exp - count + 1): the first digit stands before the point. */
+struct decimal {
+	char digits[24];
+	int count, exp;
+};
+
+/* Takes %e output apart; the locale's decimal point, whatever it is, is skipped. */
+static void take_apart(const char *e, struct decimal *d)
+{
+	d->count = 0;
+	for (; *e && *e != 'e'; e++)
+		if (*e >= '0' && *e <= '9' && d->count < (int)sizeof d->digits - 1)
+			d->digits[d->count++] = *e;
+	d->digits[d->count] = '\0';
+	d->exp = *e ? (int)strtol(e + 1, NULL, 10) : 0;
+	while (d->count > 1 && d->digits[d->count - 1] == '0')
+		d->digits[--d->count] = '\0';
+}
+
+static bool reads_back(const struct decimal *d, double x, bool is_float4)
+{
+	char text[48];
+
+	snprintf(text, sizeof text, "%c.%se%d", d->digits[0], d->digits + 1, d->exp);
+	if (is_float4)
+		return !islessgreater(strtof_l(text, NULL, plain_locale()), (float)x);
+	return !islessgreater(strtod_l(text, NULL, plain_locale()), x);
+}
+
+static void shortest(double x, bool is_float4, struct decimal *d)
+{
+	bool subnormal = x < (is_float4 ? (double)FLT_MIN : DBL_MIN);
+	int from = subnormal ? 1 : is_float4 ? FLT_DIG : DBL_DIG;
+	int to = is_float4 ? FLT_DECIMAL_DIG : DBL_DECIMAL_DIG;
+
+	for (int p = from; p <= to; p++) {
+		char e[48];
+
+		snprintf(e, sizeof e, "%.*e", p - 1, x);
+		take_apart(e, d);
+		if (reads_back(d, x, is_float4))
+			return;
+	}
+}
+
+static void put_zeros(hf__strbuf *b, int n)
+{
+	for (; n > 0; n--)
+		hf__strbuf_putc(b, '0');
+}
+
+static void put_fixed(hf__strbuf *b, const struct decimal *d)
+{
+	int whole = d->exp + 1;
+
+	if (whole <= 0) {
+		hf__strbuf_puts(b, "0.");
+		put_zeros(b, -whole);
+		hf__strbuf_puts(b, d->digits);
+		return;
+	}
+	hf__strbuf_add(b, d->digits, (size_t)(whole < d->count ? whole : d->count));
+	put_zeros(b, whole - d->count);
+	if (whole < d->count)
+		hf__strbuf_printf(b, ".%s", d->digits + whole);
+}
+
+static void put_float(hf__strbuf *b, double x, bool is_float4)
+{
+	struct decimal d;
+
+	if (isnan(x)) {
+		hf__strbuf_puts(b, "NaN");
+		return;
+	}
+	if (signbit(x))
+		hf__strbuf_putc(b, '-');
+	if (isinf(x)) {
+		hf__strbuf_puts(b, "Infinity");
+		return;
+	}
+	if (fpclassify(x) == FP_ZERO) {
+		hf__strbuf_putc(b, '0');
+		return;
+	}
+	shortest(fabs(x), is_float4, &d);
+	if (d.exp >= -4 && d.exp < (is_float4 ? FLT_DIG : DBL_DIG))
+		put_fixed(b, &d);
+	else
+		hf__strbuf_printf(b, "%c%s%se%c%02d", d.digits[0], d.count > 1 ? "." : "",
+			d.digits + 1, d.exp < 0 ? '-' : '+', abs(d.exp));
+}
+
+void hf__float8_text(hf__strbuf *b, double x)
+{
+	put_float(b, x, false);
+}
+
+void hf__float4_text(hf__strbuf *b, float x)
+{
+	put_float(b, (double)x, true);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* Numbers as text, whatever the process's locale: integers, floats, and exact decimals. */
+#ifndef HF_VALUE_NUMBER_H
+#define HF_VALUE_NUMBER_H
+
+#include "value/type.h"
+
+/* number.c. Strict: no white space, no overflow, nothing behind the number. */
+hf__got hf__int_parse(const char *s, size_t n, int64_t *out);
+hf__got hf__uint_parse(const char *s, size_t n, uint64_t *out);
+
+/* As the server writes them. s[n] must be NUL. An overflow is HF__GOT_RANGE. */
+hf__got hf__float8_parse(const char *s, size_t n, double *out);
+hf__got hf__float4_parse(const char *s, size_t n, float *out);
+
+/* The shortest text that reads back as the same number, laid out as the server does. */
+void hf__float8_text(hf__strbuf *b, double x);
+void hf__float4_text(hf__strbuf *b, float x);
+
+/* numeric.c. Digits with a point and an exponent: what SQL takes without quotes. */
+bool hf__decimal_valid(const char *s, size_t n);
+
+/* The same, or NaN, Infinity, -Infinity, inf in any case of letters. */
+bool hf__numeric_valid(const char *s, size_t n);
+
+/* numeric's binary format as the server's text. */
+hf__got hf__numeric_wire(hf__strbuf *b, const char *data, size_t n);
+
+/* HF__GOT_BAD: it is not an integer. */
+hf__got hf__numeric_int(const char *s, size_t n, int64_t *out);
+
+#endif
