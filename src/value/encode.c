@@ -153,6 +153,22 @@ const char *hf__put_text(hf__strbuf *b, const hf_value *v)
 	}
 }
 
+bool hf__value_is_null(const hf_value *v)
+{
+	switch ((int)v->type) {
+	case HF_T_NULL:
+		return true;
+	case HF_T_TEXT:
+	case HF_T_NUMERIC:
+	case HF_T_JSON:
+		return !v->as.s;
+	case HF_T_BYTEA:
+		return !v->as.bytes.data;
+	default:
+		return false;
+	}
+}
+
 uint32_t hf__param_type(const hf_value *v)
 {
 	int type = (int)v->type;
@@ -202,22 +218,6 @@ static struct layout layout_of(size_t n)
 	return at;
 }
 
-static bool is_null(const hf_value *v)
-{
-	switch ((int)v->type) {
-	case HF_T_NULL:
-		return true;
-	case HF_T_TEXT:
-	case HF_T_NUMERIC:
-	case HF_T_JSON:
-		return !v->as.s;
-	case HF_T_BYTEA:
-		return !v->as.bytes.data;
-	default:
-		return false;
-	}
-}
-
 static hf_status refuse(hf_status st, size_t i, const char *why, hf_error **out_error)
 {
 	return hf__error_give(hf__error_fmt(st, 0, "$%zu: %s", i + 1, why), out_error);
@@ -242,7 +242,7 @@ static const char *put_param(hf__strbuf *b, const hf_value *v, int *format)
 /* The length of what is copied as it is: refused before it is copied, and reserved for. */
 static size_t known_length(const hf_value *v)
 {
-	if (is_null(v))
+	if (hf__value_is_null(v))
 		return 0;
 	switch ((int)v->type) {
 	case HF_T_TEXT:
@@ -285,7 +285,7 @@ static hf_status add_param(
 	const char *why;
 	int format, length;
 
-	if (is_null(v))
+	if (hf__value_is_null(v))
 		return HF_OK;
 	why = put_param(b, v, &format);
 	if (why)

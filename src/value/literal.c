@@ -114,22 +114,6 @@ static const char *cast_of(const hf_value *v, const char **brackets)
 	return oid ? hf__type_of(oid)->name : "";
 }
 
-static bool is_null(const hf_value *v)
-{
-	switch ((int)v->type) {
-	case HF_T_NULL:
-		return true;
-	case HF_T_TEXT:
-	case HF_T_NUMERIC:
-	case HF_T_JSON:
-		return !v->as.s;
-	case HF_T_BYTEA:
-		return !v->as.bytes.data;
-	default:
-		return false;
-	}
-}
-
 /* '…'::type */
 static const char *put_cast(hf__strbuf *b, const hf_value *v)
 {
@@ -150,7 +134,7 @@ hf_status hf__value_literal(hf__strbuf *b, const hf_value *v, hf_error **out_err
 {
 	const char *why = NULL;
 
-	if (is_null(v))
+	if (hf__value_is_null(v))
 		hf__strbuf_puts(b, "NULL");
 	else if (!put_bare(b, v))
 		why = put_cast(b, v);

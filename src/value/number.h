@@ -13,7 +13,8 @@ hf__got hf__uint_parse(const char *s, size_t n, uint64_t *out);
 hf__got hf__float8_parse(const char *s, size_t n, double *out);
 hf__got hf__float4_parse(const char *s, size_t n, float *out);
 
-/* The shortest text that reads back as the same number, laid out as the server does. */
+/* The shortest text that reads back as the same number, laid out as the server does. (1e+23, half
+ * way between two numbers, is taken for short here; the server writes 9.999999999999999e+22.) */
 void hf__float8_text(hf__strbuf *b, double x);
 void hf__float4_text(hf__strbuf *b, float x);
 

@@ -311,7 +311,7 @@ static bool needs_parentheses(char before, const char *literal, const char *afte
 {
 	bool minus = *literal == '-';
 
-	if (before && (is_word(before) || one_of(before, "$'\".")))
+	if (before && (is_word(before) || one_of(before, "$'\".&")))
 		return true;
 	if (is_word(*after) || one_of(*after, "$'\"."))
 		return true;

@@ -15,6 +15,9 @@ const char *hf__put_array(hf__strbuf *b, int tag, const void *array);
 /* array.c: one item, quoted if need be. */
 void hf__put_item(hf__strbuf *b, const char *s, size_t n);
 
+/* NULL itself, and pointers that are NULL. */
+bool hf__value_is_null(const hf_value *v);
+
 /* The type that the server shall take a parameter for; 0: it infers. Of arrays it is the array's.
  */
 uint32_t hf__param_type(const hf_value *v);
