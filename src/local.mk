@@ -11,6 +11,7 @@ SRC_BASE = \
 	src/base/log.c src/base/log.h \
 	src/base/mem.c src/base/mem.h \
 	src/base/ref.h \
+	src/base/ring.h \
 	src/base/strbuf.c src/base/strbuf.h \
 	src/base/thread.c src/base/thread.h \
 	src/base/version.c \
@@ -18,25 +19,57 @@ SRC_BASE = \
 
 # 1: values, types and errors, without I/O
 SRC_VALUE = \
+	src/value/array.c \
 	src/value/codec.h \
+	src/value/datetime.c src/value/datetime.h \
+	src/value/decode.c src/value/decode.h \
+	src/value/encode.c \
 	src/value/error.c src/value/error.h \
+	src/value/interval.c \
+	src/value/items.c \
+	src/value/literal.c \
+	src/value/native.c \
+	src/value/net.c src/value/net.h \
+	src/value/number.c src/value/number.h \
+	src/value/numeric.c \
 	src/value/opts.c src/value/opts.h \
-	src/value/sql.h \
-	src/value/sqlstate.c
+	src/value/sql.c src/value/sql.h \
+	src/value/sqlstate.c \
+	src/value/text.h \
+	src/value/type.c src/value/type.h
 
 # 2: libpq
-SRC_PQ =
+SRC_PQ = \
+	src/pq/cancel.c src/pq/cancel.h \
+	src/pq/dsn.c src/pq/dsn.h \
+	src/pq/link.c src/pq/link.h \
+	src/pq/result.c src/pq/result.h \
+	src/pq/stmt_cache.c src/pq/stmt_cache.h \
+	src/pq/wire.c
 
 # 3: completion without databases
 SRC_ASYNC = \
-	src/async/callbacks.h \
-	src/async/future.h
+	src/async/callbacks.c src/async/callbacks.h \
+	src/async/combine.c \
+	src/async/future.c src/async/future.h \
+	src/async/inbox.c \
+	src/async/wait.c src/async/wait.h
 
 # 4: workers
-SRC_POOL =
+SRC_POOL = \
+	src/pool/conn.c \
+	src/pool/house.c \
+	src/pool/job.c src/pool/job.h \
+	src/pool/pool.c src/pool/pool.h \
+	src/pool/query.c \
+	src/pool/queue.c src/pool/queue.h \
+	src/pool/reply.c \
+	src/pool/stats.c \
+	src/pool/worker.c src/pool/worker.h
 
 # 5: transactions
-SRC_TXN =
+SRC_TXN = \
+	src/txn/txn.c
 
 include_HEADERS = include/holdfast.h
 hfincludedir = $(includedir)/holdfast
@@ -55,7 +88,7 @@ nodist_hfinclude_HEADERS = include/holdfast/version.h
 # All objects: what the library is made of, and what tests link to reach its inside.
 noinst_LTLIBRARIES += libholdfast-core.la
 libholdfast_core_la_SOURCES = \
-	$(SRC_BASE) $(SRC_VALUE) $(SRC_PQ) $(SRC_ASYNC) $(SRC_POOL) $(SRC_TXN)
+	$(SRC_BASE) $(SRC_VALUE) $(SRC_PQ) $(SRC_ASYNC) $(SRC_POOL)
 libholdfast_core_la_LIBADD = $(LIBPQ_LIBS) $(APU_LIBS) $(APR_LIBS) $(PTHREAD_LIBS)
 
 lib_LTLIBRARIES += libholdfast.la

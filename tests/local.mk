@@ -4,13 +4,18 @@
 # Without a server.
 UNIT_TESTS = \
 	tests/unit/test_base \
-	tests/unit/test_error
+	tests/unit/test_combine \
+	tests/unit/test_error \
+	tests/unit/test_future \
+	tests/unit/test_inbox
 
 # With a private server each: tests/run starts it through tests/with-pg.
 DB_TESTS = \
+	tests/db/test_codecs_server \
 	tests/db/test_harness
 
-STRESS_TESTS =
+STRESS_TESTS = \
+	tests/stress/test_future_stress
 
 SCRIPT_TESTS = \
 	scripts/check-layers \

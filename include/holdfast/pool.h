@@ -140,11 +140,6 @@ typedef enum hf_isolation {
 	HF_ISO_SERIALIZABLE,
 } hf_isolation;
 
-/* Called on the worker for each row, in order; row and what is read from it live until it returns.
- * Anything but HF_OK stops the query, and that is its outcome (HF_E_USER where it is HF_PENDING).
- */
-typedef hf_status hf_row_fn(hf_row row, void *arg);
-
 /* How one query is to run. */
 typedef struct hf_query_opts {
 	size_t struct_size; /* set by HF_QUERY_OPTS */

@@ -79,6 +79,11 @@ HF_API bool hf_row_bool(hf_row row, int col, bool otherwise);
 HF_CHECK hf_status hf_row_read(hf_row row, const char *column, hf_dest to, hf_error **out_error);
 HF_CHECK hf_status hf_row_scan_v(hf_row row, const hf_dest *to, size_t n, hf_error **out_error);
 
+/* A streamed query calls it on its worker for each row, in order; row and what is read from it live
+ * until it returns. Anything but HF_OK stops the query, and that is its outcome (HF_E_USER where it
+ * is HF_PENDING). */
+typedef hf_status hf_row_fn(hf_row row, void *arg);
+
 HF__END
 
 #ifndef __cplusplus

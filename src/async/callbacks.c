@@ -252,3 +252,10 @@ bool hf__callbacks_stop(hf__callbacks *cb, int64_t deadline)
 		pthread_join(cb->thread, NULL);
 	return quiet;
 }
+
+void hf__callbacks_resume(hf__callbacks *cb)
+{
+	hf__lock(&cb->lock);
+	cb->stopped = false;
+	hf__unlock(&cb->lock);
+}

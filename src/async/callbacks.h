@@ -44,10 +44,13 @@ hf__callbacks *hf__callbacks_expect(hf__callbacks *cb);
 /* Takes over a call that was announced to call->to. Never blocks, never allocates. */
 void hf__callbacks_queue(hf__call *call);
 
-/* Runs everything queued, then ends the thread and joins it; for good. True when that is done: also
+/* Runs everything queued, then ends the thread and joins it. True when that is done: also
  * when calls are announced but not queued, because a combination waits for the futures of another
  * pool; the thread then stays for them and ends by itself. False at `deadline` (monotonic; 0: does
  * not wait), or on that very thread: it runs what is queued and ends by itself. */
 bool hf__callbacks_stop(hf__callbacks *cb, int64_t deadline);
+
+/* After a stop: calls are taken again, on a new thread. */
+void hf__callbacks_resume(hf__callbacks *cb);
 
 #endif

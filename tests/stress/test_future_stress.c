@@ -476,5 +476,5 @@ int main(int argc, char **argv)
 		{ "api-F6 wake-ups that mean nothing do not end a wait", test_storm, 60 },
 	};
 
-	return t_main(argc, argv, "future stress", cases, hf_countof(cases));
+	return t_main("future stress", cases, hf_countof(cases), argc, argv);
 }

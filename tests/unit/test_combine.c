@@ -464,5 +464,5 @@ int main(int argc, char **argv)
 		{ "api-F4 wait_all: ready when all are, well or badly", test_wait_all, 20 },
 	};
 
-	return t_main(argc, argv, "combine", cases, hf_countof(cases));
+	return t_main("combine", cases, hf_countof(cases), argc, argv);
 }

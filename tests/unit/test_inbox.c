@@ -296,5 +296,5 @@ int main(int argc, char **argv)
 		{ "api-F13 a forked child leaves the descriptor alone", test_fork, 5 },
 	};
 
-	return t_main(argc, argv, "inbox", cases, hf_countof(cases));
+	return t_main("inbox", cases, hf_countof(cases), argc, argv);
 }

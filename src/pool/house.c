@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* The housekeeper: one thread a pool for everything that is nobody's job. Never talks to a server.
+ *
+ * It sleeps in epoll on the sockets of the workers (for a server that hangs up, nothing else), on
+ * its own wake descriptor, and until the next deadline of a queued job. Workers are freed by this
+ * thread only, after their thread was joined, so an event never points to one that is gone. */
+#include "pool/pool.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "value/error.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+
+#define EVENTS     64
+#define RESTART_MS 100 /* after a thread could not be started */
+
+void hf__pool_poke_locked(hf_pool *p)
+{
+	if (p->house_poked)
+		return;
+	p->house_poked = true;
+	hf__wake_signal(&p->house_wake);
+}
+
+/* --- jobs that wait too long
+ * ----------------------------------------------------------------------- */
+
+hf_error *hf__pool_no_connection_locked(hf_pool *p, int64_t waited_ms)
+{
+	char who[200] = "", name[160];
+	const hf__worker *w, *oldest = NULL;
+
+	APR_RING_FOREACH (w, &p->workers, hf__worker, all)
+		if (w->job && (!oldest || w->job->started_at < oldest->job->started_at))
+			oldest = w;
+	if (oldest)
+		snprintf(who, sizeof who, "; longest busy: %s",
+			hf__job_name(oldest->job, name, sizeof name));
+	if (p->n_up == 0 && p->connect_error)
+		return hf__error_new(&(hf__error_spec){ .status = HF_E_CONNECT,
+			.traits = HF_CONNECTION | HF_RETRYABLE,
+			.sqlstate = hf_error_sqlstate(p->connect_error),
+			.message = hf_error_message(p->connect_error) });
+	return hf__error_fmt(HF_E_BUSY, HF_RETRYABLE,
+		"pool \"%s\": no connection came free within %lld ms (%d of %d busy, %d of them "
+		"held by transactions, "
+		"%d connecting, %d more waiting%s)",
+		p->name, (long long)waited_ms, p->n_busy, p->max_conns, p->n_pinned,
+		p->n_workers - p->n_up, p->queue.n, who);
+}
+
+/* Takes one job whose time in the queue is up, with why; *next is when to look again. */
+static hf__job *take_expired(hf_pool *p, int64_t *next, hf_error **why)
+{
+	int64_t now = hf__now();
+	hf__job *j;
+
+	hf__lock(&p->lock);
+	j = hf__queue_expire(&p->queue, now, next);
+	if (j) {
+		j->state = HF__JOB_DONE;
+		*why = hf__pool_no_connection_locked(p, (now - j->submitted_at) / HF__MS);
+		p->stats.completed++;
+		p->stats.failed++;
+		hf__cond_broadcast(&p->changed);
+	}
+	hf__unlock(&p->lock);
+	return j;
+}
+
+static int64_t expire_jobs(hf_pool *p)
+{
+	int64_t next;
+	hf_error *why;
+	hf__job *j;
+
+	while ((j = take_expired(p, &next, &why)) != NULL)
+		hf__job_fail(j, hf__error_at(why, 0, j->sql, &j->site));
+	return next;
+}
+
+void hf__pool_fail_queue(hf_pool *p, hf_error *e)
+{
+	struct hf__job_ring all;
+	hf__job *j;
+
+	APR_RING_INIT(&all, hf__job, link);
+	hf__lock(&p->lock);
+	while ((j = hf__queue_pop(&p->queue)) != NULL) {
+		j->state = HF__JOB_DONE;
+		p->stats.completed++;
+		p->stats.failed++;
+		APR_RING_INSERT_TAIL(&all, j, hf__job, link);
+	}
+	hf__cond_broadcast(&p->changed);
+	hf__unlock(&p->lock);
+	while (!APR_RING_EMPTY(&all, hf__job, link)) {
+		j = APR_RING_FIRST(&all);
+		APR_RING_REMOVE(j, link);
+		hf__job_fail(j, hf__error_at(hf_error_ref(e), 0, j->sql, &j->site));
+	}
+	hf_error_unref(e);
+}
+
+/* --- workers
+ * --------------------------------------------------------------------------------------- */
+
+static bool more_wanted_locked(const hf_pool *p)
+{
+	if (p->state != HF_POOL_OPEN && p->queue.n == 0)
+		return false;
+	if (p->n_workers >= p->max_conns)
+		return false;
+	return p->n_workers < p->min_conns || p->n_workers == 0
+		       ? p->n_workers < p->min_conns || p->queue.n > 0
+		       : p->queue.n > 0 && p->n_idle == 0 && p->n_workers == p->n_up;
+}
+
+/* Starts what is wanted. Returns when to try again, after a failure. */
+static int64_t start_workers(hf_pool *p)
+{
+	bool ok = true, stranded;
+
+	hf__lock(&p->lock);
+	while (ok && more_wanted_locked(p))
+		ok = hf__worker_start_locked(p);
+	stranded = !ok && p->n_workers == 0;
+	hf__unlock(&p->lock);
+	if (!ok)
+		hf__logf(&p->log, HF__LOG_ERROR, "a worker thread could not be started");
+	if (stranded)
+		hf__pool_fail_queue(
+			p, hf__error_fmt(HF_E_NOMEM, HF_RETRYABLE,
+				   "pool \"%s\": no worker thread could be started", p->name));
+	return ok ? HF__NEVER : hf__deadline(RESTART_MS);
+}
+
+static hf__worker *take_ended(hf_pool *p)
+{
+	hf__worker *w = NULL;
+
+	hf__lock(&p->lock);
+	if (!APR_RING_EMPTY(&p->ended, hf__worker, all)) {
+		w = APR_RING_FIRST(&p->ended);
+		APR_RING_REMOVE(w, all);
+	}
+	hf__unlock(&p->lock);
+	return w;
+}
+
+static void join_ended(hf_pool *p)
+{
+	hf__worker *w;
+
+	while ((w = take_ended(p)) != NULL) {
+		pthread_join(w->thread, NULL);
+		hf__cond_finish(&w->cond);
+		hf__wake_finish(&w->wake);
+		hf__free(w);
+	}
+}
+
+/* A server hung up on this worker: it looks for itself, now if it is idle. */
+static void suspect(hf__worker *w)
+{
+	hf__lock(&w->pool->lock);
+	w->suspect = true;
+	hf__cond_signal(&w->cond);
+	hf__unlock(&w->pool->lock);
+}
+
+static void sleep_until(hf_pool *p, int64_t deadline)
+{
+	struct epoll_event ev[EVENTS];
+	int n = epoll_wait(p->epoll, ev, EVENTS, hf__ms_left(deadline, 60000));
+
+	for (int i = 0; i < n; i++) {
+		if (ev[i].data.ptr)
+			suspect(ev[i].data.ptr);
+		else
+			hf__wake_clear(&p->house_wake);
+	}
+}
+
+/* Before looking around: what is asked for from now on wakes again. */
+static void hear_pokes(hf_pool *p)
+{
+	hf__lock(&p->lock);
+	p->house_poked = false;
+	hf__unlock(&p->lock);
+}
+
+static bool stop_wanted(hf_pool *p)
+{
+	bool stop;
+
+	hf__lock(&p->lock);
+	stop = p->house_stop && APR_RING_EMPTY(&p->ended, hf__worker, all) && p->n_workers == 0;
+	hf__unlock(&p->lock);
+	return stop;
+}
+
+void *hf__house_run(void *arg)
+{
+	hf_pool *p = arg;
+
+	for (;;) {
+		int64_t again, next;
+
+		hear_pokes(p);
+		again = start_workers(p);
+		next = expire_jobs(p);
+		join_ended(p);
+		if (stop_wanted(p))
+			break;
+		sleep_until(p, again < next ? again : next);
+	}
+	return NULL;
+}

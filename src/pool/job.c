@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* A unit of work and the future that it will resolve. */
+#include "pool/pool.h"
+
+#include "base/clock.h"
+#include "base/fork.h"
+#include "base/mem.h"
+#include "value/error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static hf__job *job_of(hf_future *f)
+{
+	return (hf__job *)(void *)f;
+}
+
+static void job_destroy(hf_future *f)
+{
+	hf__job *j = job_of(f);
+	hf_pool *p = j->pool;
+
+	hf__free(j->label);
+	hf__free(j->sql);
+	hf__free(j->params);
+	hf__free(j);
+	hf__pool_put(p);
+}
+
+static hf_status job_cancel(hf_future *f)
+{
+	hf__job *j = job_of(f);
+	hf_pool *p = j->pool;
+	hf_status st = HF_E_BUSY;
+
+	hf__lock(&p->lock);
+	if (j->state == HF__JOB_QUEUED) {
+		hf__queue_remove(&p->queue, j);
+		j->state = HF__JOB_DONE;
+		p->stats.completed++;
+		p->stats.canceled++;
+		hf__cond_broadcast(&p->changed);
+		st = HF_OK;
+	} else if (j->state == HF__JOB_RUNNING) {
+		atomic_store(&j->cancel_asked, true);
+		hf__worker_poke_locked(j->worker);
+		st = HF_PENDING;
+	}
+	hf__unlock(&p->lock);
+	if (st == HF_OK)
+		hf__job_fail(j, hf__error_at(hf__error_fmt(HF_E_CANCELED, HF_RETRYABLE,
+						     "cancelled before it started"),
+					0, j->sql, &j->site));
+	return st;
+}
+
+hf__job *hf__job_new(hf_pool *p, hf__job_kind kind, const hf_site *site, const char *label)
+{
+	hf__job *j = hf__calloc(sizeof *j);
+
+	if (!j)
+		return NULL;
+	if (label && !(j->label = hf__strdup(label))) {
+		hf__free(j);
+		return NULL;
+	}
+	hf__future_init(&j->future, p, p->callbacks);
+	j->future.cancel = job_cancel;
+	j->future.destroy = job_destroy;
+	APR_RING_ELEM_INIT(j, link);
+	APR_RING_ELEM_INIT(j, timed);
+	j->pool = hf__pool_ref(p);
+	j->kind = kind;
+	if (site)
+		j->site = *site;
+	return j;
+}
+
+static hf_error *check_text(hf__job *j, const char *sql)
+{
+	if (!sql)
+		return hf__error_fmt(HF_E_MISUSE, 0, "the SQL text is NULL");
+	if (!hf__utf8_valid(sql, strlen(sql)))
+		return hf__error_fmt(HF_E_MISUSE, 0, "the SQL text is not UTF-8");
+	j->sql_kind = hf__sql_classify(sql);
+	return NULL;
+}
+
+hf_error *hf__job_set_query(hf__job *j, const char *sql, const hf_value *args, size_t n)
+{
+	hf_error *e = check_text(j, sql);
+
+	if (e)
+		return e;
+	j->sql = hf__strdup(sql);
+	if (!j->sql)
+		return hf__error_nomem();
+	hf__params_new(args, n, &j->params, &e);
+	return e;
+}
+
+hf_error *hf__job_set_script(hf__job *j, const char *sql, const hf_value *args, size_t n)
+{
+	hf__strbuf text = HF__STRBUF_INIT;
+	hf_error *e = check_text(j, sql);
+
+	if (e)
+		return e;
+	if (hf__sql_render(&text, sql, args, n, &e) != HF_OK) {
+		hf__strbuf_finish(&text);
+		return e;
+	}
+	j->sql = hf__strbuf_take(&text);
+	return j->sql ? NULL : hf__error_nomem();
+}
+
+hf_error *hf__job_set_fn(hf__job *j, const hf_job *opts)
+{
+	j->arg = opts->arg;
+	j->free_arg = opts->free_arg;
+	j->fn = opts->fn;
+	j->timeout_ms = opts->timeout_ms;
+	j->urgent = opts->urgent;
+	j->manual = opts->manual;
+	j->isolation = opts->isolation;
+	j->read_only = opts->read_only;
+	if (opts->dry_run)
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			"a function has no dry run: only SQL can be rendered (hf_dry_run)");
+	if (!opts->fn)
+		return hf__error_fmt(HF_E_MISUSE, 0, "the interaction's function is NULL");
+	if ((unsigned)opts->isolation > HF_ISO_SERIALIZABLE)
+		return hf__error_fmt(
+			HF_E_MISUSE, 0, "isolation %d is unknown", (int)opts->isolation);
+	return NULL;
+}
+
+void hf__job_free_arg(hf__job *j)
+{
+	hf_free_fn *fn = j->free_arg;
+
+	j->free_arg = NULL;
+	if (fn)
+		fn(j->arg);
+}
+
+void hf__job_complete(hf__job *j, hf__outcome outcome)
+{
+	hf__job_free_arg(j);
+	hf__future_complete(&j->future, outcome);
+	hf_future_unref(&j->future);
+}
+
+void hf__job_fail(hf__job *j, hf_error *e)
+{
+	hf__job_complete(j, (hf__outcome){ .status = hf_error_status(e), .error = e });
+}
+
+const char *hf__job_name(const hf__job *j, char *buf, size_t n)
+{
+	const char *file = j->site.file ? j->site.file : "?";
+
+	if (j->label)
+		snprintf(buf, n, "\"%s\" (%s:%d)", j->label, file, j->site.line);
+	else
+		snprintf(buf, n, "%s:%d", file, j->site.line);
+	return buf;
+}
+
+static hf_error *refusal_locked(hf_pool *p)
+{
+	if (p->state != HF_POOL_OPEN)
+		return hf__error_fmt(HF_E_CLOSED, 0, "pool \"%s\" is %s", p->name,
+			p->state == HF_POOL_CLOSED ? "closed" : "closing");
+	if (p->queue.n >= p->opts.max_queue)
+		return hf__error_fmt(HF_E_BUSY, HF_RETRYABLE,
+			"pool \"%s\": the queue is full (max_queue %d; %d of %d connections busy)",
+			p->name, p->opts.max_queue, p->n_busy, p->max_conns);
+	return NULL;
+}
+
+hf_future *hf__job_submit(hf__job *j)
+{
+	hf_pool *p = j->pool;
+	hf_future *f = &j->future;
+	hf_error *e;
+
+	j->submitted_at = hf__now();
+	j->acquire_by =
+		j->has_own_acquire ? j->acquire_by : hf__after(j->submitted_at, p->opts.acquire_ms);
+	hf__lock(&p->lock);
+	e = refusal_locked(p);
+	if (e) {
+		p->stats.rejected++;
+		j->state = HF__JOB_DONE;
+	} else {
+		p->stats.submitted++;
+		hf__queue_push(&p->queue, j);
+		hf__worker_wake_one_locked(p);
+		if (j->has_own_acquire)
+			hf__pool_poke_locked(p);
+	}
+	hf__unlock(&p->lock);
+	if (e)
+		hf__job_fail(j, hf__error_at(e, 0, j->sql, &j->site));
+	return f;
+}
+
+hf_future *hf__job_refuse(
+	hf_pool *p, hf_error *e, const hf_site *site, hf_free_fn *free_arg, void *arg)
+{
+	bool mine = p && p->forks == hf__fork_count();
+
+	if (free_arg)
+		free_arg(arg);
+	return hf__future_failed(mine ? p->callbacks : NULL, hf__error_at(e, 0, NULL, site));
+}

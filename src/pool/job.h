@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* A unit of work and the future that it will resolve, in one block. */
+#ifndef HF_POOL_JOB_H
+#define HF_POOL_JOB_H
+
+#include "async/future.h"
+#include "value/codec.h"
+#include "value/sql.h"
+
+#include <holdfast/conn.h>
+
+struct hf__worker;
+struct hf_txn;
+
+typedef enum hf__job_kind {
+	HF__JOB_QUERY,
+	HF__JOB_SCRIPT,
+	HF__JOB_FN,
+	HF__JOB_SERVE, /* keeps the worker until its function returns: a transaction */
+} hf__job_kind;
+
+typedef enum hf__job_state { HF__JOB_QUEUED, HF__JOB_RUNNING, HF__JOB_DONE } hf__job_state;
+
+typedef struct hf__job {
+	hf_future future; /* first: a job is its future */
+	APR_RING_ENTRY(hf__job) link;
+	APR_RING_ENTRY(hf__job)
+	timed;         /* in the queue's list of jobs with an acquire_ms of their own */
+	hf_pool *pool; /* a reference until it is done */
+	hf__job_kind kind;
+	hf__job_state state;       /* guarded by pool->lock, or by the transaction's */
+	struct hf__worker *worker; /* while running; guarded as state is */
+	atomic_bool cancel_asked;
+	bool has_own_acquire, urgent, manual, read_only, tried;
+	hf_isolation isolation;
+	int timeout_ms, limit_ms; /* as given; in force */
+	int64_t submitted_at, acquire_by, started_at, run_until;
+	hf_site site;
+	char *label, *sql;
+	hf__params *params;
+	hf__sql_kind sql_kind;
+	hf_row_fn *on_row;
+	hf_fn *fn;
+	void (*serve)(hf_conn *c, struct hf__job *job);
+	void *arg;
+	hf_free_fn *free_arg;
+	hf__outcome outcome; /* what it will resolve with, between its run and its completion */
+	struct hf_txn *txn;  /* of a transaction's command: a reference to whom it belongs */
+	int verb;            /* and what it does there */
+} hf__job;
+
+/* A job of `kind` with its future initialised, in state QUEUED and nothing else. NULL: no memory.
+ */
+hf__job *hf__job_new(hf_pool *p, hf__job_kind kind, const hf_site *site, const char *label);
+
+/* Fills in a statement: copies the text and encodes the arguments, checking both. NULL, or why not.
+ */
+hf_error *hf__job_set_query(hf__job *j, const char *sql, const hf_value *args, size_t n);
+hf_error *hf__job_set_script(hf__job *j, const char *sql, const hf_value *args, size_t n);
+
+/* Fills in an interaction. Takes arg in every case. */
+hf_error *hf__job_set_fn(hf__job *j, const hf_job *opts);
+
+/* Runs free_arg, once; with no lock held. */
+void hf__job_free_arg(hf__job *j);
+
+/* Ends it: frees the argument, completes the future, lets go of the pool and of the producer's
+ * reference. */
+void hf__job_complete(hf__job *j, hf__outcome outcome);
+void hf__job_fail(hf__job *j, hf_error *e); /* consumes e */
+
+/* Puts it into the pool's queue, or fails it when that is full or closed. Either way the future is
+ * what the caller returns. */
+hf_future *hf__job_submit(hf__job *j);
+
+/* A refused submission: frees arg, answers a failed future. Consumes `e`. `p` may be NULL. */
+hf_future *hf__job_refuse(
+	hf_pool *p, hf_error *e, const hf_site *site, hf_free_fn *free_arg, void *arg);
+
+/* "label (file.c:42)" or what there is of it, for messages; in `buf`. */
+const char *hf__job_name(const hf__job *j, char *buf, size_t n);
+
+#endif

@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: MIT */
+/* A pool's life: open, ready, resize, close, reopen, free.
+ *
+ * References. `refs` counts whoever may still touch the memory: users, jobs, the closing thread.
+ * `users` counts what hf_pool_unref gives back; at its end an open pool is closed by a thread of
+ * its own, since that waits. */
+#include "pool/pool.h"
+
+#include "base/clock.h"
+#include "base/fork.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "value/error.h"
+#include "value/opts.h"
+
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define CANCEL_PHASE_MS 1000 /* of closing: between cancelling and closing the connections */
+#define ABORT_PHASE_MS  5000 /* and then for interactions to come back */
+
+hf_error *hf__pool_refusal(const hf_pool *p)
+{
+	if (!p)
+		return hf__error_fmt(
+			HF_E_MISUSE, 0, "the pool is NULL: hf_pool_open was not called, or failed");
+	return p->forks == hf__fork_count() ? NULL : hf__error_forked();
+}
+
+/* --- memory --------------------------------------------------------------------------------------
+ */
+
+hf_pool *hf__pool_ref(hf_pool *p)
+{
+	hf__ref_get(&p->refs);
+	return p;
+}
+
+static void pool_free(hf_pool *p)
+{
+	hf__callbacks_unref(p->callbacks);
+	hf_error_unref(p->connect_error);
+	hf__dsn_finish(&p->dsn);
+	if (p->epoll >= 0)
+		close(p->epoll);
+	hf__wake_finish(&p->house_wake);
+	hf__cond_finish(&p->changed);
+	hf__mutex_finish(&p->lock);
+	hf__free(p->name);
+	hf__free(p);
+}
+
+void hf__pool_put(hf_pool *p)
+{
+	if (hf__ref_put(&p->refs))
+		pool_free(p);
+}
+
+hf_pool *hf_pool_ref(hf_pool *p)
+{
+	if (p && p->forks == hf__fork_count()) {
+		hf__ref_get(&p->users);
+		hf__pool_ref(p);
+	}
+	return p;
+}
+
+/* Closes a pool that its last user let go of. */
+static void *closer_run(void *arg)
+{
+	hf_pool *p = arg;
+
+	while (hf_pool_terminate(p) == HF_PENDING)
+		;
+	hf__pool_put(p);
+	return NULL;
+}
+
+hf_pool *hf_pool_unref(hf_pool *p)
+{
+	pthread_t t;
+
+	if (!p || p->forks != hf__fork_count())
+		return NULL;
+	if (hf__ref_put(&p->users) && hf_pool_get_state(p) != HF_POOL_CLOSED) {
+		hf__logf(&p->log, HF__LOG_WARN,
+			"let go of while open: it is terminated in the background");
+		hf__pool_ref(p);
+		if (hf__thread_start(&t, "hf-closer", closer_run, p))
+			pthread_detach(t);
+		else
+			hf__pool_put(p);
+	}
+	hf__pool_put(p);
+	return NULL;
+}
+
+/* --- options -------------------------------------------------------------------------------------
+ */
+
+static void set_default(int *field, int value)
+{
+	if (*field == 0)
+		*field = value;
+}
+
+static hf_error *final_options(hf_pool_opts *o)
+{
+	set_default(&o->min_conns, 1);
+	set_default(&o->max_conns, 8);
+	if (o->min_conns < 0)
+		o->min_conns = 0;
+	else if (o->min_conns > o->max_conns && o->max_conns > 0 && o->min_conns == 1)
+		o->min_conns = o->max_conns;
+	set_default(&o->connect_ms, 10000);
+	set_default(&o->acquire_ms, 30000);
+	set_default(&o->idle_ms, 600000);
+	set_default(&o->lifetime_ms, 1800000);
+	set_default(&o->ping_idle_ms, 60000);
+	set_default(&o->ping_ms, 2000);
+	set_default(&o->shutdown_ms, 5000);
+	set_default(&o->stall_ms, 60000);
+	set_default(&o->max_statements, 256);
+	if (o->max_result == 0)
+		o->max_result = (size_t)256 << 20;
+	if (o->max_conns < 1 || o->max_conns > 10000)
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			"max_conns is %d: 1 to 10000 connections are possible", o->max_conns);
+	if (o->min_conns > o->max_conns)
+		return hf__error_fmt(HF_E_MISUSE, 0, "min_conns (%d) is above max_conns (%d)",
+			o->min_conns, o->max_conns);
+	set_default(&o->max_queue, 64 * o->max_conns);
+	if (o->max_queue < 0)
+		o->max_queue = INT32_MAX;
+	return NULL;
+}
+
+static void write_log(int level, const char *line, void *pool)
+{
+	hf_pool *p = pool;
+
+	p->opts.log((hf_log_level)level, line, p->opts.log_arg);
+}
+
+/* --- making --------------------------------------------------------------------------------------
+ */
+
+/* Settings from the connection string, where the options do not say anything. */
+static void take_dsn_settings(hf_pool_opts *o, const hf__dsn_pool *from)
+{
+	set_default(&o->max_conns, from->size);
+	set_default(&o->min_conns, from->min);
+	set_default(&o->max_queue, from->queue);
+	set_default(&o->acquire_ms, from->timeout_ms);
+	set_default(&o->lifetime_ms, from->recycle_ms);
+	o->read_only |= from->read_only;
+}
+
+static hf_error *set_name(hf_pool *p, const char *in_dsn)
+{
+	p->name = hf__strdup(p->opts.name ? p->opts.name : in_dsn ? in_dsn : "holdfast");
+	p->opts.name = p->name;
+	return p->name ? NULL : hf__error_nomem();
+}
+
+static hf_error *configure(hf_pool *p, const char *dsn, const hf_pool_opts *opts)
+{
+	hf__dsn_session session = { 0 };
+	hf__dsn_pool from;
+	hf_error *e = NULL;
+
+	if (hf__opts_copy(&p->opts, sizeof p->opts, opts, "HF_POOL_OPTS", &e) != HF_OK)
+		return e;
+	if (!dsn)
+		return hf__error_fmt(HF_E_MISUSE, 0, "the connection string is NULL");
+	if (hf__dsn_init(&p->dsn, dsn, &from, &e) == HF_OK) {
+		take_dsn_settings(&p->opts, &from);
+		e = final_options(&p->opts);
+	}
+	if (!e)
+		e = set_name(p, from.name);
+	hf__free(from.name);
+	if (e)
+		return e;
+	session.name = p->name;
+	session.read_only = p->opts.read_only;
+	session.strict_auth = p->opts.strict_auth;
+	session.statement_ms = p->opts.statement_ms > 0 ? p->opts.statement_ms : 0;
+	hf__dsn_complete(&p->dsn, &session, &e);
+	return e;
+}
+
+static void init_guarded(hf_pool *p)
+{
+	hf__queue_init(&p->queue);
+	APR_RING_INIT(&p->idle, hf__worker, idle);
+	APR_RING_INIT(&p->workers, hf__worker, all);
+	APR_RING_INIT(&p->ended, hf__worker, all);
+	p->state = HF_POOL_CLOSED;
+	p->min_conns = p->opts.min_conns;
+	p->max_conns = p->opts.max_conns;
+	p->generation = 1;
+}
+
+static hf_pool *pool_new(void)
+{
+	hf_pool *p = hf__calloc(sizeof *p);
+
+	if (!p)
+		return NULL;
+	hf__fork_watch();
+	hf__ref_init(&p->refs);
+	hf__ref_init(&p->users);
+	hf__mutex_init(&p->lock, HF__L_POOL);
+	hf__cond_init(&p->changed);
+	p->forks = hf__fork_count();
+	p->epoll = p->house_wake.fd = -1;
+	p->state = HF_POOL_CLOSED;
+	return p;
+}
+
+static bool make_descriptors(hf_pool *p)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	p->epoll = epoll_create1(EPOLL_CLOEXEC);
+	return p->epoll >= 0 && hf__wake_init(&p->house_wake) &&
+	       epoll_ctl(p->epoll, EPOLL_CTL_ADD, p->house_wake.fd, &ev) == 0;
+}
+
+/* From closed to open. */
+static hf_error *start(hf_pool *p)
+{
+	p->canceler = hf__canceler_new();
+	if (!p->canceler)
+		return hf__error_nomem();
+	hf__lock(&p->lock);
+	hf__callbacks_resume(p->callbacks);
+	p->state = HF_POOL_OPEN;
+	p->terminating = p->aborting = p->house_stop = p->ever_up = p->waking = false;
+	p->failures = 0;
+	p->connect_error = hf_error_unref(p->connect_error);
+	p->house_runs = hf__thread_start(&p->house, "hf-house", hf__house_run, p);
+	if (!p->house_runs)
+		p->state = HF_POOL_CLOSED;
+	hf__unlock(&p->lock);
+	if (p->house_runs)
+		return NULL;
+	hf__canceler_close(p->canceler, hf__now());
+	p->canceler = NULL;
+	return hf__error_fmt(HF_E_NOMEM, 0,
+		"pool \"%s\": its housekeeping thread could not be started", p->name);
+}
+
+/* Waits for connections. `strict`: the first failed attempt is the answer. */
+static hf_status await_up(hf_pool *p, int64_t deadline, bool strict, hf_error **out_error)
+{
+	hf_status st = HF_PENDING;
+
+	hf__lock(&p->lock);
+	while (st == HF_PENDING) {
+		int wanted = p->min_conns > 0 ? p->min_conns : p->n_up > 0 || strict ? 0 : 1;
+
+		if (p->state != HF_POOL_OPEN)
+			st = HF_E_CLOSED;
+		else if (p->n_up >= wanted && p->n_idle + p->n_busy >= wanted)
+			st = HF_OK;
+		else if (p->connect_error &&
+			 (strict || hf__sqlstate_permanent(hf_error_sqlstate(p->connect_error))))
+			st = HF_E_CONNECT;
+		else if (!hf__cond_wait_until(&p->changed, &p->lock, deadline))
+			break;
+	}
+	if (out_error && st != HF_OK)
+		*out_error = hf_error_ref(p->connect_error);
+	hf__unlock(&p->lock);
+	return st;
+}
+
+static hf_error *open_strictly(hf_pool *p)
+{
+	hf_error *e = NULL;
+	hf_status st = await_up(p, hf__deadline(p->opts.connect_ms), true, &e);
+
+	if (st == HF_OK)
+		return NULL;
+	return e ? e
+		 : hf__error_fmt(HF_E_CONNECT, HF_CONNECTION,
+			   "pool \"%s\": %d connections were not up within connect_ms (%d)",
+			   p->name, p->min_conns, p->opts.connect_ms);
+}
+
+hf_status hf_pool_open(
+	const char *dsn, const hf_pool_opts *opts, hf_pool **out, hf_error **out_error)
+{
+	hf_pool *p;
+	hf_error *e;
+
+	if (!out)
+		return hf__error_give(
+			hf__error_fmt(HF_E_MISUSE, 0, "hf_pool_open: out is NULL"), out_error);
+	p = pool_new();
+	if (!p)
+		return hf__error_give(hf__error_nomem(), out_error);
+	e = configure(p, dsn, opts);
+	if (!e) {
+		p->log = (hf__log){ p->opts.log ? write_log : NULL, p, p->name,
+			(int)p->opts.log_level };
+		p->callbacks = hf__callbacks_new(p->name, p);
+		init_guarded(p);
+		e = p->callbacks && make_descriptors(p)
+			    ? start(p)
+			    : hf__error_fmt(HF_E_NOMEM, 0, "no memory or no descriptor for a pool");
+	}
+	if (!e && p->opts.strict)
+		e = open_strictly(p);
+	if (e) {
+		hf_pool_terminate(p);
+		hf_pool_unref(p);
+		return hf__error_give(e, out_error);
+	}
+	*out = p;
+	return HF_OK;
+}
+
+hf_status hf_pool_reopen(hf_pool *p, hf_error **out_error)
+{
+	hf_error *e = hf__pool_refusal(p);
+
+	if (!e && hf_pool_get_state(p) != HF_POOL_CLOSED)
+		e = hf__error_fmt(HF_E_MISUSE, 0, "pool \"%s\" is not closed", p->name);
+	if (!e)
+		e = start(p);
+	if (!e && p->opts.strict && (e = open_strictly(p)) != NULL)
+		hf_pool_terminate(p);
+	return e ? hf__error_give(e, out_error) : HF_OK;
+}
+
+hf_status hf_pool_ready(hf_pool *p, int ms, hf_error **out_error)
+{
+	hf_error *e = hf__pool_refusal(p);
+
+	if (e)
+		return hf__error_give(e, out_error);
+	if (hf__thread_role(p) != HF__ROLE_NONE)
+		return hf__error_give(
+			hf__error_fmt(HF_E_DEADLOCK, 0,
+				"a thread of pool \"%s\" cannot wait for it", p->name),
+			out_error);
+	return await_up(p, hf__deadline(ms), false, out_error);
+}
+
+hf_status hf_pool_resize(hf_pool *p, int min_conns, int max_conns)
+{
+	hf__worker *w;
+
+	if (!p || min_conns < HF_NONE || max_conns < 1 || min_conns > max_conns)
+		return HF_E_MISUSE;
+	if (p->forks != hf__fork_count())
+		return HF_E_FORKED;
+	hf__lock(&p->lock);
+	p->min_conns = min_conns < 0 ? 0 : min_conns;
+	p->max_conns = max_conns;
+	APR_RING_FOREACH (w, &p->workers, hf__worker, all)
+		hf__cond_signal(&w->cond);
+	hf__cond_broadcast(&p->changed);
+	hf__pool_poke_locked(p);
+	hf__unlock(&p->lock);
+	return HF_OK;
+}
+
+/* --- closing -------------------------------------------------------------------------------------
+ */
+
+static void poke_all_locked(hf_pool *p)
+{
+	hf__worker *w;
+
+	APR_RING_FOREACH (w, &p->workers, hf__worker, all)
+		hf__worker_poke_locked(w);
+	hf__cond_broadcast(&p->changed);
+	hf__pool_poke_locked(p);
+}
+
+/* Waits until `n` is zero. */
+static bool await_zero_locked(hf_pool *p, const int *n, int64_t deadline)
+{
+	while (*n > 0)
+		if (!hf__cond_wait_until(&p->changed, &p->lock, deadline) && *n > 0)
+			return false;
+	return true;
+}
+
+static bool drain_locked(hf_pool *p, int64_t deadline)
+{
+	while (p->queue.n > 0 || p->n_busy > 0)
+		if (!hf__cond_wait_until(&p->changed, &p->lock, deadline))
+			return p->queue.n == 0 && p->n_busy == 0;
+	return true;
+}
+
+/* The lock is released for a while: what waited is failed. */
+static void cancel_everything_locked(hf_pool *p)
+{
+	p->terminating = true;
+	hf__unlock(&p->lock);
+	hf__pool_fail_queue(p, hf__error_fmt(HF_E_CLOSED, HF_RETRYABLE,
+				       "pool \"%s\" was closed before this could run", p->name));
+	hf__lock(&p->lock);
+	poke_all_locked(p);
+	if (await_zero_locked(p, &p->n_busy, hf__deadline(CANCEL_PHASE_MS)))
+		return;
+	p->aborting = true;
+	poke_all_locked(p);
+}
+
+/* After every worker has ended. */
+static void stop_threads(hf_pool *p)
+{
+	hf__lock(&p->lock);
+	p->house_stop = true;
+	hf__pool_poke_locked(p);
+	hf__unlock(&p->lock);
+	if (p->house_runs)
+		pthread_join(p->house, NULL);
+	p->house_runs = false;
+	hf__canceler_close(p->canceler, hf__deadline(ABORT_PHASE_MS));
+	p->canceler = NULL;
+	if (p->callbacks)
+		hf__callbacks_stop(p->callbacks, hf__deadline(ABORT_PHASE_MS));
+}
+
+/* Only one thread closes; others wait for it. True: this one. */
+static bool become_closer_locked(hf_pool *p, int64_t deadline)
+{
+	while (p->closer_at_work)
+		if (!hf__cond_wait_until(&p->changed, &p->lock, deadline))
+			return false;
+	if (p->state == HF_POOL_CLOSED)
+		return false;
+	p->closer_at_work = true;
+	p->state = HF_POOL_CLOSING;
+	return true;
+}
+
+static hf_status close_pool(hf_pool *p, int ms)
+{
+	int64_t deadline = hf__deadline(ms),
+		last = ms < 0 ? HF__NEVER : hf__after(deadline, 2 * ABORT_PHASE_MS);
+	bool ended;
+
+	hf__lock(&p->lock);
+	if (!become_closer_locked(p, last)) {
+		hf_status st = p->state == HF_POOL_CLOSED ? HF_OK : HF_PENDING;
+
+		hf__unlock(&p->lock);
+		return st;
+	}
+	poke_all_locked(p);
+	if (!drain_locked(p, deadline))
+		cancel_everything_locked(p);
+	ended = await_zero_locked(p, &p->n_workers, hf__deadline(ABORT_PHASE_MS));
+	hf__unlock(&p->lock);
+	if (ended)
+		stop_threads(p);
+	hf__lock(&p->lock);
+	p->closer_at_work = false;
+	if (ended)
+		p->state = HF_POOL_CLOSED;
+	hf__cond_broadcast(&p->changed);
+	hf__unlock(&p->lock);
+	if (ended)
+		hf__logf(&p->log, HF__LOG_INFO, "closed");
+	return ended ? HF_OK : HF_PENDING;
+}
+
+static hf_status check_close(const hf_pool *p)
+{
+	if (!p)
+		return HF_E_MISUSE;
+	if (p->forks != hf__fork_count())
+		return HF_E_FORKED;
+	return hf__thread_role(p) == HF__ROLE_NONE ? HF_OK : HF_E_DEADLOCK;
+}
+
+hf_status hf_pool_close(hf_pool *p, int ms)
+{
+	hf_status st = check_close(p);
+
+	return st != HF_OK ? st : close_pool(p, ms == 0 ? p->opts.shutdown_ms : ms);
+}
+
+hf_status hf_pool_terminate(hf_pool *p)
+{
+	hf_status st = check_close(p);
+
+	return st != HF_OK ? st : close_pool(p, 0);
+}

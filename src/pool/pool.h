@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of a pool: its workers, its queue, its housekeeper.
+ *
+ * Lock rule. pool->lock (HF__L_POOL) guards every field below a comment that says so, of the pool,
+ * of its workers and of its queued jobs. It is never held over the network, a callback, or an
+ * allocation that the caller's data decides. Futures are completed after it is released. Functions
+ * that need it held end in _locked.
+ *
+ * Threads. A worker owns its link: nothing else touches it. The housekeeper expires queued jobs,
+ * starts workers, joins those that ended, and watches the sockets of idle links for a server that
+ * hung up. */
+#ifndef HF_POOL_POOL_H
+#define HF_POOL_POOL_H
+
+#include "async/callbacks.h"
+#include "base/lock.h"
+#include "base/log.h"
+#include "base/ref.h"
+#include "pool/job.h"
+#include "pool/queue.h"
+#include "pool/worker.h"
+#include "pq/cancel.h"
+#include "pq/dsn.h"
+
+#include <holdfast/pool.h>
+
+struct hf_pool {
+	hf__ref refs;  /* users, jobs under way, threads */
+	hf__ref users; /* of refs: those that hf_pool_unref counts */
+	unsigned forks;
+	hf_pool_opts opts; /* final; min_conns and max_conns below are the ones in force */
+	char *name;
+	hf__dsn dsn;
+	hf__log log;
+	hf__callbacks *callbacks;
+	hf__canceler *canceler;
+	hf__wake house_wake;
+	int epoll;
+	pthread_t house;
+
+	hf__mutex lock;
+	/* guarded by lock */
+	hf__cond changed; /* workers came up, ended, or became idle; the state changed */
+	hf_pool_state state;
+	bool terminating;    /* what runs is to be cancelled */
+	bool aborting;       /* and then its connections closed */
+	bool closer_at_work; /* a thread is in close_pool */
+	bool house_runs, house_stop, house_poked;
+	hf__queue queue;
+	APR_RING_HEAD(hf__idle_ring, hf__worker) idle; /* the last to become idle first */
+	APR_RING_HEAD(hf__worker_ring, hf__worker) workers, ended;
+	int min_conns, max_conns;
+	int n_workers; /* threads: with a link or getting one */
+	int n_started; /* ever: numbers them */
+	int n_idle, n_up, n_busy, n_connecting, n_pinned;
+	bool waking; /* a worker was woken for a job and has not taken it yet */
+	bool ever_up;
+	unsigned generation; /* raised by each lost link: links of an older one are probed before
+				use */
+	int failures;        /* connects that failed since the last that worked */
+	int64_t retry_at;
+	hf_error *connect_error; /* of the last attempt; NULL after one that worked */
+	hf_pool_stats stats;     /* its counters; gauges are filled in when read */
+};
+
+/* HF_OK, or why this pool takes no calls: NULL, forked. `pool` may be NULL. */
+hf_error *hf__pool_refusal(const hf_pool *p);
+
+/* Memory: the last reference frees it, once closed. */
+hf_pool *hf__pool_ref(hf_pool *p);
+void hf__pool_put(hf_pool *p);
+
+/* Asks the housekeeper to look around. */
+void hf__pool_poke_locked(hf_pool *p);
+
+/* house.c */
+void *hf__house_run(void *pool);
+/* Jobs that the pool will never run, with why; completed after the lock was released. Consumes `e`.
+ */
+void hf__pool_fail_queue(hf_pool *p, hf_error *e);
+
+/* Why a job waited for a connection in vain: who holds them, or why none could be made. */
+hf_error *hf__pool_no_connection_locked(hf_pool *p, int64_t waited_ms);
+
+#endif

@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: MIT */
+/* A worker's life: get a link, take jobs, look after the link, end.
+ *
+ * Lock rule. Everything of a worker but its link and its conn is guarded by pool->lock. The link is
+ * touched by this thread only, without the lock.
+ *
+ * Note "free before ready". A job's future is completed after the worker has entered the idle ring
+ * (or holds its next job), so that whoever sees the result finds the connection free. */
+#include "pool/pool.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "value/error.h"
+
+#include <stdio.h>
+#include <sys/epoll.h>
+
+#define MAX_CONNECTING   2
+#define BACKOFF_FIRST_MS 50
+#define BACKOFF_MOST_MS  5000
+
+/* --- waking --------------------------------------------------------------------------------------
+ */
+
+static bool nobody_comes_locked(const hf_pool *p)
+{
+	return p->queue.n > 0 && p->n_idle == 0 && p->n_workers == p->n_up &&
+	       p->n_workers < p->max_conns;
+}
+
+void hf__worker_wake_one_locked(hf_pool *p)
+{
+	hf__worker *w;
+
+	if (p->queue.n == 0)
+		return;
+	if (nobody_comes_locked(p))
+		hf__pool_poke_locked(p);
+	if (p->waking || APR_RING_EMPTY(&p->idle, hf__worker, idle))
+		return;
+	w = APR_RING_FIRST(&p->idle);
+	w->woken = p->waking = true;
+	p->stats.wakeups++;
+	hf__cond_signal(&w->cond);
+}
+
+void hf__worker_poke_locked(hf__worker *w)
+{
+	hf__cond_signal(&w->cond);
+	hf__wake_signal(&w->wake);
+}
+
+hf__ask hf__worker_ask(void *worker)
+{
+	hf__worker *w = worker;
+	hf_pool *p = w->pool;
+	hf__job *j = w->conn.job;
+	hf__ask ask = HF__ASK_NONE;
+
+	hf__lock(&p->lock);
+	if (p->aborting)
+		ask = HF__ASK_ABORT;
+	else if (p->terminating)
+		ask = HF__ASK_CANCEL;
+	hf__unlock(&p->lock);
+	if (ask == HF__ASK_NONE && j && atomic_load(&j->cancel_asked))
+		ask = HF__ASK_CANCEL;
+	return ask;
+}
+
+/* --- the link ------------------------------------------------------------------------------------
+ */
+
+/* Whether this worker is to end. */
+static bool must_end_locked(const hf__worker *w)
+{
+	const hf_pool *p = w->pool;
+
+	if (w->retire || p->n_workers > p->max_conns)
+		return true;
+	if (p->state != HF_POOL_OPEN && p->queue.n == 0)
+		return true;
+	return !w->up && p->queue.n == 0 && p->n_workers > p->min_conns;
+}
+
+static bool link_in_doubt_locked(const hf__worker *w)
+{
+	return w->suspect || w->generation != w->pool->generation || hf__now() >= w->expires_at;
+}
+
+static void down_locked(hf__worker *w)
+{
+	hf_pool *p = w->pool;
+
+	if (w->up)
+		p->n_up--;
+	w->up = w->suspect = false;
+	hf__cond_broadcast(&p->changed);
+}
+
+/* Ends the session. `lost` tells that the server did, which puts every older link in doubt. */
+static void drop_link(hf__worker *w, bool lost, const char *why)
+{
+	hf_pool *p = w->pool;
+	int pid = hf__link_pid(&w->link);
+
+	hf__link_close(&w->link);
+	hf__lock(&p->lock);
+	down_locked(w);
+	p->stats.discards++;
+	if (lost)
+		p->generation++;
+	hf__unlock(&p->lock);
+	hf__logf(&p->log, lost ? HF__LOG_WARN : HF__LOG_INFO,
+		"connection %d (server process %d) closed: %s", w->number, pid, why);
+}
+
+static hf__ask ask_while_probing(void *worker)
+{
+	return hf__worker_ask(worker) == HF__ASK_ABORT ? HF__ASK_ABORT : HF__ASK_NONE;
+}
+
+/* Whether the link may be used: what has arrived is read, and after a silence, or a loss elsewhere,
+ * the server is asked. If not, the link is closed. */
+static bool link_fit(hf__worker *w)
+{
+	hf_pool *p = w->pool;
+	hf__guard g = { HF__NEVER, HF__NEVER, ask_while_probing, w };
+	unsigned generation;
+	bool doubt;
+	hf_error *e;
+
+	hf__lock(&p->lock);
+	generation = p->generation;
+	doubt = w->generation != generation ||
+		(p->opts.ping_idle_ms >= 0 &&
+			hf__now() >= hf__after(w->link.used_at, p->opts.ping_idle_ms));
+	w->suspect = false;
+	p->stats.pings += doubt;
+	hf__unlock(&p->lock);
+	if (!hf__link_alive(&w->link)) {
+		drop_link(w, true, w->link.fatal[0] ? w->link.fatal : "the server hung up");
+		return false;
+	}
+	e = doubt ? hf__link_ping(&w->link, p->opts.ping_ms, &g) : NULL;
+	if (e) {
+		drop_link(w, true, hf_error_message(e));
+		hf_error_unref(e);
+		return false;
+	}
+	hf__lock(&p->lock);
+	w->generation = generation;
+	hf__unlock(&p->lock);
+	return true;
+}
+
+/* --- connecting ----------------------------------------------------------------------------------
+ */
+
+/* Few at a time; while the server is down, one (the canary), after a growing pause. */
+static bool may_connect_locked(const hf_pool *p)
+{
+	if (p->failures > 0)
+		return p->n_connecting == 0 && hf__now() >= p->retry_at;
+	return p->n_connecting < MAX_CONNECTING;
+}
+
+static bool await_turn(hf__worker *w)
+{
+	hf_pool *p = w->pool;
+	bool go;
+
+	hf__lock(&p->lock);
+	while (!(go = may_connect_locked(p)) && !must_end_locked(w)) {
+		int64_t until = p->failures && !p->n_connecting ? p->retry_at : HF__NEVER;
+
+		hf__cond_wait_until(&p->changed, &p->lock, until);
+	}
+	go = go && !must_end_locked(w);
+	p->n_connecting += go;
+	hf__unlock(&p->lock);
+	return go;
+}
+
+static hf__ask ask_while_connecting(void *worker)
+{
+	hf__worker *w = worker;
+	bool end;
+
+	hf__lock(&w->pool->lock);
+	end = w->pool->terminating || must_end_locked(w);
+	hf__unlock(&w->pool->lock);
+	return end ? HF__ASK_ABORT : HF__ASK_NONE;
+}
+
+static int64_t lifetime_end(const hf_pool *p, int64_t from)
+{
+	int ms = p->opts.lifetime_ms;
+
+	return ms < 0 ? HF__NEVER
+		      : hf__after(from, ms - (int64_t)hf__random((uint64_t)ms / 10 + 1));
+}
+
+/* Idle links are watched for a server that hangs up, never for input: replies wake nobody. */
+static void watch_socket(hf__worker *w)
+{
+	struct epoll_event ev = { .events = EPOLLRDHUP | EPOLLET, .data.ptr = w };
+
+	epoll_ctl(w->pool->epoll, EPOLL_CTL_ADD, w->link.sock, &ev);
+}
+
+static void connected(hf__worker *w)
+{
+	hf_pool *p = w->pool;
+	bool again;
+
+	watch_socket(w);
+	hf__lock(&p->lock);
+	again = w->generation > 0;
+	w->generation = p->generation;
+	w->expires_at = lifetime_end(p, w->link.connected_at);
+	w->idle_since = w->link.connected_at;
+	w->up = p->ever_up = true;
+	p->n_up++;
+	p->n_connecting--;
+	p->failures = 0;
+	p->connect_error = hf_error_unref(p->connect_error);
+	p->stats.connects++;
+	p->stats.reconnects += again;
+	hf__cond_broadcast(&p->changed);
+	hf__unlock(&p->lock);
+	hf__logf(&p->log, HF__LOG_INFO, "connection %d up (server process %d)", w->number,
+		hf__link_pid(&w->link));
+}
+
+static int64_t backoff_ms(int failures)
+{
+	int64_t most = BACKOFF_FIRST_MS;
+
+	for (int i = 1; i < failures && most < BACKOFF_MOST_MS; i++)
+		most *= 2;
+	if (most > BACKOFF_MOST_MS)
+		most = BACKOFF_MOST_MS;
+	return 10 + (int64_t)hf__random((uint64_t)most);
+}
+
+/* A failure that is for good, or the first thing a new pool meets, fails what waits: settings are
+ * wrong. A server that was there before may come back: what waits goes on waiting, up to its
+ * acquire_ms. */
+static void connect_failed(hf__worker *w, hf_error *e)
+{
+	hf_pool *p = w->pool;
+	bool fail_fast;
+
+	hf__lock(&p->lock);
+	p->n_connecting--;
+	p->failures++;
+	p->stats.connect_failures++;
+	p->retry_at = hf__deadline(backoff_ms(p->failures));
+	fail_fast = p->n_up == 0 && p->state == HF_POOL_OPEN &&
+		    (!p->ever_up || hf__sqlstate_permanent(hf_error_sqlstate(e)));
+	hf_error_unref(p->connect_error);
+	p->connect_error = hf_error_ref(e);
+	hf__cond_broadcast(&p->changed);
+	hf__unlock(&p->lock);
+	hf__logf(&p->log, HF__LOG_WARN, "connection %d: %s", w->number, hf_error_message(e));
+	if (fail_fast)
+		hf__pool_fail_queue(p, hf_error_ref(e));
+	hf_error_unref(e);
+}
+
+static bool connect_link(hf__worker *w)
+{
+	hf_pool *p = w->pool;
+	hf__guard g = { HF__NEVER, hf__deadline(p->opts.connect_ms), ask_while_connecting, w };
+	hf_error *e = hf__link_open(&w->link, &p->dsn, &g);
+
+	if (!e) {
+		e = hf__conn_hook(&w->conn);
+		if (e)
+			hf__link_close(&w->link);
+	}
+	if (e)
+		connect_failed(w, e);
+	else
+		connected(w);
+	return e == NULL;
+}
+
+/* Sees to it that the link is up and fit. False: this worker is to end. */
+static bool ensure_link(hf__worker *w)
+{
+	hf_pool *p = w->pool;
+
+	for (;;) {
+		bool end, up, fresh;
+
+		hf__lock(&p->lock);
+		end = must_end_locked(w);
+		up = w->up;
+		fresh = up && !link_in_doubt_locked(w);
+		hf__unlock(&p->lock);
+		if (end || fresh)
+			return !end;
+		if (!up) {
+			if (await_turn(w))
+				connect_link(w);
+		} else if (hf__now() >= w->expires_at) {
+			drop_link(w, false, "its lifetime is over");
+		} else {
+			link_fit(w);
+		}
+	}
+}
+
+/* --- jobs ----------------------------------------------------------------------------------------
+ */
+
+static void enter_idle_locked(hf__worker *w)
+{
+	hf_pool *p = w->pool;
+
+	if (w->is_idle)
+		return;
+	w->is_idle = true;
+	APR_RING_INSERT_HEAD(&p->idle, w, hf__worker, idle);
+	p->n_idle++;
+	hf__cond_broadcast(&p->changed);
+}
+
+static void leave_idle_locked(hf__worker *w)
+{
+	if (!w->is_idle)
+		return;
+	w->is_idle = false;
+	APR_RING_REMOVE(w, idle);
+	w->pool->n_idle--;
+}
+
+static hf__job *take_locked(hf__worker *w)
+{
+	hf_pool *p = w->pool;
+	hf__job *j = hf__queue_pop(&p->queue);
+
+	if (!j)
+		return NULL;
+	leave_idle_locked(w);
+	j->state = HF__JOB_RUNNING;
+	j->worker = w;
+	w->job = j;
+	w->pinned = j->kind == HF__JOB_SERVE;
+	p->n_pinned += w->pinned;
+	p->n_busy++;
+	hf__worker_wake_one_locked(p);
+	return j;
+}
+
+static void untake_locked(hf__worker *w)
+{
+	hf_pool *p = w->pool;
+
+	w->job->worker = NULL;
+	w->job = NULL;
+	p->n_pinned -= w->pinned;
+	w->pinned = false;
+	p->n_busy--;
+	if (p->n_busy == 0)
+		hf__cond_broadcast(&p->changed);
+}
+
+static int64_t idle_until_locked(const hf__worker *w)
+{
+	const hf_pool *p = w->pool;
+	int64_t t = w->expires_at;
+	int64_t idle = p->opts.idle_ms < 0 ? HF__NEVER : hf__after(w->idle_since, p->opts.idle_ms);
+
+	return p->n_workers > p->min_conns && idle < t ? idle : t;
+}
+
+static void answer_wake_locked(hf__worker *w)
+{
+	if (!w->woken)
+		return;
+	w->woken = w->pool->waking = false;
+	w->pool->stats.futile_wakeups += w->pool->queue.n == 0;
+}
+
+/* The next job, or NULL: look after the link, or end. Sleeps while there is none. */
+static hf__job *next_job(hf__worker *w)
+{
+	hf_pool *p = w->pool;
+	hf__job *j = NULL;
+
+	hf__lock(&p->lock);
+	for (;;) {
+		answer_wake_locked(w);
+		if (!w->up || must_end_locked(w) || link_in_doubt_locked(w))
+			break;
+		j = take_locked(w);
+		if (j)
+			break;
+		enter_idle_locked(w);
+		if (!hf__cond_wait_until(&w->cond, &p->lock, idle_until_locked(w)) &&
+			p->n_workers > p->min_conns && p->opts.idle_ms >= 0 && p->queue.n == 0 &&
+			hf__now() >= hf__after(w->idle_since, p->opts.idle_ms))
+			w->retire = true;
+	}
+	if (!j)
+		leave_idle_locked(w);
+	hf__worker_wake_one_locked(p);
+	hf__unlock(&p->lock);
+	return j;
+}
+
+static void put_back(hf__worker *w, hf__job *j)
+{
+	hf_pool *p = w->pool;
+
+	hf__lock(&p->lock);
+	untake_locked(w);
+	j->state = HF__JOB_QUEUED;
+	hf__queue_push_front(&p->queue, j);
+	hf__pool_poke_locked(p);
+	hf__unlock(&p->lock);
+}
+
+static void set_limits(hf__job *j)
+{
+	j->started_at = hf__now();
+	j->run_until = j->timeout_ms > 0 && j->kind != HF__JOB_SERVE
+			       ? hf__after(j->started_at, j->timeout_ms)
+			       : HF__NEVER;
+}
+
+/* What a pool that is being torn down cancelled says so. */
+static void explain_termination(hf__worker *w, hf__outcome *o)
+{
+	hf_pool *p = w->pool;
+	bool torn;
+	hf_error *e;
+
+	hf__lock(&p->lock);
+	torn = p->terminating;
+	hf__unlock(&p->lock);
+	if (!torn || (o->status != HF_E_CANCELED && o->status != HF_E_CONN_LOST))
+		return;
+	e = hf__error_fmt(HF_E_CLOSED,
+		hf_error_is(o->error, HF_MAYBE_COMMITTED) ? HF_MAYBE_COMMITTED : 0,
+		"pool \"%s\" was closed while this ran", p->name);
+	hf_error_unref(o->error);
+	o->error = e;
+	o->status = HF_E_CLOSED;
+}
+
+static void run_one(hf__worker *w, hf__job *j)
+{
+	bool left_open;
+
+	hf__conn_enter(&w->conn, j);
+	j->outcome = hf__conn_run_job(&w->conn, j);
+	hf__conn_leave(&w->conn, &left_open);
+	if (left_open && j->outcome.status == HF_OK && j->kind != HF__JOB_FN) {
+		hf_result_unref(j->outcome.result);
+		j->outcome = (hf__outcome){ .status = HF_E_MISUSE,
+			.error = hf__error_fmt(HF_E_MISUSE, 0,
+				"it left a transaction open, which was rolled back: nothing of it "
+				"is stored") };
+	}
+	explain_termination(w, &j->outcome);
+}
+
+static void count_locked(hf_pool *p, const hf__job *j)
+{
+	p->stats.completed++;
+	p->stats.failed += j->outcome.status != HF_OK;
+	p->stats.canceled += j->outcome.status == HF_E_CANCELED;
+	p->stats.queue_ns += (uint64_t)(j->started_at - j->submitted_at);
+	p->stats.run_ns += (uint64_t)(hf__now() - j->started_at);
+}
+
+/* The worker is free (or has its next job, which is returned) before the future is ready. */
+static hf__job *finish(hf__worker *w, hf__job *j)
+{
+	hf_pool *p = w->pool;
+	bool usable = !w->link.broken;
+	hf__job *next = NULL;
+
+	hf__lock(&p->lock);
+	count_locked(p, j);
+	untake_locked(w);
+	j->state = HF__JOB_DONE;
+	w->idle_since = hf__now();
+	if (usable && !must_end_locked(w) && !link_in_doubt_locked(w)) {
+		next = take_locked(w);
+		if (!next)
+			enter_idle_locked(w);
+	}
+	hf__unlock(&p->lock);
+	if (!usable)
+		drop_link(w, !w->conn.discard,
+			w->conn.discard ? "the interaction asked for it"
+			: w->link.fatal[0]
+				? w->link.fatal
+				: "it broke, or its session could not be trusted any more");
+	hf__job_complete(j, j->outcome);
+	return next;
+}
+
+static hf__job *run_job(hf__worker *w, hf__job *j)
+{
+	if (!link_fit(w)) {
+		put_back(w, j);
+		return NULL;
+	}
+	set_limits(j);
+	run_one(w, j);
+	return finish(w, j);
+}
+
+/* --- the thread ----------------------------------------------------------------------------------
+ */
+
+static void end_worker(hf__worker *w)
+{
+	hf_pool *p = w->pool;
+
+	hf__link_close(&w->link);
+	hf__conn_finish(&w->conn);
+	hf__lock(&p->lock);
+	down_locked(w);
+	answer_wake_locked(w);
+	APR_RING_REMOVE(w, all);
+	APR_RING_INSERT_TAIL(&p->ended, w, hf__worker, all);
+	p->n_workers--;
+	hf__worker_wake_one_locked(p);
+	hf__pool_poke_locked(p);
+	hf__cond_broadcast(&p->changed);
+	hf__unlock(&p->lock);
+}
+
+static void *worker_run(void *arg)
+{
+	hf__worker *w = arg;
+	hf__job *j;
+
+	hf__thread_serve(w->pool, HF__ROLE_WORKER);
+	while (ensure_link(w)) {
+		j = next_job(w);
+		while (j)
+			j = run_job(w, j);
+	}
+	end_worker(w);
+	return NULL;
+}
+
+bool hf__worker_start_locked(hf_pool *p)
+{
+	hf__worker *w = hf__calloc(sizeof *w);
+	hf__link_config cfg = { .canceler = p->canceler,
+		.log = &p->log,
+		.max_result = p->opts.max_result,
+		.stall_ms = p->opts.stall_ms,
+		.statement_ms = p->opts.statement_ms > 0 ? p->opts.statement_ms : 0,
+		.max_statements = p->opts.max_statements,
+		.read_only = p->opts.read_only };
+	char name[16];
+
+	if (!w)
+		return false;
+	if (!hf__wake_init(&w->wake)) {
+		hf__free(w);
+		return false;
+	}
+	w->pool = p;
+	w->number = ++p->n_started;
+	hf__cond_init(&w->cond);
+	APR_RING_ELEM_INIT(w, idle);
+	cfg.wake = &w->wake;
+	hf__link_init(&w->link, &cfg);
+	hf__conn_init(&w->conn, w);
+	APR_RING_INSERT_TAIL(&p->workers, w, hf__worker, all);
+	p->n_workers++;
+	snprintf(name, sizeof name, "%.9s-%d", p->name, w->number);
+	if (hf__thread_start(&w->thread, name, worker_run, w))
+		return true;
+	APR_RING_REMOVE(w, all);
+	p->n_workers--;
+	hf__cond_finish(&w->cond);
+	hf__wake_finish(&w->wake);
+	hf__free(w);
+	return false;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* A worker: one thread, one link, and the interaction that it runs. */
+#ifndef HF_POOL_WORKER_H
+#define HF_POOL_WORKER_H
+
+#include "base/arena.h"
+#include "base/wake.h"
+#include "pool/job.h"
+#include "pq/link.h"
+
+#include "base/ring.h"
+#include <pthread.h>
+
+/* What an interaction sees. Embedded in its worker; valid between hf__conn_begin_job and
+ * hf__conn_end_job. */
+struct hf_conn {
+	struct hf__worker *worker;
+	hf__link *link;
+	hf__job *job; /* under way; NULL: none, the handle is not valid */
+	pthread_t owner;
+	bool txn_open, txn_auto; /* a transaction of its own; opened by the first statement */
+	bool manual, discard;
+	bool commit_sent;
+	hf_isolation isolation;
+	bool read_only;
+	int txn_timeout;   /* statement_timeout set in this transaction; 0: the session's */
+	int64_t run_until; /* of the job, or HF__NEVER */
+	hf_error *error;   /* of the last call that failed */
+	hf_error *poison;  /* the first statement that failed in the open transaction */
+	hf__arena arena;
+	struct hf__kept *kept; /* results lent to the interaction */
+	bool in_row;           /* a row callback runs: the link is in use */
+};
+
+struct hf_reply {
+	hf__outcome outcome;
+};
+
+typedef struct hf__worker {
+	APR_RING_ENTRY(hf__worker)
+	all, idle; /* guarded by pool->lock, as all below but link and conn */
+	hf_pool *pool;
+	pthread_t thread;
+	hf__cond cond;
+	hf__wake wake; /* for when it sleeps in poll() */
+	hf__job *job;  /* running */
+	bool is_idle, woken, up, pinned;
+	bool suspect; /* the housekeeper saw its server hang up */
+	bool retire;
+	unsigned generation;
+	int64_t idle_since, expires_at;
+	int number;
+	hf__link link; /* the worker's own thread only */
+	hf_conn conn;
+} hf__worker;
+
+/* Starts one more. False: no memory, no descriptor, no thread. The lock is held. */
+bool hf__worker_start_locked(hf_pool *p);
+
+/* Gives an idle worker to the queue, unless one is on its way already. */
+void hf__worker_wake_one_locked(hf_pool *p);
+
+/* Interrupts whatever it sleeps in, to look at what is wanted of it. */
+void hf__worker_poke_locked(hf__worker *w);
+
+/* What is wanted of a running worker; its link asks when it was poked. */
+hf__ask hf__worker_ask(void *worker);
+
+/* conn.c: one job on one connection. */
+void hf__conn_init(hf_conn *c, hf__worker *w);
+void hf__conn_finish(hf_conn *c);
+hf__outcome hf__conn_run_job(hf_conn *c, hf__job *j);
+
+/* Opens and ends the use of the handle around one or (for a transaction) several jobs. end leaves
+ * the session clean, or the link broken; *was_left_open tells that a transaction had to be rolled
+ * back that nobody ended. */
+void hf__conn_enter(hf_conn *c, hf__job *j);
+void hf__conn_leave(hf_conn *c, bool *was_left_open);
+
+/* For a transaction: its own commands. */
+hf_error *hf__conn_commit(hf_conn *c);
+hf_error *hf__conn_rollback(hf_conn *c);
+
+/* Runs the pool's on_connect hook on a fresh or freshly reset session. */
+hf_error *hf__conn_hook(hf_conn *c);
+
+#endif

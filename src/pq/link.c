@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/* A link: opening, closing, watching and waiting. What is said over it is in wire.c. */
+#include "pq/link.h"
+
+#include "base/clock.h"
+#include "base/fork.h"
+#include "base/mem.h"
+#include "value/error.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* After a cancel: how long until the next one, how many, and then the connection is closed. A
+ * cancel that arrives before its statement has begun is ignored by the server, hence more than one.
+ */
+#define CANCEL_AGAIN_MS 700
+#define CANCELS         3
+
+void hf__link_init(hf__link *l, const hf__link_config *cfg)
+{
+	memset(l, 0, sizeof *l);
+	l->cfg = *cfg;
+	l->sock = l->fork_slot = -1;
+}
+
+void hf__link_close(hf__link *l)
+{
+	if (!l->pg)
+		return;
+	hf__fork_unlist(l->fork_slot);
+	hf__cancel_free(l->cancel);
+	PQfinish(l->pg);
+	hf__stmt_cache_finish(&l->stmts);
+	hf__strbuf_finish(&l->notices);
+	l->pg = NULL;
+	l->cancel = NULL;
+	l->sock = l->fork_slot = -1;
+	l->broken = l->dirty = false;
+	l->fatal[0] = '\0';
+}
+
+/* Runs in the middle of libpq's parsing: it copies, and calls nothing of libpq that talks. */
+static void on_notice(void *arg, const PGresult *res)
+{
+	hf__link *l = arg;
+	const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+	const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+
+	if (severity && state && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+		snprintf(l->fatal, sizeof l->fatal, "%s", state);
+	if (l->notices.n < 64 * 1024)
+		hf__strbuf_printf(&l->notices, "%s%s: %s", l->notices.n ? "\n" : "",
+			severity ? severity : "NOTICE", message ? message : "");
+}
+
+hf__session hf__link_session(const hf__link *l)
+{
+	if (!l->pg || l->broken || PQstatus(l->pg) != CONNECTION_OK)
+		return HF__SESSION_LOST;
+	switch (PQtransactionStatus(l->pg)) {
+	case PQTRANS_IDLE:
+		return HF__SESSION_IDLE;
+	case PQTRANS_INTRANS:
+		return HF__SESSION_TXN;
+	case PQTRANS_INERROR:
+		return HF__SESSION_FAILED;
+	case PQTRANS_ACTIVE:
+	case PQTRANS_UNKNOWN:
+		break;
+	}
+	return HF__SESSION_LOST;
+}
+
+int hf__link_pid(const hf__link *l)
+{
+	return l->pg ? PQbackendPID(l->pg) : 0;
+}
+
+bool hf__link_escaped_read_only(const hf__link *l)
+{
+	const char *says = l->pg && l->cfg.read_only
+				   ? PQparameterStatus(l->pg, "default_transaction_read_only")
+				   : NULL;
+
+	return says && strcmp(says, "off") == 0;
+}
+
+/* --- waiting -------------------------------------------------------------------------------------
+ */
+
+static void fire(hf__link *l)
+{
+	if (l->cancels >= CANCELS || !l->cancel)
+		return;
+	hf__cancel_fire(l->cancel);
+	l->cancels++;
+	l->again_at = hf__deadline(CANCEL_AGAIN_MS);
+}
+
+/* The instant at which something must be done even if nothing happens. */
+static int64_t next_instant(const hf__link *l, const hf__guard *g)
+{
+	int64_t t = g->give_up_at;
+
+	if (l->cancels == 0 && g->cancel_at < t)
+		t = g->cancel_at;
+	if (l->cancels > 0 && l->again_at < t)
+		t = l->again_at;
+	return t;
+}
+
+/* False: the time is up, or was ended from outside. */
+static bool act_on_time(hf__link *l, const hf__guard *g)
+{
+	int64_t now = hf__now();
+
+	if (now >= g->give_up_at || l->asked == HF__ASK_ABORT)
+		return false;
+	if (l->cancels == 0 && now >= g->cancel_at) {
+		l->late = true;
+		fire(l);
+	} else if (l->cancels >= CANCELS && now >= l->again_at) {
+		return false;
+	} else if (l->cancels > 0 && now >= l->again_at) {
+		fire(l);
+	} else if (l->cancels == 0 && l->asked == HF__ASK_CANCEL) {
+		fire(l);
+	}
+	return true;
+}
+
+bool hf__link_sleep(hf__link *l, bool write, const hf__guard *g)
+{
+	struct pollfd p[2] = { { l->sock, (short)(POLLIN | (write ? POLLOUT : 0)), 0 },
+		{ l->cfg.wake->fd, POLLIN, 0 } };
+	int n;
+
+	if (!act_on_time(l, g))
+		goto give_up;
+	n = poll(p, 2, hf__ms_left(next_instant(l, g), 60000));
+	if (n < 0 && errno != EINTR)
+		goto give_up;
+	if (n > 0 && p[1].revents) {
+		hf__wake_clear(l->cfg.wake);
+		if (g->ask)
+			l->asked = g->ask(g->arg);
+	}
+	if (!act_on_time(l, g))
+		goto give_up;
+	return true;
+give_up:
+	l->broken = true;
+	return false;
+}
+
+/* --- opening -------------------------------------------------------------------------------------
+ */
+
+/* With verbose errors the SQLSTATE stands in libpq's text, in every language: "FATAL:  28P01: …".
+ */
+static const char *find_sqlstate(const char *text, char state[6])
+{
+	for (const char *p = strchr(text, ':'); p; p = strchr(p + 1, ':')) {
+		const char *s = p + 1 + strspn(p + 1, " ");
+		int n = 0;
+
+		while (n < 5 && (isdigit((unsigned char)s[n]) || isupper((unsigned char)s[n])))
+			n++;
+		if (n < 5 || s[5] != ':')
+			continue;
+		memcpy(state, s, 5);
+		state[5] = '\0';
+		return s;
+	}
+	return NULL;
+}
+
+/* libpq's text without the SQLSTATE and without the lines that tell where in its source the server
+ * failed. */
+static void connect_message(char *out, size_t size, const char *text, const char *state)
+{
+	size_t n = 0;
+
+	for (const char *p = text; *p && n + 1 < size;) {
+		if (state && p == state) {
+			p += 6 + strspn(p + 6, " ");
+			continue;
+		}
+		if (*p == '\n' && strncmp(p + 1, "LOCATION:", 9) == 0) {
+			p += 1 + strcspn(p + 1, "\n");
+			continue;
+		}
+		out[n++] = *p++;
+	}
+	out[n] = '\0';
+}
+
+static hf_error *connect_error(hf__link *l, const hf__dsn *dsn, const char *instead)
+{
+	char state[6] = "", message[800], full[1000];
+	const char *text = instead ? instead : PQerrorMessage(l->pg);
+	const char *at = find_sqlstate(text, state);
+	hf__error_spec spec = { .status = HF_E_CONNECT,
+		.traits = HF_CONNECTION,
+		.sqlstate = at ? state : NULL,
+		.message = full };
+
+	connect_message(message, sizeof message, text, at);
+	snprintf(full, sizeof full, "cannot connect (%s): %s", dsn->where, message);
+	return hf__error_new(&spec);
+}
+
+/* Drives PQconnectPoll. NULL: connected; else what to say (or "" for libpq's own words). */
+static const char *drive_connect(hf__link *l, const hf__guard *g)
+{
+	PostgresPollingStatusType st = PGRES_POLLING_WRITING;
+
+	while (st != PGRES_POLLING_OK) {
+		if (st == PGRES_POLLING_FAILED)
+			return "";
+		l->sock = PQsocket(l->pg);
+		if (!hf__link_sleep(l, st == PGRES_POLLING_WRITING, g))
+			return l->asked == HF__ASK_ABORT ? "the attempt was called off"
+							 : "no answer within connect_ms";
+		if (l->asked != HF__ASK_NONE)
+			return "the attempt was called off";
+		st = PQconnectPoll(l->pg);
+	}
+	return NULL;
+}
+
+static bool settle_in(hf__link *l)
+{
+	l->sock = PQsocket(l->pg);
+	l->fork_slot = hf__fork_list(l->sock);
+	l->cancel = hf__cancel_new(l->cfg.canceler, l->pg);
+	PQsetErrorVerbosity(l->pg, PQERRORS_DEFAULT);
+	return l->cancel && PQsetnonblocking(l->pg, 1) == 0 && PQenterPipelineMode(l->pg) == 1;
+}
+
+static void begin_wait(hf__link *l)
+{
+	l->asked = HF__ASK_NONE;
+	l->late = false;
+	l->cancels = 0;
+}
+
+hf_error *hf__link_open(hf__link *l, const hf__dsn *dsn, const hf__guard *guard)
+{
+	const char *problem;
+	hf_error *e = NULL;
+
+	l->pg = PQconnectStartParams(
+		(const char *const *)dsn->keys, (const char *const *)dsn->values, 0);
+	if (!l->pg)
+		return hf__error_nomem();
+	hf__stmt_cache_init(&l->stmts, l->cfg.max_statements);
+	PQsetNoticeReceiver(l->pg, on_notice, l);
+	PQsetErrorVerbosity(l->pg, PQERRORS_VERBOSE);
+	begin_wait(l);
+	problem = PQstatus(l->pg) == CONNECTION_BAD ? "" : drive_connect(l, guard);
+	if (problem)
+		e = connect_error(l, dsn, *problem ? problem : NULL);
+	else if (!settle_in(l))
+		e = hf__error_nomem();
+	if (e)
+		hf__link_close(l);
+	else
+		l->connected_at = l->used_at = hf__now();
+	return e;
+}
+
+bool hf__link_alive(hf__link *l)
+{
+	char byte;
+	ssize_t n;
+
+	if (hf__link_session(l) == HF__SESSION_LOST)
+		return false;
+	n = recv(l->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	/* Something came unasked: a notice, a changed setting, or the reason why the server hung
+	 * up. The first PQconsumeInput may still say that all is well where the second sees the
+	 * end. */
+	for (int i = 0; i < 2 && !l->broken; i++) {
+		l->broken = n == 0 || !PQconsumeInput(l->pg);
+		(void)PQisBusy(l->pg);
+	}
+	if (l->fatal[0])
+		l->broken = true;
+	return !l->broken;
+}
+
+bool hf__link_rest(hf__link *l, int64_t deadline)
+{
+	struct pollfd p[2] = { { l->sock, POLLIN | POLLRDHUP, 0 }, { l->cfg.wake->fd, POLLIN, 0 } };
+	int n = poll(p, 2, hf__ms_left(deadline, 60000));
+
+	if (n > 0 && p[1].revents)
+		hf__wake_clear(l->cfg.wake);
+	return n <= 0 || !p[0].revents || hf__link_alive(l);
+}
+
+hf_error *hf__link_lost(hf__link *l, const char *query)
+{
+	hf__error_spec spec = { .status = HF_E_CONN_LOST,
+		.traits = HF_CONNECTION,
+		.sqlstate = l->fatal,
+		.message = "the connection to the server was lost",
+		.field[HF_ERR_QUERY] = query };
+
+	l->broken = true;
+	if (l->asked == HF__ASK_ABORT)
+		spec.message = "the connection was closed: the pool is being terminated";
+	else if (l->asked == HF__ASK_CANCEL || l->late)
+		spec.message =
+			"the server did not react to being cancelled; its connection was closed";
+	else if (l->pg && PQstatus(l->pg) == CONNECTION_OK)
+		spec.message = "the server did not answer in time; its connection was closed";
+	if (l->asked == HF__ASK_CANCEL)
+		spec.status = HF_E_CANCELED;
+	else if (l->late)
+		spec.status = HF_E_TIMEOUT;
+	return hf__error_new(&spec);
+}

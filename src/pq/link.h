@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* A link: one libpq connection and all that is known about its session. Used by one worker thread.
+ *
+ * Invariant between calls: either closed or broken, or nothing is in flight and libpq is in
+ * pipeline mode. A link that is broken answers nothing more: close it. Whoever waits here waits for
+ * the server, for being poked (the worker's wake descriptor) and for a deadline, all at once; no
+ * wait is without an end. */
+#ifndef HF_PQ_LINK_H
+#define HF_PQ_LINK_H
+
+#include "base/log.h"
+#include "base/wake.h"
+#include "pq/cancel.h"
+#include "pq/dsn.h"
+#include "pq/stmt_cache.h"
+#include "value/sql.h"
+
+#include <holdfast/result.h>
+
+typedef enum hf__ask { HF__ASK_NONE, HF__ASK_CANCEL, HF__ASK_ABORT } hf__ask;
+
+/* How long to wait, and who may interrupt. */
+typedef struct hf__guard {
+	int64_t cancel_at;         /* ask the server to stop then */
+	int64_t give_up_at;        /* close the connection then */
+	hf__ask (*ask)(void *arg); /* what is wanted now; called when poked */
+	void *arg;
+} hf__guard;
+
+/* What stays the same for every connection of a link. */
+typedef struct hf__link_config {
+	const hf__wake *wake;
+	hf__canceler *canceler;
+	const hf__log *log;
+	size_t max_result;
+	int stall_ms;
+	int statement_ms; /* the session's own statement_timeout, or 0 */
+	int max_statements;
+	bool read_only;
+} hf__link_config;
+
+typedef struct hf__link {
+	hf__link_config cfg;
+	PGconn *pg; /* NULL: closed */
+	hf__cancel *cancel;
+	hf__stmt_cache stmts;
+	hf__strbuf notices; /* since the last run began */
+	int sock, fork_slot;
+	int64_t connected_at, used_at;
+	bool broken, dirty;
+	char fatal[6]; /* SQLSTATE of a FATAL notice; "" */
+	/* of the run under way */
+	hf__ask asked;
+	bool late; /* a cancel was sent since its time was up */
+	int cancels;
+	int64_t again_at;
+	size_t error_len, bytes;
+} hf__link;
+
+typedef enum hf__session {
+	HF__SESSION_IDLE,
+	HF__SESSION_TXN,
+	HF__SESSION_FAILED,
+	HF__SESSION_LOST
+} hf__session;
+
+/* One statement, with what travels before it in the same trip. */
+typedef struct hf__run {
+	const char *begin; /* "BEGIN …", or NULL */
+	int set_timeout; /* > 0: set_config('statement_timeout', …, true) first; < 0: back to the
+			    session's */
+	bool set_read_only; /* set_config('transaction_read_only', 'on', true) first */
+	const char *sql;
+	const hf__params *params;
+	hf__sql_kind kind;
+	bool script; /* simple protocol, several statements */
+	hf_row_fn *on_row;
+	void *row_arg;
+	int limit_ms; /* what is in force for it, for telling a time-out from a cancel; 0: none */
+	hf__guard guard;
+	/* told afterwards */
+	bool sent;         /* the server may have seen some of it */
+	bool stale_plan;   /* it failed since its prepared plan is out of date; it was not run */
+	hf_status stopped; /* what on_row answered, when it stopped the query */
+} hf__run;
+
+void hf__link_init(hf__link *l, const hf__link_config *cfg);
+void hf__link_close(hf__link *l); /* ends the session; accepts a closed link */
+
+/* Connects, and answers NULL or the story, HF_E_CONNECT with the server's SQLSTATE if it gave one.
+ */
+hf_error *hf__link_open(hf__link *l, const hf__dsn *dsn, const hf__guard *guard);
+
+/* Whether it is fit for use, as far as can be seen without asking the server: reads what has
+ * arrived. */
+bool hf__link_alive(hf__link *l);
+
+/* An empty query. */
+hf_error *hf__link_ping(hf__link *l, int ms, const hf__guard *guard);
+
+/* Runs it and waits. NULL and *out (yours; NULL for a streamed one), or the story. What was
+ * notified by the server meanwhile is in the result. */
+hf_error *hf__link_run(hf__link *l, hf__run *run, hf_result **out);
+
+/* A command of our own, such as COMMIT: bounded by stall_ms. *out_tag (may be NULL, 32 bytes) gets
+ * its tag. */
+hf_error *hf__link_command(hf__link *l, const char *sql, const hf__guard *guard, char *out_tag);
+
+/* Everything that a job may have left in the session goes, but prepared statements stay. */
+hf_error *hf__link_reset(hf__link *l, const hf__guard *guard);
+
+hf__session hf__link_session(const hf__link *l);
+int hf__link_pid(const hf__link *l);
+
+/* A reader whose session says that it may write: some statement switched the default off. */
+bool hf__link_escaped_read_only(const hf__link *l);
+
+/* Waits while nothing is to be said, until poked or `deadline`. False: the server hung up; the link
+ * is broken. */
+bool hf__link_rest(hf__link *l, int64_t deadline);
+
+/* --- for wire.c
+ * ------------------------------------------------------------------------------------ */
+
+/* Sleeps until the socket can be read (or written, if `write`), the link is poked, or a limit is
+ * reached; fires cancels as the guard says. False: give up; the link is broken. */
+bool hf__link_sleep(hf__link *l, bool write, const hf__guard *guard);
+hf_error *hf__link_lost(hf__link *l, const char *query);
+
+#endif

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/* hf_result around a PGresult, and errors made from one.
+ *
+ * A result is immutable but for two things that grow without a lock: the list of memory lent to
+ * readers (arrays, text made from binary), pushed by compare-and-swap and freed with the result.
+ * Row and column numbers are checked before libpq sees them: out of range it would call the notice
+ * hook of a connection that may be gone. */
+#include "pq/result.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/ref.h"
+#include "value/codec.h"
+#include "value/error.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct lent {
+	struct lent *next;
+	max_align_t data[];
+};
+
+struct hf_result {
+	hf__ref refs;
+	PGresult *pg;
+	char *notices;
+	_Atomic(struct lent *) lent;
+	hf_result **earlier; /* of a script: the results before this one */
+	size_t n_earlier;
+};
+
+hf_result *hf__result_new(PGresult *pg, char *notices)
+{
+	hf_result *r = hf__calloc(sizeof *r);
+
+	if (!r) {
+		PQclear(pg);
+		hf__free(notices);
+		return NULL;
+	}
+	hf__ref_init(&r->refs);
+	r->pg = pg;
+	r->notices = notices;
+	return r;
+}
+
+bool hf__result_chain(hf_result *last, hf_result **earlier, size_t n, char *notices)
+{
+	last->notices = notices;
+	if (n == 0)
+		return true;
+	last->earlier = hf__alloc(n * sizeof *earlier);
+	if (!last->earlier) {
+		for (size_t i = 0; i < n; i++)
+			hf_result_unref(earlier[i]);
+		return false;
+	}
+	memcpy(last->earlier, earlier, n * sizeof *earlier);
+	last->n_earlier = n;
+	return true;
+}
+
+hf_result *hf_result_ref(const hf_result *r)
+{
+	hf_result *mine = (hf_result *)(uintptr_t)r;
+
+	if (mine)
+		hf__ref_get(&mine->refs);
+	return mine;
+}
+
+hf_result *hf_result_unref(hf_result *r)
+{
+	if (!r || !hf__ref_put(&r->refs))
+		return NULL;
+	for (struct lent *l = atomic_load(&r->lent), *next; l; l = next) {
+		next = l->next;
+		hf__free(l);
+	}
+	for (size_t i = 0; i < r->n_earlier; i++)
+		hf_result_unref(r->earlier[i]);
+	hf__free(r->earlier);
+	PQclear(r->pg);
+	hf__free(r->notices);
+	hf__free(r);
+	return NULL;
+}
+
+/* Memory that lives as long as the result; any thread. */
+static void *lend(void *owner, size_t n)
+{
+	hf_result *r = owner;
+	struct lent *l = n < SIZE_MAX - sizeof *l ? hf__alloc(sizeof *l + n) : NULL;
+
+	if (!l)
+		return NULL;
+	l->next = atomic_load(&r->lent);
+	while (!atomic_compare_exchange_weak(&r->lent, &l->next, l))
+		;
+	return l->data;
+}
+
+size_t hf_result_rows(const hf_result *r)
+{
+	return r ? (size_t)PQntuples(r->pg) : 0;
+}
+
+int hf_result_columns(const hf_result *r)
+{
+	return r ? PQnfields(r->pg) : 0;
+}
+
+static bool has_column(const hf_result *r, int col)
+{
+	return col >= 0 && col < hf_result_columns(r);
+}
+
+const char *hf_result_column_name(const hf_result *r, int col)
+{
+	return has_column(r, col) ? PQfname(r->pg, col) : NULL;
+}
+
+int hf_result_column(const hf_result *r, const char *name)
+{
+	/* Not PQfnumber: it folds case and unquotes, as SQL text would; this is a name. */
+	for (int i = 0; name && i < hf_result_columns(r); i++)
+		if (strcmp(PQfname(r->pg, i), name) == 0)
+			return i;
+	return -1;
+}
+
+uint32_t hf_result_column_type(const hf_result *r, int col)
+{
+	return has_column(r, col) ? PQftype(r->pg, col) : 0;
+}
+
+int64_t hf_result_affected(const hf_result *r)
+{
+	return r ? strtoll(PQcmdTuples(r->pg), NULL, 10) : 0;
+}
+
+const char *hf_result_tag(const hf_result *r)
+{
+	return r ? PQcmdStatus(r->pg) : "";
+}
+
+const char *hf_result_notices(const hf_result *r)
+{
+	return r && r->notices ? r->notices : "";
+}
+
+size_t hf_result_count(const hf_result *r)
+{
+	return r ? r->n_earlier + 1 : 0;
+}
+
+const hf_result *hf_result_at(const hf_result *r, size_t i)
+{
+	if (!r || i > r->n_earlier)
+		return NULL;
+	return i == r->n_earlier ? r : r->earlier[i];
+}
+
+/* A cell that does not exist reads as NULL. */
+static hf__cell cell_of(hf_row row, int col)
+{
+	hf__cell c = { 0, 0, NULL, 0 };
+	int n = (int)row.n;
+
+	if (row.n >= hf_result_rows(row.res) || !has_column(row.res, col))
+		return c;
+	c.type = PQftype(row.res->pg, col);
+	c.format = PQfformat(row.res->pg, col);
+	if (PQgetisnull(row.res->pg, n, col))
+		return c;
+	c.data = PQgetvalue(row.res->pg, n, col);
+	c.len = PQgetlength(row.res->pg, n, col);
+	return c;
+}
+
+bool hf_row_is_null(hf_row row, int col)
+{
+	return cell_of(row, col).data == NULL;
+}
+
+const char *hf_row_text(hf_row row, int col)
+{
+	hf__cell c = cell_of(row, col);
+
+	return hf__cell_text(&c, lend, (void *)(uintptr_t)row.res);
+}
+
+hf_bytes hf_row_bytes(hf_row row, int col)
+{
+	hf__cell c = cell_of(row, col);
+
+	return hf__cell_bytes(&c, lend, (void *)(uintptr_t)row.res);
+}
+
+static hf_status decode(hf_row row, int col, hf_dest to, char *why, size_t n)
+{
+	hf__cell c = cell_of(row, col);
+
+	return hf__decode(&c, to, lend, (void *)(uintptr_t)row.res, why, n);
+}
+
+int64_t hf_row_int8(hf_row row, int col, int64_t otherwise)
+{
+	int64_t v;
+	char why[160];
+
+	return decode(row, col, (hf_dest){ HF_T_INT8, &v }, why, sizeof why) == HF_OK ? v
+										      : otherwise;
+}
+
+double hf_row_float8(hf_row row, int col, double otherwise)
+{
+	double v;
+	char why[160];
+
+	return decode(row, col, (hf_dest){ HF_T_FLOAT8, &v }, why, sizeof why) == HF_OK ? v
+											: otherwise;
+}
+
+bool hf_row_bool(hf_row row, int col, bool otherwise)
+{
+	bool v;
+	char why[160];
+
+	return decode(row, col, (hf_dest){ HF_T_BOOL, &v }, why, sizeof why) == HF_OK ? v
+										      : otherwise;
+}
+
+static hf_status read_column(hf_row row, int col, hf_dest to, hf_error **out_error)
+{
+	char why[256] = "";
+	hf_status st;
+
+	if (row.n >= hf_result_rows(row.res))
+		return hf__error_give(
+			hf__error_fmt(HF_E_NO_ROWS, 0, "row %zu of a result of %zu rows", row.n,
+				hf_result_rows(row.res)),
+			out_error);
+	if (!has_column(row.res, col))
+		return hf__error_give(
+			hf__error_fmt(HF_E_MISUSE, 0, "column %d of a result of %d columns", col,
+				hf_result_columns(row.res)),
+			out_error);
+	st = decode(row, col, to, why, sizeof why);
+	if (st == HF_OK)
+		return HF_OK;
+	return hf__error_give(
+		hf__error_fmt(st, 0, "column \"%s\": %s", hf_result_column_name(row.res, col), why),
+		out_error);
+}
+
+hf_status hf_row_read(hf_row row, const char *column, hf_dest to, hf_error **out_error)
+{
+	int col = hf_result_column(row.res, column);
+
+	if (col < 0 && row.res)
+		return hf__error_give(hf__error_fmt(HF_E_MISUSE, 0, "no column is named \"%s\"",
+					      column ? column : "(null)"),
+			out_error);
+	return read_column(row, col, to, out_error);
+}
+
+hf_status hf_row_scan_v(hf_row row, const hf_dest *to, size_t n, hf_error **out_error)
+{
+	for (size_t i = 0; i < n; i++) {
+		hf_status st = read_column(row, (int)i, to[i], out_error);
+
+		if (st != HF_OK)
+			return st;
+	}
+	return HF_OK;
+}
+
+hf_error *hf__error_from_pg(const PGresult *pg, const char *query, hf_status as)
+{
+	static const struct {
+		hf_field_id id;
+		int diag;
+	} fields[] = {
+		{ HF_ERR_SEVERITY, PG_DIAG_SEVERITY_NONLOCALIZED },
+		{ HF_ERR_DETAIL, PG_DIAG_MESSAGE_DETAIL },
+		{ HF_ERR_HINT, PG_DIAG_MESSAGE_HINT },
+		{ HF_ERR_SCHEMA, PG_DIAG_SCHEMA_NAME },
+		{ HF_ERR_TABLE, PG_DIAG_TABLE_NAME },
+		{ HF_ERR_COLUMN, PG_DIAG_COLUMN_NAME },
+		{ HF_ERR_DATATYPE, PG_DIAG_DATATYPE_NAME },
+		{ HF_ERR_CONSTRAINT, PG_DIAG_CONSTRAINT_NAME },
+		{ HF_ERR_CONTEXT, PG_DIAG_CONTEXT },
+	};
+	const char *state = PQresultErrorField(pg, PG_DIAG_SQLSTATE);
+	const char *position = PQresultErrorField(pg, PG_DIAG_STATEMENT_POSITION);
+	const char *message = PQresultErrorField(pg, PG_DIAG_MESSAGE_PRIMARY);
+	hf__error_spec spec = { .sqlstate = state, .message = message };
+
+	if (!message || !*message)
+		spec.message = PQresultErrorMessage(pg);
+	spec.status = state ? hf__sqlstate_status(state) : HF_E_CONN_LOST;
+	if (as != HF_OK)
+		spec.status = as;
+	spec.traits = state ? hf__sqlstate_traits(state) : HF_CONNECTION;
+	spec.position = position ? atoi(position) : 0;
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+		spec.field[fields[i].id] = PQresultErrorField(pg, fields[i].diag);
+	spec.field[HF_ERR_QUERY] = query;
+	return hf__error_new(&spec);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* hf_result around a PGresult, and errors made from one. */
+#ifndef HF_PQ_RESULT_H
+#define HF_PQ_RESULT_H
+
+#include <holdfast/result.h>
+
+#include <libpq-fe.h>
+
+/* Takes over `pg` and `notices` (hf__alloc'ed text or NULL), also on failure: NULL, no memory. */
+hf_result *hf__result_new(PGresult *pg, char *notices);
+
+/* Makes `last` the result of a script whose earlier results are `earlier` (n of them, in order),
+ * with the script's notices (or NULL). Both are taken over in either case. False: no memory; `last`
+ * is still the caller's. */
+bool hf__result_chain(hf_result *last, hf_result **earlier, size_t n, char *notices);
+
+/* The story of an error result, with its SQLSTATE. `query` is its SQL text. `as` is the status to
+ * report; HF_OK: as the SQLSTATE says. Does not take `pg`. */
+hf_error *hf__error_from_pg(const PGresult *pg, const char *query, hf_status as);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* Prepared statements of one link. */
+#include "pq/stmt_cache.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PREPARE_AT_USE 3
+
+void hf__stmt_cache_init(hf__stmt_cache *c, int max)
+{
+	memset(c, 0, sizeof *c);
+	c->max = max;
+	APR_RING_INIT(&c->lru, hf__stmt_entry, lru);
+}
+
+void hf__stmt_cache_clear(hf__stmt_cache *c)
+{
+	while (!APR_RING_EMPTY(&c->lru, hf__stmt_entry, lru))
+		hf__stmt_cache_forget(c, APR_RING_FIRST(&c->lru));
+}
+
+void hf__stmt_cache_finish(hf__stmt_cache *c)
+{
+	hf__stmt_cache_clear(c);
+}
+
+static void unlink_entry(hf__stmt_cache *c, hf__stmt_entry *e)
+{
+	hf__stmt_entry **at = &c->bucket[e->hash % HF__STMT_BUCKETS];
+
+	while (*at != e)
+		at = &(*at)->next;
+	*at = e->next;
+	APR_RING_REMOVE(e, lru);
+	c->n--;
+}
+
+void hf__stmt_cache_forget(hf__stmt_cache *c, hf__stmt_entry *e)
+{
+	unlink_entry(c, e);
+	hf__free(e);
+}
+
+/* FNV-1a over the text; the types are few and compared in full. */
+static uint32_t hash_of(const char *sql)
+{
+	uint32_t h = 2166136261u;
+
+	for (; *sql; sql++)
+		h = (h ^ (unsigned char)*sql) * 16777619u;
+	return h;
+}
+
+static bool same_types(const hf__stmt_entry *e, const hf__params *p)
+{
+	int n = p ? p->n : 0;
+
+	return e->n_types == n &&
+	       (n == 0 || memcmp(e->types, p->types, (size_t)n * sizeof *e->types) == 0);
+}
+
+static hf__stmt_entry *lookup(
+	hf__stmt_cache *c, uint32_t hash, const char *sql, const hf__params *p)
+{
+	for (hf__stmt_entry *e = c->bucket[hash % HF__STMT_BUCKETS]; e; e = e->next)
+		if (e->hash == hash && same_types(e, p) && strcmp(e->sql, sql) == 0)
+			return e;
+	return NULL;
+}
+
+static hf__stmt_entry *add(hf__stmt_cache *c, uint32_t hash, const char *sql, const hf__params *p)
+{
+	size_t align = _Alignof(uint32_t), n_types = p ? (size_t)p->n : 0;
+	size_t text = (strlen(sql) + align) / align * align;
+	hf__stmt_entry *e = hf__calloc(sizeof *e + text + n_types * sizeof(uint32_t));
+
+	if (!e)
+		return NULL;
+	e->hash = hash;
+	e->n_types = (int)n_types;
+	memcpy(e->sql, sql, strlen(sql) + 1);
+	e->types = (uint32_t *)(void *)(e->sql + text);
+	if (n_types)
+		memcpy(e->types, p->types, n_types * sizeof(uint32_t));
+	e->next = c->bucket[hash % HF__STMT_BUCKETS];
+	c->bucket[hash % HF__STMT_BUCKETS] = e;
+	APR_RING_INSERT_HEAD(&c->lru, e, hf__stmt_entry, lru);
+	c->n++;
+	return e;
+}
+
+static hf__stmt_entry *make_room(hf__stmt_cache *c)
+{
+	hf__stmt_entry *old;
+
+	if (c->n < c->max)
+		return NULL;
+	old = APR_RING_LAST(&c->lru);
+	unlink_entry(c, old);
+	if (old->prepared)
+		return old;
+	hf__free(old);
+	return NULL;
+}
+
+hf__stmt_entry *hf__stmt_cache_use(
+	hf__stmt_cache *c, const char *sql, const hf__params *params, hf__stmt_entry **evicted)
+{
+	uint32_t hash = hash_of(sql);
+	hf__stmt_entry *e;
+
+	*evicted = NULL;
+	if (c->max <= 0)
+		return NULL;
+	e = lookup(c, hash, sql, params);
+	if (!e) {
+		*evicted = make_room(c);
+		e = add(c, hash, sql, params);
+		if (!e)
+			return NULL;
+	}
+	APR_RING_REMOVE(e, lru);
+	APR_RING_INSERT_HEAD(&c->lru, e, hf__stmt_entry, lru);
+	if (++e->uses < PREPARE_AT_USE)
+		return NULL;
+	if (!e->name[0])
+		snprintf(e->name, sizeof e->name, "hf_%u", ++c->serial);
+	return e;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* Prepared statements of one link: a bounded table, least recently used first out.
+ *
+ * A text is prepared at its third use. An entry is valid only once the server has answered its
+ * Parse. */
+#ifndef HF_PQ_STMT_CACHE_H
+#define HF_PQ_STMT_CACHE_H
+
+#include "value/codec.h"
+
+#include "base/ring.h"
+
+#define HF__STMT_BUCKETS 256
+
+typedef struct hf__stmt_entry {
+	APR_RING_ENTRY(hf__stmt_entry) lru;
+	struct hf__stmt_entry *next; /* in its bucket */
+	uint32_t hash;
+	int uses, n_types;
+	bool prepared;
+	char name[16];
+	uint32_t *types; /* behind sql in the same block */
+	char sql[];
+} hf__stmt_entry;
+
+typedef struct hf__stmt_cache {
+	hf__stmt_entry *bucket[HF__STMT_BUCKETS];
+	APR_RING_HEAD(hf__stmt_lru, hf__stmt_entry) lru; /* most recently used first */
+	int n, max;
+	unsigned serial;
+} hf__stmt_cache;
+
+void hf__stmt_cache_init(hf__stmt_cache *c, int max);
+void hf__stmt_cache_finish(hf__stmt_cache *c);
+
+/* Counts a use of this text with these parameter types. Returns its entry, to be used prepared (or
+ * to be prepared now), or NULL: run it unprepared. *evicted receives an entry that had to make
+ * room, if it was prepared on the server: the caller deallocates it there and hf__frees it. */
+hf__stmt_entry *hf__stmt_cache_use(
+	hf__stmt_cache *c, const char *sql, const hf__params *params, hf__stmt_entry **evicted);
+
+/* Forgets one, or all: what the server has may differ. `e` is freed. */
+void hf__stmt_cache_forget(hf__stmt_cache *c, hf__stmt_entry *e);
+void hf__stmt_cache_clear(hf__stmt_cache *c);
+
+#endif
