@@ -88,7 +88,7 @@ nodist_hfinclude_HEADERS = include/holdfast/version.h
 # All objects: what the library is made of, and what tests link to reach its inside.
 noinst_LTLIBRARIES += libholdfast-core.la
 libholdfast_core_la_SOURCES = \
-	$(SRC_BASE) $(SRC_VALUE) $(SRC_PQ) $(SRC_ASYNC) $(SRC_POOL)
+	$(SRC_BASE) $(SRC_VALUE) $(SRC_PQ) $(SRC_ASYNC) $(SRC_POOL) $(SRC_TXN)
 libholdfast_core_la_LIBADD = $(LIBPQ_LIBS) $(APU_LIBS) $(APR_LIBS) $(PTHREAD_LIBS)
 
 lib_LTLIBRARIES += libholdfast.la

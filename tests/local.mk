@@ -4,10 +4,14 @@
 # Without a server.
 UNIT_TESTS = \
 	tests/unit/test_base \
+	tests/unit/test_codec \
+	tests/unit/test_codec_fuzz \
 	tests/unit/test_combine \
 	tests/unit/test_error \
 	tests/unit/test_future \
-	tests/unit/test_inbox
+	tests/unit/test_inbox \
+	tests/unit/test_sql \
+	tests/unit/test_time
 
 # With a private server each: tests/run starts it through tests/with-pg.
 DB_TESTS = \
