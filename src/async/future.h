@@ -77,13 +77,14 @@ bool hf__future_fail(hf_future *f, hf_error *e); /* consumes e */
  * was never shared, by its owner. */
 void hf__future_finish(hf_future *f);
 
+/* Before anything else is done with a watch, hf__future_unwatch included. */
+void hf__watch_init(hf__watch *w, void (*ready)(hf__watch *w, hf_future *f));
+
 /* Watches `f`; at once, inline, if it is ready. */
 void hf__future_watch(hf_future *f, hf__watch *w);
 
 /* True: removed, it will not run. False: it was not watching, or it has run, runs or is about to:
- * its owner must be kept alive for it. A watch that was never set answers false after
- * hf__watch_init. */
-void hf__watch_init(hf__watch *w, void (*ready)(hf__watch *w, hf_future *f));
+ * its owner must be kept alive for it. */
 bool hf__future_unwatch(hf_future *f, hf__watch *w);
 
 /* A future of its own that has already failed: what a submission answers when it is refused.
