@@ -4,6 +4,7 @@
 # Without a server.
 UNIT_TESTS = \
 	tests/unit/test_base \
+	tests/unit/test_callbacks \
 	tests/unit/test_codec \
 	tests/unit/test_codec_fuzz \
 	tests/unit/test_combine \

@@ -396,7 +396,7 @@ static hf_error *start_serving(hf_txn *t, hf_pool *p, const hf_txn_opts *o)
 		j->acquire_by = hf__deadline(o->acquire_ms);
 	}
 	t->pool = hf__pool_ref(p);
-	t->watch.ready = served;
+	hf__watch_init(&t->watch, served);
 	t->serving = hf__job_submit(j);
 	txn_get(t);
 	hf__future_watch(t->serving, &t->watch);

@@ -283,5 +283,5 @@ int main(int argc, char **argv)
 		{ "the last reference goes inside a callback", test_unref_in_callback, 20 },
 	};
 
-	return t_main(argc, argv, "callbacks", cases, hf_countof(cases));
+	return t_main("callbacks", cases, hf_countof(cases), argc, argv);
 }
