@@ -43,9 +43,11 @@ SRC_PQ = \
 	src/pq/cancel.c src/pq/cancel.h \
 	src/pq/dsn.c src/pq/dsn.h \
 	src/pq/link.c src/pq/link.h \
+	src/pq/receive.c \
 	src/pq/result.c src/pq/result.h \
+	src/pq/send.c \
 	src/pq/stmt_cache.c src/pq/stmt_cache.h \
-	src/pq/wire.c
+	src/pq/wire.c src/pq/wire.h
 
 # 3: completion without databases
 SRC_ASYNC = \
@@ -57,19 +59,24 @@ SRC_ASYNC = \
 
 # 4: workers
 SRC_POOL = \
+	src/pool/close.c \
 	src/pool/conn.c \
+	src/pool/connect.c \
+	src/pool/exec.c \
 	src/pool/house.c \
 	src/pool/job.c src/pool/job.h \
 	src/pool/pool.c src/pool/pool.h \
 	src/pool/query.c \
 	src/pool/queue.c src/pool/queue.h \
 	src/pool/reply.c \
+	src/pool/run.c \
 	src/pool/stats.c \
 	src/pool/worker.c src/pool/worker.h
 
 # 5: transactions
 SRC_TXN = \
-	src/txn/txn.c
+	src/txn/serve.c \
+	src/txn/txn.c src/txn/txn.h
 
 include_HEADERS = include/holdfast.h
 hfincludedir = $(includedir)/holdfast

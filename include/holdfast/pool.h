@@ -130,8 +130,7 @@ HF_CHECK hf_status hf_pool_reopen(hf_pool *p, hf_error **out_error);
 HF_OWNED hf_pool *hf_pool_ref(hf_pool *p);
 HF_API hf_pool *hf_pool_unref(hf_pool *p);
 
-/* --- submitting ----------------------------------------------------------------------------------
- */
+/* --- submitting --- */
 
 typedef enum hf_isolation {
 	HF_ISO_DEFAULT,
@@ -198,8 +197,7 @@ typedef struct hf_job {
 
 HF_OWNED hf_future *hf_submit_at(const hf_site *site, hf_pool *p, const hf_job *job);
 
-/* --- inside an interaction: what it replies ------------------------------------------------------
- */
+/* --- inside an interaction: what it replies --- */
 
 /* The value of the future; free_value (may be NULL) frees it with the future, or when it is
  * replaced. */

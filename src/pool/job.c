@@ -22,6 +22,7 @@ static void job_destroy(hf_future *f)
 
 	hf__free(j->label);
 	hf__free(j->sql);
+	hf__free(j->text);
 	hf__free(j->params);
 	hf__free(j);
 	hf__pool_put(p);
@@ -110,8 +111,9 @@ hf_error *hf__job_set_script(hf__job *j, const char *sql, const hf_value *args, 
 		hf__strbuf_finish(&text);
 		return e;
 	}
-	j->sql = hf__strbuf_take(&text);
-	return j->sql ? NULL : hf__error_nomem();
+	j->text = hf__strbuf_take(&text);
+	j->sql = hf__strdup(sql);
+	return j->sql && j->text ? NULL : hf__error_nomem();
 }
 
 hf_error *hf__job_set_fn(hf__job *j, const hf_job *opts)
@@ -156,15 +158,21 @@ void hf__job_fail(hf__job *j, hf_error *e)
 	hf__job_complete(j, (hf__outcome){ .status = hf_error_status(e), .error = e });
 }
 
+const char *hf__site_name(const char *label, const hf_site *site, char *buf, size_t n)
+{
+	const char *file = site && site->file ? site->file : "?";
+	int line = site ? site->line : 0;
+
+	if (label)
+		snprintf(buf, n, "\"%s\" (%s:%d)", label, file, line);
+	else
+		snprintf(buf, n, "%s:%d", file, line);
+	return buf;
+}
+
 const char *hf__job_name(const hf__job *j, char *buf, size_t n)
 {
-	const char *file = j->site.file ? j->site.file : "?";
-
-	if (j->label)
-		snprintf(buf, n, "\"%s\" (%s:%d)", j->label, file, j->site.line);
-	else
-		snprintf(buf, n, "%s:%d", file, j->site.line);
-	return buf;
+	return hf__site_name(j->label, &j->site, buf, n);
 }
 
 static hf_error *refusal_locked(hf_pool *p)

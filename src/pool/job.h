@@ -37,6 +37,7 @@ typedef struct hf__job {
 	int64_t submitted_at, acquire_by, started_at, run_until;
 	hf_site site;
 	char *label, *sql;
+	char *text; /* of a script: sql with its arguments in it */
 	hf__params *params;
 	hf__sql_kind sql_kind;
 	hf_row_fn *on_row;
@@ -79,5 +80,6 @@ hf_future *hf__job_refuse(
 
 /* "label (file.c:42)" or what there is of it, for messages; in `buf`. */
 const char *hf__job_name(const hf__job *j, char *buf, size_t n);
+const char *hf__site_name(const char *label, const hf_site *site, char *buf, size_t n);
 
 #endif

@@ -112,8 +112,8 @@ hf_future *hf_dry_run_at(
 		return fail_job(j, e);
 	f = &j->future;
 	j->state = HF__JOB_DONE;
-	text = j->sql;
-	j->sql = NULL;
+	text = j->text;
+	j->text = NULL;
 	hf__job_complete(
 		j, (hf__outcome){ .status = HF_OK, .value = text, .free_value = hf__free });
 	return f;

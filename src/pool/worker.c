@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A worker's life: get a link, take jobs, look after the link, end.
+/* A worker's life: take jobs, run them, end. Its link is looked after in connect.c.
  *
  * Lock rule. Everything of a worker but its link and its conn is guarded by pool->lock. The link is
  * touched by this thread only, without the lock.
@@ -14,14 +14,8 @@
 #include "value/error.h"
 
 #include <stdio.h>
-#include <sys/epoll.h>
 
-#define MAX_CONNECTING   2
-#define BACKOFF_FIRST_MS 50
-#define BACKOFF_MOST_MS  5000
-
-/* --- waking --------------------------------------------------------------------------------------
- */
+/* --- waking --- */
 
 static bool nobody_comes_locked(const hf_pool *p)
 {
@@ -69,253 +63,7 @@ hf__ask hf__worker_ask(void *worker)
 	return ask;
 }
 
-/* --- the link ------------------------------------------------------------------------------------
- */
-
-/* Whether this worker is to end. */
-static bool must_end_locked(const hf__worker *w)
-{
-	const hf_pool *p = w->pool;
-
-	if (w->retire || p->n_workers > p->max_conns)
-		return true;
-	if (p->state != HF_POOL_OPEN && p->queue.n == 0)
-		return true;
-	return !w->up && p->queue.n == 0 && p->n_workers > p->min_conns;
-}
-
-static bool link_in_doubt_locked(const hf__worker *w)
-{
-	return w->suspect || w->generation != w->pool->generation || hf__now() >= w->expires_at;
-}
-
-static void down_locked(hf__worker *w)
-{
-	hf_pool *p = w->pool;
-
-	if (w->up)
-		p->n_up--;
-	w->up = w->suspect = false;
-	hf__cond_broadcast(&p->changed);
-}
-
-/* Ends the session. `lost` tells that the server did, which puts every older link in doubt. */
-static void drop_link(hf__worker *w, bool lost, const char *why)
-{
-	hf_pool *p = w->pool;
-	int pid = hf__link_pid(&w->link);
-
-	hf__link_close(&w->link);
-	hf__lock(&p->lock);
-	down_locked(w);
-	p->stats.discards++;
-	if (lost)
-		p->generation++;
-	hf__unlock(&p->lock);
-	hf__logf(&p->log, lost ? HF__LOG_WARN : HF__LOG_INFO,
-		"connection %d (server process %d) closed: %s", w->number, pid, why);
-}
-
-static hf__ask ask_while_probing(void *worker)
-{
-	return hf__worker_ask(worker) == HF__ASK_ABORT ? HF__ASK_ABORT : HF__ASK_NONE;
-}
-
-/* Whether the link may be used: what has arrived is read, and after a silence, or a loss elsewhere,
- * the server is asked. If not, the link is closed. */
-static bool link_fit(hf__worker *w)
-{
-	hf_pool *p = w->pool;
-	hf__guard g = { HF__NEVER, HF__NEVER, ask_while_probing, w };
-	unsigned generation;
-	bool doubt;
-	hf_error *e;
-
-	hf__lock(&p->lock);
-	generation = p->generation;
-	doubt = w->generation != generation ||
-		(p->opts.ping_idle_ms >= 0 &&
-			hf__now() >= hf__after(w->link.used_at, p->opts.ping_idle_ms));
-	w->suspect = false;
-	p->stats.pings += doubt;
-	hf__unlock(&p->lock);
-	if (!hf__link_alive(&w->link)) {
-		drop_link(w, true, w->link.fatal[0] ? w->link.fatal : "the server hung up");
-		return false;
-	}
-	e = doubt ? hf__link_ping(&w->link, p->opts.ping_ms, &g) : NULL;
-	if (e) {
-		drop_link(w, true, hf_error_message(e));
-		hf_error_unref(e);
-		return false;
-	}
-	hf__lock(&p->lock);
-	w->generation = generation;
-	hf__unlock(&p->lock);
-	return true;
-}
-
-/* --- connecting ----------------------------------------------------------------------------------
- */
-
-/* Few at a time; while the server is down, one (the canary), after a growing pause. */
-static bool may_connect_locked(const hf_pool *p)
-{
-	if (p->failures > 0)
-		return p->n_connecting == 0 && hf__now() >= p->retry_at;
-	return p->n_connecting < MAX_CONNECTING;
-}
-
-static bool await_turn(hf__worker *w)
-{
-	hf_pool *p = w->pool;
-	bool go;
-
-	hf__lock(&p->lock);
-	while (!(go = may_connect_locked(p)) && !must_end_locked(w)) {
-		int64_t until = p->failures && !p->n_connecting ? p->retry_at : HF__NEVER;
-
-		hf__cond_wait_until(&p->changed, &p->lock, until);
-	}
-	go = go && !must_end_locked(w);
-	p->n_connecting += go;
-	hf__unlock(&p->lock);
-	return go;
-}
-
-static hf__ask ask_while_connecting(void *worker)
-{
-	hf__worker *w = worker;
-	bool end;
-
-	hf__lock(&w->pool->lock);
-	end = w->pool->terminating || must_end_locked(w);
-	hf__unlock(&w->pool->lock);
-	return end ? HF__ASK_ABORT : HF__ASK_NONE;
-}
-
-static int64_t lifetime_end(const hf_pool *p, int64_t from)
-{
-	int ms = p->opts.lifetime_ms;
-
-	return ms < 0 ? HF__NEVER
-		      : hf__after(from, ms - (int64_t)hf__random((uint64_t)ms / 10 + 1));
-}
-
-/* Idle links are watched for a server that hangs up, never for input: replies wake nobody. */
-static void watch_socket(hf__worker *w)
-{
-	struct epoll_event ev = { .events = EPOLLRDHUP | EPOLLET, .data.ptr = w };
-
-	epoll_ctl(w->pool->epoll, EPOLL_CTL_ADD, w->link.sock, &ev);
-}
-
-static void connected(hf__worker *w)
-{
-	hf_pool *p = w->pool;
-	bool again;
-
-	watch_socket(w);
-	hf__lock(&p->lock);
-	again = w->generation > 0;
-	w->generation = p->generation;
-	w->expires_at = lifetime_end(p, w->link.connected_at);
-	w->idle_since = w->link.connected_at;
-	w->up = p->ever_up = true;
-	p->n_up++;
-	p->n_connecting--;
-	p->failures = 0;
-	p->connect_error = hf_error_unref(p->connect_error);
-	p->stats.connects++;
-	p->stats.reconnects += again;
-	hf__cond_broadcast(&p->changed);
-	hf__unlock(&p->lock);
-	hf__logf(&p->log, HF__LOG_INFO, "connection %d up (server process %d)", w->number,
-		hf__link_pid(&w->link));
-}
-
-static int64_t backoff_ms(int failures)
-{
-	int64_t most = BACKOFF_FIRST_MS;
-
-	for (int i = 1; i < failures && most < BACKOFF_MOST_MS; i++)
-		most *= 2;
-	if (most > BACKOFF_MOST_MS)
-		most = BACKOFF_MOST_MS;
-	return 10 + (int64_t)hf__random((uint64_t)most);
-}
-
-/* A failure that is for good, or the first thing a new pool meets, fails what waits: settings are
- * wrong. A server that was there before may come back: what waits goes on waiting, up to its
- * acquire_ms. */
-static void connect_failed(hf__worker *w, hf_error *e)
-{
-	hf_pool *p = w->pool;
-	bool fail_fast;
-
-	hf__lock(&p->lock);
-	p->n_connecting--;
-	p->failures++;
-	p->stats.connect_failures++;
-	p->retry_at = hf__deadline(backoff_ms(p->failures));
-	fail_fast = p->n_up == 0 && p->state == HF_POOL_OPEN &&
-		    (!p->ever_up || hf__sqlstate_permanent(hf_error_sqlstate(e)));
-	hf_error_unref(p->connect_error);
-	p->connect_error = hf_error_ref(e);
-	hf__cond_broadcast(&p->changed);
-	hf__unlock(&p->lock);
-	hf__logf(&p->log, HF__LOG_WARN, "connection %d: %s", w->number, hf_error_message(e));
-	if (fail_fast)
-		hf__pool_fail_queue(p, hf_error_ref(e));
-	hf_error_unref(e);
-}
-
-static bool connect_link(hf__worker *w)
-{
-	hf_pool *p = w->pool;
-	hf__guard g = { HF__NEVER, hf__deadline(p->opts.connect_ms), ask_while_connecting, w };
-	hf_error *e = hf__link_open(&w->link, &p->dsn, &g);
-
-	if (!e) {
-		e = hf__conn_hook(&w->conn);
-		if (e)
-			hf__link_close(&w->link);
-	}
-	if (e)
-		connect_failed(w, e);
-	else
-		connected(w);
-	return e == NULL;
-}
-
-/* Sees to it that the link is up and fit. False: this worker is to end. */
-static bool ensure_link(hf__worker *w)
-{
-	hf_pool *p = w->pool;
-
-	for (;;) {
-		bool end, up, fresh;
-
-		hf__lock(&p->lock);
-		end = must_end_locked(w);
-		up = w->up;
-		fresh = up && !link_in_doubt_locked(w);
-		hf__unlock(&p->lock);
-		if (end || fresh)
-			return !end;
-		if (!up) {
-			if (await_turn(w))
-				connect_link(w);
-		} else if (hf__now() >= w->expires_at) {
-			drop_link(w, false, "its lifetime is over");
-		} else {
-			link_fit(w);
-		}
-	}
-}
-
-/* --- jobs ----------------------------------------------------------------------------------------
- */
+/* --- jobs --- */
 
 static void enter_idle_locked(hf__worker *w)
 {
@@ -395,7 +143,7 @@ static hf__job *next_job(hf__worker *w)
 	hf__lock(&p->lock);
 	for (;;) {
 		answer_wake_locked(w);
-		if (!w->up || must_end_locked(w) || link_in_doubt_locked(w))
+		if (!w->up || hf__worker_must_end_locked(w) || hf__worker_doubts_locked(w))
 			break;
 		j = take_locked(w);
 		if (j)
@@ -491,14 +239,14 @@ static hf__job *finish(hf__worker *w, hf__job *j)
 	untake_locked(w);
 	j->state = HF__JOB_DONE;
 	w->idle_since = hf__now();
-	if (usable && !must_end_locked(w) && !link_in_doubt_locked(w)) {
+	if (usable && !hf__worker_must_end_locked(w) && !hf__worker_doubts_locked(w)) {
 		next = take_locked(w);
 		if (!next)
 			enter_idle_locked(w);
 	}
 	hf__unlock(&p->lock);
 	if (!usable)
-		drop_link(w, !w->conn.discard,
+		hf__worker_drop_link(w, !w->conn.discard,
 			w->conn.discard ? "the interaction asked for it"
 			: w->link.fatal[0]
 				? w->link.fatal
@@ -509,7 +257,7 @@ static hf__job *finish(hf__worker *w, hf__job *j)
 
 static hf__job *run_job(hf__worker *w, hf__job *j)
 {
-	if (!link_fit(w)) {
+	if (!hf__worker_link_fit(w)) {
 		put_back(w, j);
 		return NULL;
 	}
@@ -518,8 +266,7 @@ static hf__job *run_job(hf__worker *w, hf__job *j)
 	return finish(w, j);
 }
 
-/* --- the thread ----------------------------------------------------------------------------------
- */
+/* --- the thread --- */
 
 static void end_worker(hf__worker *w)
 {
@@ -528,7 +275,7 @@ static void end_worker(hf__worker *w)
 	hf__link_close(&w->link);
 	hf__conn_finish(&w->conn);
 	hf__lock(&p->lock);
-	down_locked(w);
+	hf__worker_down_locked(w);
 	answer_wake_locked(w);
 	APR_RING_REMOVE(w, all);
 	APR_RING_INSERT_TAIL(&p->ended, w, hf__worker, all);
@@ -545,7 +292,7 @@ static void *worker_run(void *arg)
 	hf__job *j;
 
 	hf__thread_serve(w->pool, HF__ROLE_WORKER);
-	while (ensure_link(w)) {
+	while (hf__worker_ensure_link(w)) {
 		j = next_job(w);
 		while (j)
 			j = run_job(w, j);

@@ -11,6 +11,12 @@
 #include "base/ring.h"
 #include <pthread.h>
 
+/* A result that is lent to an interaction until it returns. */
+struct hf__kept {
+	struct hf__kept *next;
+	hf_result *res;
+};
+
 /* What an interaction sees. Embedded in its worker; valid between hf__conn_begin_job and
  * hf__conn_end_job. */
 struct hf_conn {
@@ -66,7 +72,22 @@ void hf__worker_poke_locked(hf__worker *w);
 /* What is wanted of a running worker; its link asks when it was poked. */
 hf__ask hf__worker_ask(void *worker);
 
-/* conn.c: one job on one connection. */
+/* connect.c: its link. */
+
+/* Sees to it that the link is up and fit. False: this worker is to end. */
+bool hf__worker_ensure_link(hf__worker *w);
+
+/* Whether the link may be used: what has arrived is read, and after a silence, or a loss elsewhere,
+ * the server is asked. If not, the link is closed. */
+bool hf__worker_link_fit(hf__worker *w);
+
+/* Ends the session. `lost` tells that the server did, which puts every older link in doubt. */
+void hf__worker_drop_link(hf__worker *w, bool lost, const char *why);
+void hf__worker_down_locked(hf__worker *w);
+bool hf__worker_must_end_locked(const hf__worker *w);
+bool hf__worker_doubts_locked(const hf__worker *w);
+
+/* run.c: a job on a connection. */
 void hf__conn_init(hf_conn *c, hf__worker *w);
 void hf__conn_finish(hf_conn *c);
 hf__outcome hf__conn_run_job(hf_conn *c, hf__job *j);
@@ -77,9 +98,21 @@ hf__outcome hf__conn_run_job(hf_conn *c, hf__job *j);
 void hf__conn_enter(hf_conn *c, hf__job *j);
 void hf__conn_leave(hf_conn *c, bool *was_left_open);
 
-/* For a transaction: its own commands. */
+/* The handle that the calling thread may use now, or NULL. */
+hf_conn *hf__conn_in_use(void);
+
+/* exec.c: runs one statement with all that belongs to it: BEGIN before the first of a transaction,
+ * its limit, one more try where its prepared plan was out of date. NULL, or the story, which also
+ * poisons an open transaction. `out` may be NULL. */
+hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_site *site);
 hf_error *hf__conn_commit(hf_conn *c);
 hf_error *hf__conn_rollback(hf_conn *c);
+const char *hf__conn_begin_text(const hf_conn *c);
+hf__guard hf__conn_guard(hf_conn *c, int limit_ms); /* 0: no limit */
+
+/* During a COMMIT and the like nothing is cancelled; only a pool that is torn down gives up on it.
+ */
+hf__ask hf__conn_ask_commit(void *worker);
 
 /* Runs the pool's on_connect hook on a fresh or freshly reset session. */
 hf_error *hf__conn_hook(hf_conn *c);

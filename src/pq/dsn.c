@@ -290,8 +290,7 @@ hf_status hf__dsn_init(hf__dsn *d, const char *dsn, hf__dsn_pool *pool, hf_error
 	return st;
 }
 
-/* --- defaults ------------------------------------------------------------------------------------
- */
+/* --- defaults --- */
 
 static bool set_default(hf__dsn *d, const char *key, const char *value)
 {

@@ -90,8 +90,7 @@ bool hf__link_escaped_read_only(const hf__link *l)
 	return says && strcmp(says, "off") == 0;
 }
 
-/* --- waiting -------------------------------------------------------------------------------------
- */
+/* --- waiting --- */
 
 static void fire(hf__link *l)
 {
@@ -158,8 +157,7 @@ give_up:
 	return false;
 }
 
-/* --- opening -------------------------------------------------------------------------------------
- */
+/* --- opening --- */
 
 /* With verbose errors the SQLSTATE stands in libpq's text, in every language: "FATAL:  28P01: …".
  */

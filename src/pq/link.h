@@ -70,7 +70,8 @@ typedef struct hf__run {
 	int set_timeout; /* > 0: set_config('statement_timeout', …, true) first; < 0: back to the
 			    session's */
 	bool set_read_only; /* set_config('transaction_read_only', 'on', true) first */
-	const char *sql;
+	const char *sql;    /* as written: what errors and logs show */
+	const char *text;   /* of a script with arguments: what is sent instead, values and all */
 	const hf__params *params;
 	hf__sql_kind kind;
 	bool script; /* simple protocol, several statements */

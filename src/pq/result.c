@@ -279,7 +279,7 @@ hf_status hf_row_scan_v(hf_row row, const hf_dest *to, size_t n, hf_error **out_
 	return HF_OK;
 }
 
-hf_error *hf__error_from_pg(const PGresult *pg, const char *query, hf_status as)
+hf_error *hf__error_from_pg(const PGresult *pg, const char *query, hf_status as, bool placed)
 {
 	static const struct {
 		hf_field_id id;
@@ -306,7 +306,7 @@ hf_error *hf__error_from_pg(const PGresult *pg, const char *query, hf_status as)
 	if (as != HF_OK)
 		spec.status = as;
 	spec.traits = state ? hf__sqlstate_traits(state) : HF_CONNECTION;
-	spec.position = position ? atoi(position) : 0;
+	spec.position = placed && position ? atoi(position) : 0;
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
 		spec.field[fields[i].id] = PQresultErrorField(pg, fields[i].diag);
 	spec.field[HF_ERR_QUERY] = query;

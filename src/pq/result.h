@@ -16,7 +16,8 @@ hf_result *hf__result_new(PGresult *pg, char *notices);
 bool hf__result_chain(hf_result *last, hf_result **earlier, size_t n, char *notices);
 
 /* The story of an error result, with its SQLSTATE. `query` is its SQL text. `as` is the status to
- * report; HF_OK: as the SQLSTATE says. Does not take `pg`. */
-hf_error *hf__error_from_pg(const PGresult *pg, const char *query, hf_status as);
+ * report; HF_OK: as the SQLSTATE says. `placed`: its position counts in `query`. Does not
+ * take `pg`. */
+hf_error *hf__error_from_pg(const PGresult *pg, const char *query, hf_status as, bool placed);
 
 #endif

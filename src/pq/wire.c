@@ -11,334 +11,26 @@
  * rows to the next. Four signs close the connection: a send that fails after part of a trip was
  * handed over; a message in PQerrorMessage while PQisBusy still waits; an error without a SQLSTATE
  * (libpq made it, not the server); a result that does not fit the command at the head. */
-#include "pq/link.h"
+#include "pq/wire.h"
 
-#include "base/attr.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "pq/result.h"
 #include "value/error.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
-/* A trip: the commands in the order sent, and what came of them. */
-struct trip {
-	hf__link *l;
-	hf__run *run;
-	hf__stmt_entry *entry, *evicted;
-	bool preparing;
-	int n_commands, main_index;
-	hf_error *error;
-	PGresult *main;
-};
-
-/* --- receiving -----------------------------------------------------------------------------------
- */
-
-/* What is about to be read, for the cap on a result. */
-static void count_arrived(hf__link *l)
-{
-	int n = 0;
-
-	if (ioctl(l->sock, FIONREAD, &n) == 0 && n > 0)
-		l->bytes += (size_t)n;
-}
-
-/* libpq wrote an error without having a result for us: sign two of poison. A server's own error
- * stays in PQerrorMessage after its result was taken; only growth counts. */
-static bool poisoned(hf__link *l)
-{
-	size_t n = strlen(PQerrorMessage(l->pg));
-	bool grew = n > l->error_len;
-
-	l->error_len = n;
-	return grew;
-}
-
-/* Waits until PQgetResult would not block. False: the link is broken. */
-static bool await_result(hf__link *l, const hf__guard *g)
-{
-	for (;;) {
-		int more = PQflush(l->pg);
-
-		if (more < 0)
-			return false;
-		if (!PQisBusy(l->pg))
-			return true;
-		if (poisoned(l) || !hf__link_sleep(l, more > 0, g))
-			return false;
-		count_arrived(l);
-		if (!PQconsumeInput(l->pg))
-			return !PQisBusy(l->pg);
-	}
-}
-
-/* The next result, or NULL: the end of a command's results, or a broken link. */
-static PGresult *next_result(hf__link *l, const hf__guard *g)
-{
-	PGresult *r;
-
-	if (!await_result(l, g)) {
-		l->broken = true;
-		return NULL;
-	}
-	r = PQgetResult(l->pg);
-	l->error_len = strlen(PQerrorMessage(l->pg));
-	return r;
-}
-
-/* 57014 says only that the statement was stopped; who wanted it is known here. */
-static hf_status stopped_status(const hf__link *l, const hf__run *run, int64_t began)
-{
-	int64_t ran_ms = (hf__now() - began) / HF__MS;
-
-	if (l->asked == HF__ASK_CANCEL)
-		return HF_E_CANCELED;
-	if (l->late || (run->limit_ms > 0 && ran_ms + 1 >= run->limit_ms))
-		return HF_E_TIMEOUT;
-	return HF_E_CANCELED;
-}
-
-static void keep_error(struct trip *t, const PGresult *r, int64_t began)
-{
-	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
-	const char *from = PQresultErrorField(r, PG_DIAG_SOURCE_FUNCTION);
-	hf_status as = HF_OK;
-
-	if (!state) { /* sign three */
-		t->l->broken = true;
-		return;
-	}
-	if (strcmp(state, "57014") == 0)
-		as = stopped_status(t->l, t->run, began);
-	if (strcmp(state, "26000") == 0 ||
-		(strcmp(state, "0A000") == 0 && from && strcmp(from, "RevalidateCachedQuery") == 0))
-		t->run->stale_plan = t->entry != NULL;
-	if (hf__sqlstate_fatal(state))
-		t->l->broken = true;
-	if (!t->error)
-		t->error = hf__error_from_pg(r, t->run->sql, as);
-}
-
-static void check_size(struct trip *t)
-{
-	hf__link *l = t->l;
-
-	if (l->cfg.max_result == 0 || l->bytes <= l->cfg.max_result || t->run->on_row || t->error)
-		return;
-	t->error = hf__error_new(&(hf__error_spec){ .status = HF_E_TOO_LARGE,
-		.message = "the result is larger than max_result; stream it row by row, or raise "
-			   "the limit",
-		.field[HF_ERR_QUERY] = t->run->sql });
-	l->broken = true;
-}
-
-/* Rows of a streamed query, to its callback. Once it has stopped, the rest is read and dropped. */
-static void deliver(struct trip *t, PGresult *pg)
-{
-	hf__run *run = t->run;
-	hf_result *rows;
-
-	t->l->bytes = 0;
-	if (run->stopped != HF_OK || t->error) {
-		PQclear(pg);
-		return;
-	}
-	rows = hf__result_new(pg, NULL);
-	if (!rows)
-		run->stopped = HF_E_NOMEM;
-	for (size_t i = 0; rows && i < hf_result_rows(rows) && run->stopped == HF_OK; i++)
-		run->stopped = run->on_row(hf_result_row(rows, i), run->row_arg);
-	hf_result_unref(rows);
-	if (run->stopped == HF_PENDING)
-		run->stopped = HF_E_USER;
-	if (run->stopped != HF_OK && t->l->cancel)
-		hf__cancel_fire(t->l->cancel);
-}
-
-static void refuse_copy(struct trip *t)
-{
-	if (!t->error)
-		t->error = hf__error_new(&(hf__error_spec){ .status = HF_E_MISUSE,
-			.message = "COPY through the client is not possible in a query",
-			.field[HF_ERR_QUERY] = t->run->sql });
-	t->l->broken = true;
-}
-
-/* Sorts one result of command `index` in. Takes it. */
-static void take_result(struct trip *t, PGresult *r, int index, int64_t began)
-{
-	switch (PQresultStatus(r)) {
-	case PGRES_COMMAND_OK:
-	case PGRES_TUPLES_OK:
-	case PGRES_EMPTY_QUERY:
-		if (index == t->main_index && !t->main) {
-			t->main = r;
-			return;
-		}
-		if (t->preparing && index == t->main_index - 1)
-			t->entry->prepared = true;
-		break;
-#ifdef LIBPQ_HAS_CHUNK_MODE
-	case PGRES_TUPLES_CHUNK:
-#endif
-	case PGRES_SINGLE_TUPLE:
-		deliver(t, r);
-		return;
-	case PGRES_FATAL_ERROR:
-	case PGRES_BAD_RESPONSE:
-		keep_error(t, r, began);
-		break;
-	case PGRES_PIPELINE_ABORTED:
-		break;
-	case PGRES_COPY_IN:
-	case PGRES_COPY_OUT:
-	case PGRES_COPY_BOTH:
-		refuse_copy(t);
-		break;
-	case PGRES_PIPELINE_SYNC: /* too early: sign four */
-	case PGRES_NONFATAL_ERROR:
-		t->l->broken = true;
-		break;
-	}
-	PQclear(r);
-}
-
-static void stream_rows(struct trip *t)
-{
-#ifdef LIBPQ_HAS_CHUNK_MODE
-	if (!PQsetChunkedRowsMode(t->l->pg, 256))
-		t->l->broken = true;
-#else
-	if (!PQsetSingleRowMode(t->l->pg))
-		t->l->broken = true;
-#endif
-}
-
-static void read_command(struct trip *t, int index, int64_t began)
-{
-	bool any = false;
-	PGresult *r;
-
-	if (index == t->main_index && t->run->on_row && !t->error)
-		stream_rows(t);
-	while (!t->l->broken && (r = next_result(t->l, &t->run->guard)) != NULL) {
-		any = true;
-		take_result(t, r, index, began);
-		check_size(t);
-	}
-	if (!any) /* sign four */
-		t->l->broken = true;
-}
-
-/* Up to and with the Sync; an error that belongs to it comes first. */
-static void read_sync(struct trip *t, int64_t began)
-{
-	bool had_error = false;
-
-	while (!t->l->broken) {
-		PGresult *r = next_result(t->l, &t->run->guard);
-		ExecStatusType st = PQresultStatus(r);
-
-		if (r && st == PGRES_PIPELINE_SYNC) {
-			PQclear(r);
-			return;
-		}
-		if (r && st == PGRES_FATAL_ERROR) {
-			keep_error(t, r, began);
-			had_error = true;
-		} else if (r || !had_error) {
-			t->l->broken = true; /* sign four */
-		}
-		PQclear(r);
-	}
-}
-
-/* --- sending -------------------------------------------------------------------------------------
- */
-
-static bool send_text(struct trip *t, const char *sql)
-{
-	t->n_commands++;
-	return PQsendQueryParams(t->l->pg, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
-}
-
-static bool send_settings(struct trip *t)
-{
-	char sql[96];
-	hf__run *run = t->run;
-	int ms = run->set_timeout > 0 ? run->set_timeout : t->l->cfg.statement_ms;
-
-	if (run->begin && !send_text(t, run->begin))
-		return false;
-	if (run->set_read_only &&
-		!send_text(t, "SELECT set_config('transaction_read_only','on',true)"))
-		return false;
-	if (run->set_timeout == 0)
-		return true;
-	snprintf(sql, sizeof sql, "SELECT set_config('statement_timeout','%d',true)", ms);
-	return send_text(t, sql);
-}
-
-static bool send_evicted(struct trip *t)
-{
-	char sql[40];
-
-	if (!t->evicted)
-		return true;
-	snprintf(sql, sizeof sql, "DEALLOCATE %s", t->evicted->name);
-	return send_text(t, sql);
-}
-
-static bool send_prepare(struct trip *t)
-{
-	const hf__params *p = t->run->params;
-
-	if (!t->entry || t->entry->prepared)
-		return true;
-	t->preparing = true;
-	t->n_commands++;
-	return PQsendPrepare(t->l->pg, t->entry->name, t->run->sql, p ? p->n : 0,
-		       p ? p->types : NULL) == 1;
-}
-
-static bool send_main(struct trip *t)
-{
-	const hf__params *p = t->run->params;
-	PGconn *pg = t->l->pg;
-	int n = p ? p->n : 0;
-
-	t->main_index = t->n_commands++;
-	if (t->entry)
-		return PQsendQueryPrepared(pg, t->entry->name, n, p ? p->values : NULL,
-			       p ? p->lengths : NULL, p ? p->formats : NULL, 0) == 1;
-	return PQsendQueryParams(pg, t->run->sql, n, p ? p->types : NULL, p ? p->values : NULL,
-		       p ? p->lengths : NULL, p ? p->formats : NULL, 0) == 1;
-}
-
-static bool send_sync(hf__link *l)
-{
-#ifdef LIBPQ_HAS_ASYNC_CANCEL /* came with the same release as PQsendPipelineSync */
-	return PQsendPipelineSync(l->pg) == 1;
-#else
-	return PQpipelineSync(l->pg) == 1;
-#endif
-}
-
-static void run_pipelined(struct trip *t, int64_t began)
+static void run_pipelined(hf__trip *t, int64_t began)
 {
 	t->run->sent = true;
-	if (!send_settings(t) || !send_evicted(t) || !send_prepare(t) || !send_main(t) ||
-		!send_sync(t->l)) {
+	if (!hf__trip_send(t)) {
 		t->l->broken = true; /* sign one */
 		return;
 	}
 	for (int i = 0; i < t->n_commands && !t->l->broken; i++)
-		read_command(t, i, began);
+		hf__trip_read(t, i, began);
 	if (!t->l->broken)
-		read_sync(t, began);
+		hf__trip_read_sync(t, began);
 }
 
 /* Simple protocol: every result is kept, the last is the main one. */
@@ -374,29 +66,15 @@ static void drop_results(struct results *rs)
 	hf__free(rs->v);
 }
 
-static bool send_alone(struct trip *t)
-{
-	const hf__params *p = t->run->params;
-
-	if (t->run->script)
-		return PQsendQuery(t->l->pg, t->run->sql) == 1;
-	return PQsendQueryParams(t->l->pg, t->run->sql, p ? p->n : 0, p ? p->types : NULL,
-		       p ? p->values : NULL, p ? p->lengths : NULL, p ? p->formats : NULL, 0) == 1;
-}
-
 /* Outside pipeline mode: one trip of its own. */
-static void run_alone(struct trip *t, struct results *rs, int64_t began)
+static void run_alone(hf__trip *t, struct results *rs, int64_t began)
 {
-	PGresult *r;
-
-	if (!PQexitPipelineMode(t->l->pg) || !send_alone(t)) {
+	if (!PQexitPipelineMode(t->l->pg) || !hf__trip_send_alone(t)) {
 		t->l->broken = true;
 		return;
 	}
 	t->run->sent = true;
-	while (!t->l->broken && (r = next_result(t->l, &t->run->guard)) != NULL) {
-		take_result(t, r, 0, began);
-		check_size(t);
+	while (hf__trip_read_one(t, began)) {
 		if (t->main && !push_result(rs, t->main) && !t->error)
 			t->error = hf__error_nomem();
 		t->main = NULL;
@@ -405,8 +83,7 @@ static void run_alone(struct trip *t, struct results *rs, int64_t began)
 		t->l->broken = true;
 }
 
-/* --- a run ---------------------------------------------------------------------------------------
- */
+/* --- a run --- */
 
 static bool goes_alone(const hf__link *l, const hf__run *run)
 {
@@ -429,7 +106,7 @@ static void settle_cancel(hf__link *l)
 }
 
 /* What the server's prepared statements became. */
-static void settle_cache(struct trip *t, const char *tag)
+static void settle_cache(hf__trip *t, const char *tag)
 {
 	hf__stmt_cache *cache = &t->l->stmts;
 
@@ -441,7 +118,7 @@ static void settle_cache(struct trip *t, const char *tag)
 }
 
 /* The commands that may leave something behind in the session. */
-static void note_dirt(struct trip *t, const char *tag)
+static void note_dirt(hf__trip *t, const char *tag)
 {
 	hf__run *run = t->run;
 	bool plain = run->kind == HF__SQL_PLAIN || run->kind == HF__SQL_READ ||
@@ -469,7 +146,7 @@ static hf_result *chain_results(struct results *rs, char *notices)
 	return ok ? last : hf_result_unref(last);
 }
 
-static hf_error *finish_run(struct trip *t, struct results *rs, hf_result **out)
+static hf_error *finish_run(hf__trip *t, struct results *rs, hf_result **out)
 {
 	hf__link *l = t->l;
 	hf_result *last = NULL;
@@ -510,7 +187,7 @@ static void begin_run(hf__link *l)
 
 hf_error *hf__link_run(hf__link *l, hf__run *run, hf_result **out)
 {
-	struct trip t = { .l = l, .run = run };
+	hf__trip t = { .l = l, .run = run };
 	struct results rs = { NULL, 0, 0 };
 	int64_t began = hf__now();
 	const char *tag;

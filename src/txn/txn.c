@@ -1,17 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A transaction as an object.
- *
- * It is served by a job of its own (HF__JOB_SERVE), which keeps a worker from its first command to
- * its end and runs the commands in the order they came. A command is a job too, with a future of
- * its own, but it waits in the transaction's queue and not in the pool's.
- *
- * Lock rule. t->lock (HF__L_TXN, below the pool's) guards what stands below a comment that says so,
- * and the state of every command. It is not held while a command runs or completes.
- *
- * Note "the last command". The future of the command that ends the transaction is completed after
- * the worker is free again, by the watch on the serving job: whoever sees a COMMIT's result finds
- * the connection free. The same watch answers every command that never ran, for whatever reason. */
-#include "pool/pool.h"
+/* Transactions as their callers see them: beginning, commands, letting go. */
+#include "txn/txn.h"
 
 #include "base/attr.h"
 #include "base/clock.h"
@@ -20,45 +9,17 @@
 #include "value/error.h"
 #include "value/opts.h"
 
-#include <holdfast/txn.h>
-
-#include <stdio.h>
-#include <string.h>
-
-enum { RUN, SAVEPOINT, ROLLBACK_TO, COMMIT, ROLLBACK };
-
-struct hf_txn {
-	hf__ref refs, users;
-	bool is_static;
-	hf_pool *pool; /* a reference; NULL: it was refused */
-	unsigned forks;
-	int timeout_ms;
-	hf_site site;
-	char *label;
-	hf_future *serving; /* a reference */
-	hf__watch watch;
-	hf__mutex lock;
-	/* guarded by lock */
-	APR_RING_HEAD(txn_ring, hf__job) commands;
-	hf__worker *worker;                      /* while it is served */
-	bool ended, ending, abandoned, sleeping; /* ending: its COMMIT or ROLLBACK is queued */
-	hf__job *last;                           /* the command that ended it, with its outcome */
-	hf_error *first;                         /* the first error */
-	hf_error *end;                           /* what later commands are told */
-};
-
 static hf_txn without_memory = { .is_static = true };
 
-/* --- memory --------------------------------------------------------------------------------------
- */
+/* --- memory --- */
 
-static hf_txn *txn_get(hf_txn *t)
+hf_txn *hf__txn_get(hf_txn *t)
 {
 	hf__ref_get(&t->refs);
 	return t;
 }
 
-static void txn_put(hf_txn *t)
+void hf__txn_put(hf_txn *t)
 {
 	if (!hf__ref_put(&t->refs))
 		return;
@@ -76,7 +37,7 @@ hf_txn *hf_txn_ref(hf_txn *t)
 {
 	if (t && !t->is_static && t->forks == hf__fork_count()) {
 		hf__ref_get(&t->users);
-		txn_get(t);
+		hf__txn_get(t);
 	}
 	return t;
 }
@@ -113,254 +74,11 @@ hf_txn *hf_txn_unref(hf_txn *t)
 		return NULL;
 	if (hf__ref_put(&t->users) && t->serving)
 		abandon(t);
-	txn_put(t);
+	hf__txn_put(t);
 	return NULL;
 }
 
-/* --- ends ----------------------------------------------------------------------------------------
- */
-
-static hf_error *end_error(const hf_txn *t, unsigned traits, const char *what, const hf_error *why)
-{
-	return hf__error_fmt(HF_E_TXN_ENDED, traits, "transaction%s%s%s %s%s%s",
-		t->label ? " \"" : "", t->label ? t->label : "", t->label ? "\"" : "", what,
-		why ? ": " : "", why ? hf_error_message(why) : "");
-}
-
-static void set_end(hf_txn *t, hf_error *e)
-{
-	hf__lock(&t->lock);
-	if (t->end)
-		hf_error_unref(e);
-	else
-		t->end = e;
-	hf__unlock(&t->lock);
-}
-
-static hf__job *take_command_locked(hf_txn *t)
-{
-	hf__job *j;
-
-	if (APR_RING_EMPTY(&t->commands, hf__job, link))
-		return NULL;
-	j = APR_RING_FIRST(&t->commands);
-	APR_RING_REMOVE(j, link);
-	return j;
-}
-
-/* Completes a command and lets go of its transaction. */
-static void answer(hf__job *j, hf__outcome outcome)
-{
-	hf_txn *t = j->txn;
-
-	hf__job_complete(j, outcome);
-	txn_put(t);
-}
-
-static void refuse_command(hf__job *j, hf_error *e)
-{
-	e = hf__error_at(e, 0, j->sql, &j->site);
-	answer(j, (hf__outcome){ .status = hf_error_status(e), .error = e });
-}
-
-/* The serving job is over, or never was: its worker is free. */
-static void served(hf__watch *w, hf_future *f)
-{
-	hf_txn *t = hf_container_of(w, hf_txn, watch);
-	const hf_error *why = hf_future_error(f);
-	hf__job *last, *j;
-
-	hf__lock(&t->lock);
-	t->ended = true;
-	t->worker = NULL;
-	if (!t->end)
-		t->end = why ? hf_error_ref(why) : end_error(t, 0, "was rolled back", NULL);
-	last = t->last;
-	t->last = NULL;
-	hf__unlock(&t->lock);
-	if (last)
-		answer(last, last->outcome);
-	for (;;) {
-		hf__lock(&t->lock);
-		j = take_command_locked(t);
-		if (j)
-			j->state = HF__JOB_DONE;
-		hf__unlock(&t->lock);
-		if (!j)
-			break;
-		refuse_command(j, hf_error_ref(t->end));
-	}
-	txn_put(t);
-}
-
-/* --- serving -------------------------------------------------------------------------------------
- */
-
-static hf__outcome outcome_of(hf_error *e)
-{
-	return (hf__outcome){ .status = hf_error_status(e), .error = e };
-}
-
-static hf__outcome commit(hf_conn *c, hf_txn *t)
-{
-	hf_error *e, *undo;
-
-	if (c->poison) {
-		e = end_error(t, HF_RETRYABLE, "was rolled back instead of committed", c->poison);
-		undo = hf__conn_rollback(c);
-		hf_error_unref(undo);
-		set_end(t, hf_error_ref(e));
-		return outcome_of(e);
-	}
-	e = hf__conn_commit(c);
-	if (!e)
-		set_end(t, end_error(t, 0, "was committed", NULL));
-	else if (hf_error_is(e, HF_MAYBE_COMMITTED))
-		set_end(t, end_error(t, HF_MAYBE_COMMITTED, "ended with an unknown outcome", e));
-	else
-		set_end(t, end_error(t, HF_RETRYABLE, "was rolled back", e));
-	return outcome_of(e);
-}
-
-static hf__outcome rollback(hf_conn *c, hf_txn *t)
-{
-	hf_error *e = hf__conn_rollback(c);
-
-	/* Where the connection is lost the server rolls back by itself: that is what was asked for.
-	 */
-	hf_error_unref(e);
-	set_end(t, end_error(t, 0, "was rolled back", NULL));
-	return outcome_of(NULL);
-}
-
-static hf__outcome savepoint(hf_conn *c, const hf__job *j)
-{
-	hf_status st = j->verb == SAVEPOINT ? hf_conn_savepoint(c, j->sql)
-					    : hf_conn_rollback_to(c, j->sql);
-
-	return outcome_of(st == HF_OK ? NULL : hf_error_ref(c->error));
-}
-
-static hf__outcome run_command(hf_conn *c, hf_txn *t, hf__job *j)
-{
-	switch (j->verb) {
-	case SAVEPOINT:
-	case ROLLBACK_TO:
-		return savepoint(c, j);
-	case COMMIT:
-		return commit(c, t);
-	case ROLLBACK:
-		return rollback(c, t);
-	default:
-		return hf__conn_run_job(c, j);
-	}
-}
-
-/* The first failure is kept, and poisons what follows, also where it was the function that failed.
- */
-static void note_failure(hf_conn *c, hf_txn *t, const hf__job *j)
-{
-	if (j->outcome.status == HF_OK || j->verb == COMMIT || j->verb == ROLLBACK)
-		return;
-	if (!c->poison && j->verb == RUN)
-		c->poison = hf_error_ref(j->outcome.error);
-	hf__lock(&t->lock);
-	if (!t->first)
-		t->first = hf_error_ref(j->outcome.error);
-	hf__unlock(&t->lock);
-}
-
-/* Runs one command. True: the transaction goes on. */
-static bool serve_one(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j)
-{
-	bool over;
-
-	j->started_at = hf__now();
-	j->run_until = j->timeout_ms > 0 ? hf__after(j->started_at, j->timeout_ms) : HF__NEVER;
-	c->job = j;
-	c->run_until = j->run_until;
-	j->outcome = run_command(c, t, j);
-	note_failure(c, t, j);
-	c->job = serving;
-	c->run_until = HF__NEVER;
-	over = j->verb == COMMIT || j->verb == ROLLBACK;
-	if (!over && hf__link_session(c->link) == HF__SESSION_LOST) {
-		set_end(t, end_error(t, HF_CONNECTION | HF_RETRYABLE,
-				   "was rolled back, its connection was lost", j->outcome.error));
-		over = true;
-	}
-	hf__lock(&t->lock);
-	j->state = HF__JOB_DONE;
-	j->worker = NULL;
-	if (over) {
-		t->last = j;
-		t->ended = true;
-	}
-	hf__unlock(&t->lock);
-	if (!over)
-		answer(j, j->outcome);
-	return !over;
-}
-
-/* The next command; NULL: the transaction is to end (*why says how, or it was let go of). */
-static hf__job *await_command(hf_conn *c, hf_txn *t)
-{
-	hf__job *j = NULL;
-	bool gone = false;
-
-	while (!j && !gone) {
-		if (hf__worker_ask(c->worker) != HF__ASK_NONE) {
-			set_end(t,
-				hf__error_fmt(HF_E_CLOSED, HF_RETRYABLE,
-					"pool \"%s\" was closed: the transaction was rolled back",
-					t->pool->name));
-			return NULL;
-		}
-		hf__lock(&t->lock);
-		j = take_command_locked(t);
-		if (j) {
-			j->state = HF__JOB_RUNNING;
-			j->worker = c->worker;
-		}
-		gone = !j && t->abandoned;
-		t->sleeping = !j && !gone;
-		hf__unlock(&t->lock);
-		if (j || gone)
-			break;
-		if (!hf__link_rest(c->link, HF__NEVER)) {
-			set_end(t,
-				end_error(t, HF_CONNECTION | HF_RETRYABLE,
-					"was rolled back, the server closed its connection", NULL));
-			return NULL;
-		}
-		hf__lock(&t->lock);
-		t->sleeping = false;
-		hf__unlock(&t->lock);
-	}
-	return j;
-}
-
-static void serve(hf_conn *c, hf__job *serving)
-{
-	hf_txn *t = serving->arg;
-	hf_error *undo;
-	hf__job *j;
-
-	hf__lock(&t->lock);
-	t->worker = c->worker;
-	hf__unlock(&t->lock);
-	while ((j = await_command(c, t)) != NULL && serve_one(c, t, serving, j))
-		;
-	undo = hf__conn_rollback(c);
-	hf_error_unref(undo);
-	hf__lock(&t->lock);
-	t->ended = true;
-	t->worker = NULL;
-	hf__unlock(&t->lock);
-}
-
-/* --- beginning -----------------------------------------------------------------------------------
- */
+/* --- beginning --- */
 
 static hf_txn *txn_new(const hf_site *site, const hf_txn_opts *o)
 {
@@ -387,7 +105,7 @@ static hf_error *start_serving(hf_txn *t, hf_pool *p, const hf_txn_opts *o)
 
 	if (!j)
 		return hf__error_nomem();
-	j->serve = serve;
+	j->serve = hf__txn_serve;
 	j->arg = t;
 	j->isolation = o->isolation;
 	j->read_only = o->read_only;
@@ -396,9 +114,9 @@ static hf_error *start_serving(hf_txn *t, hf_pool *p, const hf_txn_opts *o)
 		j->acquire_by = hf__deadline(o->acquire_ms);
 	}
 	t->pool = hf__pool_ref(p);
-	hf__watch_init(&t->watch, served);
+	hf__watch_init(&t->watch, hf__txn_served);
 	t->serving = hf__job_submit(j);
-	txn_get(t);
+	hf__txn_get(t);
 	hf__future_watch(t->serving, &t->watch);
 	return NULL;
 }
@@ -428,8 +146,7 @@ hf_txn *hf_txn_begin_at(const hf_site *site, hf_pool *p, const hf_txn_opts *opts
 	return t;
 }
 
-/* --- commands ------------------------------------------------------------------------------------
- */
+/* --- commands --- */
 
 static hf_status cancel_command(hf_future *f)
 {
@@ -441,7 +158,7 @@ static hf_status cancel_command(hf_future *f)
 	if (j->state == HF__JOB_QUEUED) {
 		APR_RING_REMOVE(j, link);
 		j->state = HF__JOB_DONE;
-		if (j->verb == COMMIT || j->verb == ROLLBACK)
+		if (j->verb == HF__TXN_COMMIT || j->verb == HF__TXN_ROLLBACK)
 			t->ending = false;
 		st = HF_OK;
 	} else if (j->state == HF__JOB_RUNNING) {
@@ -451,7 +168,7 @@ static hf_status cancel_command(hf_future *f)
 	}
 	hf__unlock(&t->lock);
 	if (st == HF_OK)
-		refuse_command(j, hf__error_fmt(HF_E_CANCELED, 0, "cancelled before it started"));
+		hf__txn_refuse(j, hf__error_fmt(HF_E_CANCELED, 0, "cancelled before it started"));
 	return st;
 }
 
@@ -481,7 +198,7 @@ static hf__job *command_new(
 	if (!j)
 		return NULL;
 	j->verb = verb;
-	j->txn = txn_get(t);
+	j->txn = hf__txn_get(t);
 	j->timeout_ms = t->timeout_ms;
 	j->future.cancel = cancel_command;
 	return j;
@@ -496,17 +213,17 @@ static hf_future *submit(hf__job *j, hf_error *e)
 	j->submitted_at = hf__now();
 	hf__lock(&t->lock);
 	if (!e && t->ended)
-		e = t->end ? hf_error_ref(t->end) : end_error(t, 0, "has ended", NULL);
+		e = t->end ? hf_error_ref(t->end) : hf__txn_end_error(t, 0, "has ended", NULL);
 	if (e) {
 		j->state = HF__JOB_DONE;
 	} else {
 		APR_RING_INSERT_TAIL(&t->commands, j, hf__job, link);
-		t->ending |= j->verb == COMMIT || j->verb == ROLLBACK;
+		t->ending |= j->verb == HF__TXN_COMMIT || j->verb == HF__TXN_ROLLBACK;
 		wake_locked(t);
 	}
 	hf__unlock(&t->lock);
 	if (e)
-		refuse_command(j, e);
+		hf__txn_refuse(j, e);
 	return f;
 }
 
@@ -526,7 +243,7 @@ hf_future *hf_txn_query_at(
 	const hf_site *site, hf_txn *t, const char *sql, const hf_value *args, size_t n)
 {
 	hf_error *e = refusal(t);
-	hf__job *j = e ? NULL : command_new(t, HF__JOB_QUERY, RUN, site, t->label);
+	hf__job *j = e ? NULL : command_new(t, HF__JOB_QUERY, HF__TXN_RUN, site, t->label);
 
 	if (!j)
 		return hf__job_refuse(NULL, e ? e : hf__error_nomem(), site, NULL, NULL);
@@ -544,7 +261,7 @@ hf_future *hf_txn_run_at(const hf_site *site, hf_txn *t, const hf_job *job)
 	if (!e)
 		e = refusal(t);
 	if (!e)
-		j = command_new(t, HF__JOB_FN, RUN, site, o.label ? o.label : t->label);
+		j = command_new(t, HF__JOB_FN, HF__TXN_RUN, site, o.label ? o.label : t->label);
 	if (!j)
 		return hf__job_refuse(NULL, e ? e : hf__error_nomem(), site, o.free_arg, o.arg);
 	if (o.timeout_ms == 0)
@@ -570,22 +287,22 @@ static hf_future *named(const hf_site *site, hf_txn *t, int verb, const char *na
 
 hf_future *hf_txn_savepoint_at(const hf_site *site, hf_txn *t, const char *name)
 {
-	return named(site, t, SAVEPOINT, name);
+	return named(site, t, HF__TXN_SAVEPOINT, name);
 }
 
 hf_future *hf_txn_rollback_to_at(const hf_site *site, hf_txn *t, const char *name)
 {
-	return named(site, t, ROLLBACK_TO, name);
+	return named(site, t, HF__TXN_ROLLBACK_TO, name);
 }
 
 hf_future *hf_txn_commit_at(const hf_site *site, hf_txn *t)
 {
-	return named(site, t, COMMIT, "COMMIT");
+	return named(site, t, HF__TXN_COMMIT, "COMMIT");
 }
 
 hf_future *hf_txn_rollback_at(const hf_site *site, hf_txn *t)
 {
-	return named(site, t, ROLLBACK, "ROLLBACK");
+	return named(site, t, HF__TXN_ROLLBACK, "ROLLBACK");
 }
 
 const hf_error *hf_txn_error(hf_txn *t)

@@ -8,8 +8,7 @@
 
 #include <holdfast/result.h>
 
-/* --- parameters ----------------------------------------------------------------------------------
- */
+/* --- parameters --- */
 
 /* The parameters of one statement in the form that libpq takes, in one block of memory with the
  * copies of all values. Scalars are text with type 0, so that the server infers; bytea (17), uuid
@@ -37,8 +36,7 @@ hf_status hf__value_text(hf__strbuf *b, const hf_value *v, hf_error **out_error)
  * infers the rest alike. */
 hf_status hf__value_literal(hf__strbuf *b, const hf_value *v, hf_error **out_error);
 
-/* --- columns -------------------------------------------------------------------------------------
- */
+/* --- columns --- */
 
 /* One cell of a result. */
 typedef struct hf__cell {

@@ -63,8 +63,7 @@ static bool is(const char *s, size_t n, const char *word)
 	return n == strlen(word) && memcmp(s, word, n) == 0;
 }
 
-/* --- the calendar: eras of 400 years, years that begin in March ----------------------------------
- */
+/* --- the calendar: eras of 400 years, years that begin in March --- */
 
 static int64_t floor_div(int64_t a, int64_t b)
 {
@@ -100,8 +99,7 @@ static int days_in_month(int64_t y, int64_t m)
 	return days[m - 1] + (m == 2 && leap);
 }
 
-/* --- reading -------------------------------------------------------------------------------------
- */
+/* --- reading --- */
 
 /* The year comes without its era, which stands at the end of the text. */
 static bool read_date(hf__cursor *cur, int64_t ymd[3])
@@ -250,8 +248,7 @@ hf__got hf__date_wire(int32_t since_2000, int32_t *days)
 	return HF__GOT;
 }
 
-/* --- writing -------------------------------------------------------------------------------------
- */
+/* --- writing --- */
 
 /* Returns what must stand at the end of the text: " BC" or "". */
 static const char *put_date(hf__strbuf *b, int64_t days)

@@ -41,8 +41,7 @@ hf_status hf__refuse(const hf__sink *k, hf_status st, const char *fmt, ...)
 	return st;
 }
 
-/* --- one value -----------------------------------------------------------------------------------
- */
+/* --- one value --- */
 
 static bool is_integer(int tag)
 {
@@ -281,8 +280,7 @@ hf_status hf__decode_scalar(
 	return st == HF_OK ? store(&v, tag, ptr, k) : st;
 }
 
-/* --- all destinations ----------------------------------------------------------------------------
- */
+/* --- all destinations --- */
 
 static bool dest_valid(const hf__shape *shape, hf_dest to, int flags)
 {

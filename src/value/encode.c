@@ -198,8 +198,7 @@ uint32_t hf__param_type(const hf_value *v)
 	}
 }
 
-/* --- the block: an hf__params, its four arrays, and the values -----------------------------------
- */
+/* --- the block: an hf__params, its four arrays, and the values --- */
 
 /* Where the arrays begin; the values' offsets stand in for pointers until the block is complete. */
 struct layout {

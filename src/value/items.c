@@ -8,8 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* --- text: a walk over braces, commas and items --------------------------------------------------
- */
+/* --- text: a walk over braces, commas and items --- */
 
 struct dims {
 	int ndim;
@@ -196,8 +195,7 @@ static void next_text(struct walk *w, struct item *item)
 		item->n = 0;
 }
 
-/* --- binary --------------------------------------------------------------------------------------
- */
+/* --- binary --- */
 
 static bool wire_dims(struct walk *w, const hf__type *t, struct dims *d)
 {
@@ -285,8 +283,7 @@ hf__got hf__array_print(hf__strbuf *b, const hf__type *item, const char *s, size
 	return got;
 }
 
-/* --- into C --------------------------------------------------------------------------------------
- */
+/* --- into C --- */
 
 /* An array in the making. Texts of items are copied to `copies`, which has room for all of them. */
 struct fill {

@@ -10,8 +10,7 @@
 
 #include <string.h>
 
-/* --- text ----------------------------------------------------------------------------------------
- */
+/* --- text --- */
 
 static hf__got read_bool(const char *s, size_t n, bool *out)
 {
@@ -129,8 +128,7 @@ hf_status hf__native_text(
 	}
 }
 
-/* --- binary --------------------------------------------------------------------------------------
- */
+/* --- binary --- */
 
 static int64_t be_int(const char *s, int width)
 {

@@ -47,8 +47,7 @@ static bool is_word(char c)
 	return is_word_start(c) || is_digit(c);
 }
 
-/* --- each skips what begins at s, to the end of the text if it does not end ----------------------
- */
+/* --- each skips what begins at s, to the end of the text if it does not end --- */
 
 static const char *skip_line(const char *s)
 {
@@ -191,8 +190,7 @@ static enum token next(struct scan *sc)
 	return OTHER;
 }
 
-/* --- what kind -----------------------------------------------------------------------------------
- */
+/* --- what kind --- */
 
 static enum token next_solid(struct scan *sc)
 {
@@ -276,8 +274,7 @@ hf__sql_kind hf__sql_classify(const char *sql)
 	return t == WORD ? classify_word(&sc) : HF__SQL_UTILITY;
 }
 
-/* --- rendering -----------------------------------------------------------------------------------
- */
+/* --- rendering --- */
 
 /* What a text is rendered with, and which arguments it has used. */
 struct render {

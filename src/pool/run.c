@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* A job on a connection, from entering it to leaving a clean session behind.
+ *
+ * A handle that is used on another thread, or after its interaction has returned, is recognised by
+ * a thread-local pointer to the handle in use, so that nothing of it is read. */
+#include "pool/pool.h"
+
+#include "base/clock.h"
+#include "value/error.h"
+
+#include <string.h>
+
+static _Thread_local hf_conn *in_use;
+
+hf_conn *hf__conn_in_use(void)
+{
+	return in_use;
+}
+
+void hf__conn_init(hf_conn *c, hf__worker *w)
+{
+	memset(c, 0, sizeof *c);
+	c->worker = w;
+	c->link = &w->link;
+}
+
+void hf__conn_finish(hf_conn *c)
+{
+	hf__arena_finish(&c->arena);
+}
+
+void hf__conn_enter(hf_conn *c, hf__job *j)
+{
+	c->job = j;
+	c->txn_auto = j->kind == HF__JOB_FN
+			      ? !j->manual
+			      : j->kind == HF__JOB_SERVE || j->isolation != HF_ISO_DEFAULT;
+	c->manual = j->kind == HF__JOB_FN && j->manual;
+	c->isolation = j->isolation;
+	c->read_only = j->read_only;
+	c->run_until = j->run_until;
+	c->txn_open = c->discard = c->in_row = false;
+	c->txn_timeout = 0;
+	in_use = c;
+}
+
+static void drop_errors(hf_conn *c)
+{
+	c->error = hf_error_unref(c->error);
+	c->poison = hf_error_unref(c->poison);
+}
+
+static void drop_kept(hf_conn *c)
+{
+	for (struct hf__kept *k = c->kept; k; k = k->next)
+		hf_result_unref(k->res);
+	c->kept = NULL;
+}
+
+/* --- jobs --- */
+
+static hf__outcome outcome_of(hf_error *e, hf_result *res)
+{
+	if (!e)
+		return (hf__outcome){ .status = HF_OK, .result = res };
+	return (hf__outcome){ .status = hf_error_status(e), .error = e };
+}
+
+static hf__outcome run_statement(hf_conn *c, hf__job *j)
+{
+	hf__run run = { .sql = j->sql,
+		.text = j->text,
+		.params = j->params,
+		.kind = j->sql_kind,
+		.script = j->kind == HF__JOB_SCRIPT,
+		.on_row = j->on_row,
+		.row_arg = j->arg };
+	hf_result *res = NULL;
+	hf_error *e =
+		c->poison ? hf_error_ref(c->poison) : hf__conn_execute(c, &run, &res, &j->site);
+
+	/* A transaction's command leaves the end to the transaction. */
+	if (j->txn)
+		return outcome_of(e, res);
+	if (!e && c->txn_auto)
+		e = hf__conn_commit(c);
+	if (e)
+		res = hf_result_unref(res);
+	return outcome_of(e, res);
+}
+
+static void drop_reply(hf_reply *r)
+{
+	if (r->outcome.free_value)
+		r->outcome.free_value(r->outcome.value);
+	hf_result_unref(r->outcome.result);
+	r->outcome.result = NULL;
+	r->outcome.value = NULL;
+	r->outcome.free_value = NULL;
+}
+
+/* Why an interaction failed, in the order of what says most. */
+static hf_error *why_failed(hf_conn *c, hf_status st, hf_reply *r)
+{
+	hf_error *own = r->outcome.error;
+
+	r->outcome.error = NULL;
+	if (st == HF_OK) {
+		hf_error_unref(own);
+		return c->poison ? hf_error_ref(c->poison) : NULL;
+	}
+	if (own && st == HF_E_USER)
+		return own;
+	hf_error_unref(own);
+	if (c->error && hf_error_status(c->error) == st)
+		return hf_error_ref(c->error);
+	return hf__error_fmt(st == HF_PENDING ? HF_E_USER : st, 0, "the interaction returned %s",
+		hf_status_name(st));
+}
+
+static hf__outcome run_fn(hf_conn *c, hf__job *j)
+{
+	hf_reply reply = { { .status = HF_OK } };
+	hf_status st = c->poison ? hf_error_status(c->poison) : j->fn(c, j->arg, &reply);
+	hf_error *e = why_failed(c, st, &reply);
+	hf_error *undo = NULL;
+
+	if (!j->txn && !e && c->txn_auto)
+		e = hf__conn_commit(c);
+	if (!j->txn && e && c->txn_auto)
+		undo = hf__conn_rollback(c);
+	hf_error_unref(undo); /* the first error is the one that counts; the link is broken now */
+	if (e)
+		drop_reply(&reply);
+	reply.outcome.status = hf_error_status(e);
+	reply.outcome.error = e ? hf__error_at(e, 0, NULL, &j->site) : NULL;
+	return reply.outcome;
+}
+
+hf__outcome hf__conn_run_job(hf_conn *c, hf__job *j)
+{
+	switch (j->kind) {
+	case HF__JOB_QUERY:
+	case HF__JOB_SCRIPT:
+		return run_statement(c, j);
+	case HF__JOB_FN:
+		return run_fn(c, j);
+	case HF__JOB_SERVE:
+		break;
+	}
+	j->serve(c, j);
+	return (hf__outcome){ .status = HF_OK };
+}
+
+/* --- clean session --- */
+
+static void roll_back_leftover(hf_conn *c, bool *was_left_open)
+{
+	char name[200];
+
+	if (hf__link_session(c->link) != HF__SESSION_TXN &&
+		hf__link_session(c->link) != HF__SESSION_FAILED)
+		return;
+	*was_left_open = true;
+	hf_error_unref(hf__conn_rollback(c));
+	hf__logf(&c->worker->pool->log, HF__LOG_WARN,
+		"%s left a transaction open; it was rolled back",
+		hf__job_name(c->job, name, sizeof name));
+}
+
+static void reset_session(hf_conn *c)
+{
+	hf_pool *p = c->worker->pool;
+	hf__guard g = { HF__NEVER, HF__NEVER, hf__conn_ask_commit, c->worker };
+	hf_error *e = hf__link_reset(c->link, &g);
+
+	if (!e)
+		e = hf__conn_hook(c);
+	hf__lock(&p->lock);
+	p->stats.resets++;
+	hf__unlock(&p->lock);
+	if (e) {
+		hf__logf(&p->log, HF__LOG_WARN, "a session could not be reset, closing it: %s",
+			hf_error_message(e));
+		c->link->broken = true;
+	}
+	hf_error_unref(e);
+}
+
+void hf__conn_leave(hf_conn *c, bool *was_left_open)
+{
+	*was_left_open = false;
+	roll_back_leftover(c, was_left_open);
+	if (c->discard || hf__link_escaped_read_only(c->link))
+		c->link->broken = true;
+	if (c->link->dirty && !c->link->broken)
+		reset_session(c);
+	in_use = NULL;
+	c->job = NULL;
+	drop_kept(c);
+	drop_errors(c);
+	hf__arena_clear(&c->arena);
+}
+
+hf_error *hf__conn_hook(hf_conn *c)
+{
+	hf_pool *p = c->worker->pool;
+	hf__job *outer = c->job;
+	hf__job hook = { .pool = p,
+		.kind = HF__JOB_FN,
+		.manual = true,
+		.run_until = HF__NEVER,
+		.site = { "on_connect", 0 } };
+	hf_error *e = NULL;
+	hf_status st;
+
+	if (!p->opts.on_connect)
+		return NULL;
+	hf__conn_enter(c, &hook);
+	st = p->opts.on_connect(c, p->opts.hook_arg);
+	if (st != HF_OK)
+		e = hf__error_fmt(HF_E_CONNECT, HF_CONNECTION,
+			"the on_connect hook failed (%s)%s%s", hf_status_name(st),
+			c->error ? ": " : "", c->error ? hf_error_message(c->error) : "");
+	else
+		e = hf__conn_commit(c); /* a hook may leave its transaction to us */
+	c->link->dirty = false;
+	drop_errors(c);
+	in_use = outer ? c : NULL;
+	c->job = outer;
+	return e;
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* Receiving: the results of a trip, in order, and what is wrong with them. See wire.c for "poison".
+ */
+#include "pq/wire.h"
+
+#include "base/clock.h"
+#include "value/error.h"
+
+#include <string.h>
+#include <sys/ioctl.h>
+
+/* What is about to be read, for the cap on a result. */
+static void count_arrived(hf__link *l)
+{
+	int n = 0;
+
+	if (ioctl(l->sock, FIONREAD, &n) == 0 && n > 0)
+		l->bytes += (size_t)n;
+}
+
+/* libpq wrote an error without having a result for us: sign two of poison. A server's own error
+ * stays in PQerrorMessage after its result was taken; only growth counts. */
+static bool poisoned(hf__link *l)
+{
+	size_t n = strlen(PQerrorMessage(l->pg));
+	bool grew = n > l->error_len;
+
+	l->error_len = n;
+	return grew;
+}
+
+/* Waits until PQgetResult would not block. False: the link is broken. */
+static bool await_result(hf__link *l, const hf__guard *g)
+{
+	for (;;) {
+		int more = PQflush(l->pg);
+
+		if (more < 0)
+			return false;
+		if (!PQisBusy(l->pg))
+			return true;
+		if (poisoned(l) || !hf__link_sleep(l, more > 0, g))
+			return false;
+		count_arrived(l);
+		if (!PQconsumeInput(l->pg))
+			return !PQisBusy(l->pg);
+	}
+}
+
+/* The next result, or NULL: the end of a command's results, or a broken link. */
+static PGresult *next_result(hf__link *l, const hf__guard *g)
+{
+	PGresult *r;
+
+	if (!await_result(l, g)) {
+		l->broken = true;
+		return NULL;
+	}
+	r = PQgetResult(l->pg);
+	l->error_len = strlen(PQerrorMessage(l->pg));
+	return r;
+}
+
+/* 57014 says only that the statement was stopped; who wanted it is known here. */
+static hf_status stopped_status(const hf__link *l, const hf__run *run, int64_t began)
+{
+	int64_t ran_ms = (hf__now() - began) / HF__MS;
+
+	if (l->asked == HF__ASK_CANCEL)
+		return HF_E_CANCELED;
+	if (l->late || (run->limit_ms > 0 && ran_ms + 1 >= run->limit_ms))
+		return HF_E_TIMEOUT;
+	return HF_E_CANCELED;
+}
+
+static void keep_error(hf__trip *t, const PGresult *r, int64_t began)
+{
+	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+	const char *from = PQresultErrorField(r, PG_DIAG_SOURCE_FUNCTION);
+	hf_status as = HF_OK;
+
+	if (!state) { /* sign three */
+		t->l->broken = true;
+		return;
+	}
+	if (strcmp(state, "57014") == 0)
+		as = stopped_status(t->l, t->run, began);
+	if (strcmp(state, "26000") == 0 ||
+		(strcmp(state, "0A000") == 0 && from && strcmp(from, "RevalidateCachedQuery") == 0))
+		t->run->stale_plan = t->entry != NULL;
+	if (hf__sqlstate_fatal(state))
+		t->l->broken = true;
+	if (!t->error)
+		t->error = hf__error_from_pg(r, t->run->sql, as, t->run->text == NULL);
+}
+
+static void check_size(hf__trip *t)
+{
+	hf__link *l = t->l;
+
+	if (l->cfg.max_result == 0 || l->bytes <= l->cfg.max_result || t->run->on_row || t->error)
+		return;
+	t->error = hf__error_new(&(hf__error_spec){ .status = HF_E_TOO_LARGE,
+		.message = "the result is larger than max_result; stream it row by row, or raise "
+			   "the limit",
+		.field[HF_ERR_QUERY] = t->run->sql });
+	l->broken = true;
+}
+
+/* Rows of a streamed query, to its callback. Once it has stopped, the rest is read and dropped. */
+static void deliver(hf__trip *t, PGresult *pg)
+{
+	hf__run *run = t->run;
+	hf_result *rows;
+
+	t->l->bytes = 0;
+	if (run->stopped != HF_OK || t->error) {
+		PQclear(pg);
+		return;
+	}
+	rows = hf__result_new(pg, NULL);
+	if (!rows)
+		run->stopped = HF_E_NOMEM;
+	for (size_t i = 0; rows && i < hf_result_rows(rows) && run->stopped == HF_OK; i++)
+		run->stopped = run->on_row(hf_result_row(rows, i), run->row_arg);
+	hf_result_unref(rows);
+	if (run->stopped == HF_PENDING)
+		run->stopped = HF_E_USER;
+	if (run->stopped != HF_OK && t->l->cancel)
+		hf__cancel_fire(t->l->cancel);
+}
+
+static void refuse_copy(hf__trip *t)
+{
+	if (!t->error)
+		t->error = hf__error_new(&(hf__error_spec){ .status = HF_E_MISUSE,
+			.message = "COPY through the client is not possible in a query",
+			.field[HF_ERR_QUERY] = t->run->sql });
+	t->l->broken = true;
+}
+
+/* Sorts one result of command `index` in. Takes it. */
+static void take_result(hf__trip *t, PGresult *r, int index, int64_t began)
+{
+	switch (PQresultStatus(r)) {
+	case PGRES_COMMAND_OK:
+	case PGRES_TUPLES_OK:
+	case PGRES_EMPTY_QUERY:
+		if (index == t->main_index && !t->main) {
+			t->main = r;
+			return;
+		}
+		if (t->preparing && index == t->main_index - 1)
+			t->entry->prepared = true;
+		break;
+#ifdef LIBPQ_HAS_CHUNK_MODE
+	case PGRES_TUPLES_CHUNK:
+#endif
+	case PGRES_SINGLE_TUPLE:
+		deliver(t, r);
+		return;
+	case PGRES_FATAL_ERROR:
+	case PGRES_BAD_RESPONSE:
+		keep_error(t, r, began);
+		break;
+	case PGRES_PIPELINE_ABORTED:
+		break;
+	case PGRES_COPY_IN:
+	case PGRES_COPY_OUT:
+	case PGRES_COPY_BOTH:
+		refuse_copy(t);
+		break;
+	case PGRES_PIPELINE_SYNC: /* too early: sign four */
+	case PGRES_NONFATAL_ERROR:
+		t->l->broken = true;
+		break;
+	}
+	PQclear(r);
+}
+
+static void stream_rows(hf__trip *t)
+{
+#ifdef LIBPQ_HAS_CHUNK_MODE
+	if (!PQsetChunkedRowsMode(t->l->pg, 256))
+		t->l->broken = true;
+#else
+	if (!PQsetSingleRowMode(t->l->pg))
+		t->l->broken = true;
+#endif
+}
+
+void hf__trip_read(hf__trip *t, int index, int64_t began)
+{
+	bool any = false;
+	PGresult *r;
+
+	if (index == t->main_index && t->run->on_row && !t->error)
+		stream_rows(t);
+	while (!t->l->broken && (r = next_result(t->l, &t->run->guard)) != NULL) {
+		any = true;
+		take_result(t, r, index, began);
+		check_size(t);
+	}
+	if (!any) /* sign four */
+		t->l->broken = true;
+}
+
+/* Up to and with the Sync; an error that belongs to it comes first. */
+void hf__trip_read_sync(hf__trip *t, int64_t began)
+{
+	bool had_error = false;
+
+	while (!t->l->broken) {
+		PGresult *r = next_result(t->l, &t->run->guard);
+		ExecStatusType st = PQresultStatus(r);
+
+		if (r && st == PGRES_PIPELINE_SYNC) {
+			PQclear(r);
+			return;
+		}
+		if (r && st == PGRES_FATAL_ERROR) {
+			keep_error(t, r, began);
+			had_error = true;
+		} else if (r || !had_error) {
+			t->l->broken = true; /* sign four */
+		}
+		PQclear(r);
+	}
+}
+
+bool hf__trip_read_one(hf__trip *t, int64_t began)
+{
+	PGresult *r = t->l->broken ? NULL : next_result(t->l, &t->run->guard);
+
+	if (!r)
+		return false;
+	take_result(t, r, t->main_index, began);
+	check_size(t);
+	return true;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* Sending: a trip's commands, its Sync last. */
+#include "pq/wire.h"
+
+#include <stdio.h>
+
+static bool send_text(hf__trip *t, const char *sql)
+{
+	t->n_commands++;
+	return PQsendQueryParams(t->l->pg, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
+}
+
+static bool send_settings(hf__trip *t)
+{
+	char sql[96];
+	hf__run *run = t->run;
+	int ms = run->set_timeout > 0 ? run->set_timeout : t->l->cfg.statement_ms;
+
+	if (run->begin && !send_text(t, run->begin))
+		return false;
+	if (run->set_read_only &&
+		!send_text(t, "SELECT set_config('transaction_read_only','on',true)"))
+		return false;
+	if (run->set_timeout == 0)
+		return true;
+	snprintf(sql, sizeof sql, "SELECT set_config('statement_timeout','%d',true)", ms);
+	return send_text(t, sql);
+}
+
+static bool send_evicted(hf__trip *t)
+{
+	char sql[40];
+
+	if (!t->evicted)
+		return true;
+	snprintf(sql, sizeof sql, "DEALLOCATE %s", t->evicted->name);
+	return send_text(t, sql);
+}
+
+static bool send_prepare(hf__trip *t)
+{
+	const hf__params *p = t->run->params;
+
+	if (!t->entry || t->entry->prepared)
+		return true;
+	t->preparing = true;
+	t->n_commands++;
+	return PQsendPrepare(t->l->pg, t->entry->name, t->run->sql, p ? p->n : 0,
+		       p ? p->types : NULL) == 1;
+}
+
+static bool send_main(hf__trip *t)
+{
+	const hf__params *p = t->run->params;
+	PGconn *pg = t->l->pg;
+	int n = p ? p->n : 0;
+
+	t->main_index = t->n_commands++;
+	if (t->entry)
+		return PQsendQueryPrepared(pg, t->entry->name, n, p ? p->values : NULL,
+			       p ? p->lengths : NULL, p ? p->formats : NULL, 0) == 1;
+	return PQsendQueryParams(pg, t->run->sql, n, p ? p->types : NULL, p ? p->values : NULL,
+		       p ? p->lengths : NULL, p ? p->formats : NULL, 0) == 1;
+}
+
+static bool send_sync(hf__link *l)
+{
+#ifdef LIBPQ_HAS_ASYNC_CANCEL /* came with the same release as PQsendPipelineSync */
+	return PQsendPipelineSync(l->pg) == 1;
+#else
+	return PQpipelineSync(l->pg) == 1;
+#endif
+}
+
+bool hf__trip_send(hf__trip *t)
+{
+	return send_settings(t) && send_evicted(t) && send_prepare(t) && send_main(t) &&
+	       send_sync(t->l);
+}
+
+bool hf__trip_send_alone(hf__trip *t)
+{
+	const hf__params *p = t->run->params;
+
+	if (t->run->script)
+		return PQsendQuery(t->l->pg, t->run->text ? t->run->text : t->run->sql) == 1;
+	return PQsendQueryParams(t->l->pg, t->run->sql, p ? p->n : 0, p ? p->types : NULL,
+		       p ? p->values : NULL, p ? p->lengths : NULL, p ? p->formats : NULL, 0) == 1;
+}

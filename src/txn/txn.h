@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* A transaction as an object.
+ *
+ * It is served by a job of its own (HF__JOB_SERVE), which keeps a worker from its first command to
+ * its end and runs the commands in the order they came. A command is a job too, with a future of
+ * its own, but it waits in the transaction's queue and not in the pool's.
+ *
+ * Lock rule. t->lock (HF__L_TXN, below the pool's) guards what stands below a comment that says so,
+ * and the state of every command. It is not held while a command runs or completes.
+ *
+ * Note "the last command". The future of the command that ends the transaction is completed after
+ * the worker is free again, by the watch on the serving job: whoever sees a COMMIT's result finds
+ * the connection free. The same watch answers every command that never ran, for whatever reason. */
+#ifndef HF_TXN_TXN_H
+#define HF_TXN_TXN_H
+
+#include "pool/pool.h"
+
+#include <holdfast/txn.h>
+
+/* What a command does: hf__job.verb. */
+enum { HF__TXN_RUN, HF__TXN_SAVEPOINT, HF__TXN_ROLLBACK_TO, HF__TXN_COMMIT, HF__TXN_ROLLBACK };
+
+struct hf_txn {
+	hf__ref refs, users;
+	bool is_static;
+	hf_pool *pool; /* a reference; NULL: it was refused */
+	unsigned forks;
+	int timeout_ms;
+	hf_site site;
+	char *label;
+	hf_future *serving; /* a reference */
+	hf__watch watch;
+	hf__mutex lock;
+	/* guarded by lock */
+	APR_RING_HEAD(txn_ring, hf__job) commands;
+	hf__worker *worker;                      /* while it is served */
+	bool ended, ending, abandoned, sleeping; /* ending: its COMMIT or ROLLBACK is queued */
+	hf__job *last;                           /* the command that ended it, with its outcome */
+	hf_error *first;                         /* the first error */
+	hf_error *end;                           /* what later commands are told */
+};
+
+hf_txn *hf__txn_get(hf_txn *t);
+void hf__txn_put(hf_txn *t);
+
+/* serve.c */
+
+/* The serving job: keeps the worker until the transaction has ended. */
+void hf__txn_serve(hf_conn *c, hf__job *serving);
+
+/* The serving job is over, or never was: answers every command that is left. */
+void hf__txn_served(hf__watch *w, hf_future *f);
+
+/* Fails a command that is in no queue any more. Consumes `e`. */
+void hf__txn_refuse(hf__job *j, hf_error *e);
+
+/* "transaction "label" was rolled back: why", HF_E_TXN_ENDED. `why` may be NULL. */
+hf_error *hf__txn_end_error(
+	const hf_txn *t, unsigned traits, const char *what, const hf_error *why);
+
+#endif
