@@ -17,6 +17,7 @@ UNIT_TESTS = \
 # With a private server each: tests/run starts it through tests/with-pg.
 DB_TESTS = \
 	tests/db/test_codecs_server \
+	tests/db/test_fork \
 	tests/db/test_harness
 
 STRESS_TESTS = \

@@ -14,16 +14,26 @@
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_MOST_MS  5000
 
-/* Whether this worker is to end. */
-bool hf__worker_must_end_locked(const hf__worker *w)
+int hf__pool_staying_locked(const hf_pool *p)
+{
+	return p->n_workers - p->n_retiring;
+}
+
+void hf__worker_retire_locked(hf__worker *w)
+{
+	if (!w->retire)
+		w->pool->n_retiring++;
+	w->retire = true;
+}
+
+bool hf__worker_must_end_locked(hf__worker *w)
 {
 	const hf_pool *p = w->pool;
+	bool not_needed = !w->up && p->queue.n == 0 && hf__pool_staying_locked(p) > p->min_conns;
 
-	if (w->retire || p->n_workers > p->max_conns)
-		return true;
-	if (p->state != HF_POOL_OPEN && p->queue.n == 0)
-		return true;
-	return !w->up && p->queue.n == 0 && p->n_workers > p->min_conns;
+	if (hf__pool_staying_locked(p) > p->max_conns || (not_needed && !w->retire))
+		hf__worker_retire_locked(w);
+	return w->retire || (p->state != HF_POOL_OPEN && p->queue.n == 0);
 }
 
 bool hf__worker_doubts_locked(const hf__worker *w)

@@ -60,6 +60,7 @@ static hf__job *take_expired(hf_pool *p, int64_t *next, hf_error **why)
 
 	hf__lock(&p->lock);
 	j = hf__queue_expire(&p->queue, now, next);
+	p->house_wakes_at = *next;
 	if (j) {
 		j->state = HF__JOB_DONE;
 		*why = hf__pool_no_connection_locked(p, (now - j->submitted_at) / HF__MS);

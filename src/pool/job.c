@@ -205,7 +205,7 @@ hf_future *hf__job_submit(hf__job *j)
 		p->stats.submitted++;
 		hf__queue_push(&p->queue, j);
 		hf__worker_wake_one_locked(p);
-		if (j->has_own_acquire)
+		if (j->acquire_by < p->house_wakes_at)
 			hf__pool_poke_locked(p);
 	}
 	hf__unlock(&p->lock);

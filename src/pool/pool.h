@@ -46,12 +46,14 @@ struct hf_pool {
 	bool aborting;       /* and then its connections closed */
 	bool closer_at_work; /* a thread is in close_pool */
 	bool house_runs, house_stop, house_poked;
+	int64_t house_wakes_at; /* at the latest */
 	hf__queue queue;
 	APR_RING_HEAD(hf__idle_ring, hf__worker) idle; /* the last to become idle first */
 	APR_RING_HEAD(hf__worker_ring, hf__worker) workers, ended;
 	int min_conns, max_conns;
-	int n_workers; /* threads: with a link or getting one */
-	int n_started; /* ever: numbers them */
+	int n_workers;  /* threads: with a link or getting one */
+	int n_retiring; /* of those: about to end */
+	int n_started;  /* ever: numbers them */
 	int n_idle, n_up, n_busy, n_connecting, n_pinned;
 	bool waking; /* a worker was woken for a job and has not taken it yet */
 	bool ever_up;

@@ -84,6 +84,8 @@ static hf__outcome run_statement(hf_conn *c, hf__job *j)
 		return outcome_of(e, res);
 	if (!e && c->txn_auto)
 		e = hf__conn_commit(c);
+	if (e && c->txn_auto)
+		hf_error_unref(hf__conn_rollback(c));
 	if (e)
 		res = hf_result_unref(res);
 	return outcome_of(e, res);

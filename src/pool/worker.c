@@ -123,7 +123,7 @@ static int64_t idle_until_locked(const hf__worker *w)
 	int64_t t = w->expires_at;
 	int64_t idle = p->opts.idle_ms < 0 ? HF__NEVER : hf__after(w->idle_since, p->opts.idle_ms);
 
-	return p->n_workers > p->min_conns && idle < t ? idle : t;
+	return hf__pool_staying_locked(p) > p->min_conns && idle < t ? idle : t;
 }
 
 static void answer_wake_locked(hf__worker *w)
@@ -150,9 +150,9 @@ static hf__job *next_job(hf__worker *w)
 			break;
 		enter_idle_locked(w);
 		if (!hf__cond_wait_until(&w->cond, &p->lock, idle_until_locked(w)) &&
-			p->n_workers > p->min_conns && p->opts.idle_ms >= 0 && p->queue.n == 0 &&
-			hf__now() >= hf__after(w->idle_since, p->opts.idle_ms))
-			w->retire = true;
+			hf__pool_staying_locked(p) > p->min_conns && p->opts.idle_ms >= 0 &&
+			p->queue.n == 0 && hf__now() >= hf__after(w->idle_since, p->opts.idle_ms))
+			hf__worker_retire_locked(w);
 	}
 	if (!j)
 		leave_idle_locked(w);
@@ -280,6 +280,7 @@ static void end_worker(hf__worker *w)
 	APR_RING_REMOVE(w, all);
 	APR_RING_INSERT_TAIL(&p->ended, w, hf__worker, all);
 	p->n_workers--;
+	p->n_retiring -= w->retire;
 	hf__worker_wake_one_locked(p);
 	hf__pool_poke_locked(p);
 	hf__cond_broadcast(&p->changed);

@@ -84,7 +84,13 @@ bool hf__worker_link_fit(hf__worker *w);
 /* Ends the session. `lost` tells that the server did, which puts every older link in doubt. */
 void hf__worker_drop_link(hf__worker *w, bool lost, const char *why);
 void hf__worker_down_locked(hf__worker *w);
-bool hf__worker_must_end_locked(const hf__worker *w);
+/* Workers that are not on their way out: what the limits are compared with, so that of several
+ * which could go only as many do as should. */
+int hf__pool_staying_locked(const hf_pool *p);
+
+/* Whether this worker is to end: too many, not needed, closing. Decides it where that is due. */
+bool hf__worker_must_end_locked(hf__worker *w);
+void hf__worker_retire_locked(hf__worker *w);
 bool hf__worker_doubts_locked(const hf__worker *w);
 
 /* run.c: a job on a connection. */
