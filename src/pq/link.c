@@ -160,16 +160,17 @@ give_up:
 /* --- opening --- */
 
 /* With verbose errors the SQLSTATE stands in libpq's text, in every language: "FATAL:  28P01: …".
- */
+ * Each that a server sends at this stage has a digit; the word before it, which may have five
+ * letters as well, has none. */
 static const char *find_sqlstate(const char *text, char state[6])
 {
 	for (const char *p = strchr(text, ':'); p; p = strchr(p + 1, ':')) {
 		const char *s = p + 1 + strspn(p + 1, " ");
-		int n = 0;
+		int n = 0, digits = 0;
 
-		while (n < 5 && (isdigit((unsigned char)s[n]) || isupper((unsigned char)s[n])))
-			n++;
-		if (n < 5 || s[5] != ':')
+		for (; n < 5 && (isdigit((unsigned char)s[n]) || isupper((unsigned char)s[n])); n++)
+			digits += isdigit((unsigned char)s[n]) != 0;
+		if (n < 5 || digits == 0 || s[5] != ':')
 			continue;
 		memcpy(state, s, 5);
 		state[5] = '\0';
