@@ -35,6 +35,19 @@ static void fail(struct reader *r, const char *fmt, const char *key)
 #pragma GCC diagnostic pop
 }
 
+/* A key that libpq does not know is named, unless it does not look like one: then it may be a piece
+ * of a password with a blank or a question mark in it. */
+static void fail_unknown(struct reader *r, const char *key)
+{
+	if (key[strspn(key, "abcdefghijklmnopqrstuvwxyz_")] == '\0')
+		fail(r, "connection option \"%s\" is unknown", key);
+	else
+		fail(r,
+			"an unknown connection option%s (it is not shown: it may be a piece of a "
+			"password)",
+			"");
+}
+
 static bool libpq_knows(const struct reader *r, const char *key)
 {
 	for (PQconninfoOption *o = r->known; o && o->keyword; o++)
@@ -115,7 +128,7 @@ static void read_uri_parameter(struct reader *r, char *pair, bool *first)
 		return;
 	}
 	if (!libpq_knows(r, key))
-		fail(r, "connection option \"%s\" is unknown", key);
+		fail_unknown(r, key);
 	hf__strbuf_putc(&r->rest, *first ? '?' : '&');
 	hf__strbuf_puts(&r->rest, pair);
 	*first = false;
@@ -176,8 +189,10 @@ static void read_keywords(struct reader *r, const char *dsn)
 		snprintf(key, sizeof key, "%.*s", (int)(n < 63 ? n : 63), p);
 		p = skip_space(p + n);
 		if (*p != '=') {
-			fail(r, "connection string: \"=\" is missing after \"%s\"",
-				n < 24 ? key : "…");
+			fail(r,
+				"connection string: \"=\" is missing after a word%s (it is not "
+				"shown: it may be a piece of a password)",
+				libpq_knows(r, key) ? " that is an option's name" : "");
 			break;
 		}
 		hf__strbuf_clear(&value);
@@ -187,7 +202,7 @@ static void read_keywords(struct reader *r, const char *dsn)
 			continue;
 		}
 		if (!libpq_knows(r, key))
-			fail(r, "connection option \"%s\" is unknown", key);
+			fail_unknown(r, key);
 		hf__strbuf_add(&r->rest, start, (size_t)(p - start));
 		hf__strbuf_putc(&r->rest, ' ');
 	}
