@@ -16,14 +16,31 @@ UNIT_TESTS = \
 	tests/unit/test_sql \
 	tests/unit/test_stmt_cache \
 	tests/unit/test_time
+	tests/unit/test_base \
+	tests/unit/test_callbacks \
+	tests/unit/test_codec \
+	tests/unit/test_codec_fuzz \
+	tests/unit/test_combine \
+	tests/unit/test_dsn \
+	tests/unit/test_error \
+	tests/unit/test_future \
+	tests/unit/test_inbox \
+	tests/unit/test_queue \
+	tests/unit/test_sql \
+	tests/unit/test_stmt_cache \
+	tests/unit/test_time
 
 # With a private server each: tests/run starts it through tests/with-pg.
 DB_TESTS = \
 	tests/db/test_codecs_server \
 	tests/db/test_fork \
 	tests/db/test_harness
+	tests/db/test_codecs_server \
+	tests/db/test_fork \
+	tests/db/test_harness
 
 STRESS_TESTS = \
+	tests/stress/test_future_stress
 	tests/stress/test_future_stress
 
 SCRIPT_TESTS = \
@@ -35,7 +52,8 @@ SCRIPT_TESTS = \
 
 if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la
-tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h tests/helpers.c tests/helpers.h
+tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h tests/db/fixture.c tests/db/fixture.h \
+	tests/helpers.c tests/helpers.h
 tests_libtest_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_libtest_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_libtest_la_LIBADD = $(CHECK_LIBS)
