@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef HF_ARENA_DEBUG
@@ -76,11 +77,14 @@ static apr_pool_t *arena_pool(hf__arena *a)
 	return pool;
 }
 
+/* APR aligns to 8 bytes, and C's largest alignment may be more. */
 void *hf__arena_alloc(hf__arena *a, size_t n)
 {
+	const size_t align = _Alignof(max_align_t);
 	apr_pool_t *pool = arena_pool(a);
+	char *at = pool && n < SIZE_MAX - align ? apr_palloc(pool, n + align) : NULL;
 
-	return pool ? apr_palloc(pool, n ? n : 1) : NULL;
+	return at ? at + (align - (uintptr_t)at % align) % align : NULL;
 }
 
 void hf__arena_clear(hf__arena *a)
