@@ -60,7 +60,6 @@ static hf__job *take_expired(hf_pool *p, int64_t *next, hf_error **why)
 
 	hf__lock(&p->lock);
 	j = hf__queue_expire(&p->queue, now, next);
-	p->house_wakes_at = *next;
 	if (j) {
 		j->state = HF__JOB_DONE;
 		*why = hf__pool_no_connection_locked(p, (now - j->submitted_at) / HF__MS);
@@ -72,6 +71,19 @@ static hf__job *take_expired(hf_pool *p, int64_t *next, hf_error **why)
 	return j;
 }
 
+/* When to look again, if `next` is the earliest deadline in the queue. */
+static int64_t watch_until(hf_pool *p, int64_t next)
+{
+	hf__lock(&p->lock);
+	if (p->house_until <= hf__now())
+		p->house_until = HF__NEVER;
+	if (next < p->house_until)
+		p->house_until = next;
+	next = p->house_until;
+	hf__unlock(&p->lock);
+	return next;
+}
+
 static int64_t expire_jobs(hf_pool *p)
 {
 	int64_t next;
@@ -80,7 +92,7 @@ static int64_t expire_jobs(hf_pool *p)
 
 	while ((j = take_expired(p, &next, &why)) != NULL)
 		hf__job_fail(j, hf__error_at(why, 0, j->sql, &j->site));
-	return next;
+	return watch_until(p, next);
 }
 
 void hf__pool_fail_queue(hf_pool *p, hf_error *e)

@@ -234,6 +234,7 @@ static hf_error *start(hf_pool *p)
 	p->state = HF_POOL_OPEN;
 	p->terminating = p->aborting = p->house_stop = p->ever_up = p->waking = false;
 	p->failures = 0;
+	p->house_until = HF__NEVER;
 	p->connect_error = hf_error_unref(p->connect_error);
 	p->house_runs = hf__thread_start(&p->house, "hf-house", hf__house_run, p);
 	if (!p->house_runs)

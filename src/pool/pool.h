@@ -46,7 +46,7 @@ struct hf_pool {
 	bool aborting;       /* and then its connections closed */
 	bool closer_at_work; /* a thread is in close_pool */
 	bool house_runs, house_stop, house_poked;
-	int64_t house_wakes_at; /* at the latest */
+	int64_t house_until; /* when it looks at the queue's deadlines again, or HF__NEVER */
 	hf__queue queue;
 	APR_RING_HEAD(hf__idle_ring, hf__worker) idle; /* the last to become idle first */
 	APR_RING_HEAD(hf__worker_ring, hf__worker) workers, ended;

@@ -88,7 +88,7 @@ static void keep_error(hf__trip *t, const PGresult *r, int64_t began)
 	if (strcmp(state, "26000") == 0 ||
 		(strcmp(state, "0A000") == 0 && from && strcmp(from, "RevalidateCachedQuery") == 0))
 		t->run->stale_plan = t->entry != NULL;
-	if (hf__sqlstate_fatal(state))
+	if (hf__error_ends_session(r))
 		t->l->broken = true;
 	if (!t->error)
 		t->error = hf__error_from_pg(r, t->run->sql, as, t->run->text == NULL);

@@ -279,6 +279,26 @@ hf_status hf_row_scan_v(hf_row row, const hf_dest *to, size_t n, hf_error **out_
 	return HF_OK;
 }
 
+/* The severity tells: an ERROR of class 08 or 57 leaves the session as it is (a wrong number of
+ * parameters is 08P01, a foreign server that is gone 08001, a RAISE may say anything); a FATAL ends
+ * it, whatever its SQLSTATE. Of an internal error nobody knows what it left behind. */
+static bool is_fatal(const PGresult *pg)
+{
+	const char *severity = PQresultErrorField(pg, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char *state = PQresultErrorField(pg, PG_DIAG_SQLSTATE);
+
+	if (severity)
+		return strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0;
+	return state && hf__sqlstate_status(state) == HF_E_CONN_LOST;
+}
+
+bool hf__error_ends_session(const PGresult *pg)
+{
+	const char *state = PQresultErrorField(pg, PG_DIAG_SQLSTATE);
+
+	return is_fatal(pg) || (state && strncmp(state, "XX", 2) == 0);
+}
+
 hf_error *hf__error_from_pg(const PGresult *pg, const char *query, hf_status as, bool placed)
 {
 	static const struct {
@@ -302,10 +322,12 @@ hf_error *hf__error_from_pg(const PGresult *pg, const char *query, hf_status as,
 
 	if (!message || !*message)
 		spec.message = PQresultErrorMessage(pg);
-	spec.status = state ? hf__sqlstate_status(state) : HF_E_CONN_LOST;
+	spec.status = state && !is_fatal(pg) ? HF_E_SQL : HF_E_CONN_LOST;
 	if (as != HF_OK)
 		spec.status = as;
-	spec.traits = state ? hf__sqlstate_traits(state) : HF_CONNECTION;
+	spec.traits = state ? hf__sqlstate_traits(state) & ~(unsigned)HF_CONNECTION : 0;
+	if (spec.status == HF_E_CONN_LOST)
+		spec.traits |= HF_CONNECTION;
 	spec.position = placed && position ? atoi(position) : 0;
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
 		spec.field[fields[i].id] = PQresultErrorField(pg, fields[i].diag);

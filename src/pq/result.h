@@ -20,4 +20,7 @@ bool hf__result_chain(hf_result *last, hf_result **earlier, size_t n, char *noti
  * take `pg`. */
 hf_error *hf__error_from_pg(const PGresult *pg, const char *query, hf_status as, bool placed);
 
+/* Whether the connection is of no use after this error result. */
+bool hf__error_ends_session(const PGresult *pg);
+
 #endif
