@@ -65,11 +65,12 @@ char *hf_pool_describe(hf_pool *p)
 	hf__strbuf_printf(&b,
 		"pool \"%s\": %s, %u connections (%u busy, %u idle, %u of the busy held by "
 		"transactions), "
-		"%u connecting, %u to %u allowed, %u queued (most ever %u), %llu submitted, %llu "
+		"%u connecting, %u to %u allowed, %u queued (most ever %u, for at most %d ms), "
+		"%llu submitted, %llu "
 		"completed, "
 		"%llu failed, %llu rejected, %llu connects, %llu failed connects, %llu discards",
 		p->name, states[hf_pool_get_state(p)], s.conns, s.busy, s.idle, s.pinned,
-		s.connecting, s.min_conns, s.max_conns, s.queued, s.queued_peak,
+		s.connecting, s.min_conns, s.max_conns, s.queued, s.queued_peak, p->opts.acquire_ms,
 		(unsigned long long)s.submitted, (unsigned long long)s.completed,
 		(unsigned long long)s.failed, (unsigned long long)s.rejected,
 		(unsigned long long)s.connects, (unsigned long long)s.connect_failures,
