@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "value/error.h"
 
+#include <stdio.h>
 #include <sys/epoll.h>
 
 #define MAX_CONNECTING   2
@@ -56,7 +57,9 @@ void hf__worker_drop_link(hf__worker *w, bool lost, const char *why)
 {
 	hf_pool *p = w->pool;
 	int pid = hf__link_pid(&w->link);
+	char reason[256];
 
+	snprintf(reason, sizeof reason, "%s", why); /* it may stand in the link */
 	hf__link_close(&w->link);
 	hf__lock(&p->lock);
 	hf__worker_down_locked(w);
@@ -65,7 +68,7 @@ void hf__worker_drop_link(hf__worker *w, bool lost, const char *why)
 		p->generation++;
 	hf__unlock(&p->lock);
 	hf__logf(&p->log, lost ? HF__LOG_WARN : HF__LOG_INFO,
-		"connection %d (server process %d) closed: %s", w->number, pid, why);
+		"connection %d (server process %d) closed: %s", w->number, pid, reason);
 }
 
 static hf__ask ask_while_probing(void *worker)
