@@ -3,8 +3,21 @@
 # source of examples/x is examples/x.c unless examples_x_SOURCES says otherwise; each needs its
 # examples_x_LDADD line.
 EXAMPLES = \
+	examples/demo \
+	examples/fan_out \
+	examples/interaction \
 	examples/query
 
 noinst_PROGRAMS += $(EXAMPLES)
 
+examples_demo_SOURCES = \
+	examples/demo.c \
+	examples/demo.h \
+	examples/demo_crowd.c \
+	examples/demo_lock.c \
+	examples/demo_ui.c \
+	examples/demo_work.c
+examples_demo_LDADD = libholdfast.la $(PTHREAD_LIBS)
+examples_fan_out_LDADD = libholdfast.la $(PTHREAD_LIBS)
+examples_interaction_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_query_LDADD = libholdfast.la $(PTHREAD_LIBS)
