@@ -225,6 +225,19 @@ static void connect_failed(hf__worker *w, hf_error *e)
 	hf_error_unref(e);
 }
 
+/* Not a failure: nobody wants the connection any more, or did not for a moment. */
+static void connect_called_off(hf__worker *w, hf_error *e)
+{
+	hf_pool *p = w->pool;
+
+	hf__lock(&p->lock);
+	p->n_connecting--;
+	hf__cond_broadcast(&p->changed);
+	hf__unlock(&p->lock);
+	hf__logf(&p->log, HF__LOG_INFO, "connection %d: %s", w->number, hf_error_message(e));
+	hf_error_unref(e);
+}
+
 static bool connect_link(hf__worker *w)
 {
 	hf_pool *p = w->pool;
@@ -236,10 +249,12 @@ static bool connect_link(hf__worker *w)
 		if (e)
 			hf__link_close(&w->link);
 	}
-	if (e)
-		connect_failed(w, e);
-	else
+	if (!e)
 		connected(w);
+	else if (w->link.asked == HF__ASK_ABORT)
+		connect_called_off(w, e);
+	else
+		connect_failed(w, e);
 	return e == NULL;
 }
 

@@ -65,7 +65,7 @@ static hf__job *take_expired(hf_pool *p, int64_t *next, hf_error **why)
 		*why = hf__pool_no_connection_locked(p, (now - j->submitted_at) / HF__MS);
 		p->stats.completed++;
 		p->stats.failed++;
-		hf__cond_broadcast(&p->changed);
+		hf__worker_recheck_locked(p);
 	}
 	hf__unlock(&p->lock);
 	return j;

@@ -40,7 +40,7 @@ static hf_status job_cancel(hf_future *f)
 		j->state = HF__JOB_DONE;
 		p->stats.completed++;
 		p->stats.canceled++;
-		hf__cond_broadcast(&p->changed);
+		hf__worker_recheck_locked(p);
 		st = HF_OK;
 	} else if (j->state == HF__JOB_RUNNING) {
 		atomic_store(&j->cancel_asked, true);

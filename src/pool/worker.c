@@ -45,6 +45,18 @@ void hf__worker_poke_locked(hf__worker *w)
 	hf__wake_signal(&w->wake);
 }
 
+void hf__worker_recheck_locked(hf_pool *p)
+{
+	hf__worker *w;
+
+	hf__cond_broadcast(&p->changed);
+	if (p->queue.n > 0 || p->n_connecting == 0)
+		return;
+	APR_RING_FOREACH (w, &p->workers, hf__worker, all)
+		if (!w->up)
+			hf__worker_poke_locked(w);
+}
+
 hf__ask hf__worker_ask(void *worker)
 {
 	hf__worker *w = worker;

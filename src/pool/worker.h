@@ -69,6 +69,10 @@ void hf__worker_wake_one_locked(hf_pool *p);
 /* Interrupts whatever it sleeps in, to look at what is wanted of it. */
 void hf__worker_poke_locked(hf__worker *w);
 
+/* After a job has left the queue without being run: whoever waits looks again, and attempts to
+ * connect that were for its sake are called off. */
+void hf__worker_recheck_locked(hf_pool *p);
+
 /* What is wanted of a running worker; its link asks when it was poked. */
 hf__ask hf__worker_ask(void *worker);
 
