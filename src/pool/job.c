@@ -28,6 +28,13 @@ static void job_destroy(hf_future *f)
 	hf__pool_put(p);
 }
 
+hf_error *hf__job_canceled_early(const hf__job *j)
+{
+	return hf__error_at(
+		hf__error_fmt(HF_E_CANCELED, HF_RETRYABLE, "cancelled before it started"), 0,
+		j->sql, &j->site);
+}
+
 static hf_status job_cancel(hf_future *f)
 {
 	hf__job *j = job_of(f);
@@ -49,9 +56,7 @@ static hf_status job_cancel(hf_future *f)
 	}
 	hf__unlock(&p->lock);
 	if (st == HF_OK)
-		hf__job_fail(j, hf__error_at(hf__error_fmt(HF_E_CANCELED, HF_RETRYABLE,
-						     "cancelled before it started"),
-					0, j->sql, &j->site));
+		hf__job_fail(j, hf__job_canceled_early(j));
 	return st;
 }
 

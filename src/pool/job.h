@@ -70,6 +70,9 @@ void hf__job_free_arg(hf__job *j);
 void hf__job_complete(hf__job *j, hf__outcome outcome);
 void hf__job_fail(hf__job *j, hf_error *e); /* consumes e */
 
+/* Why it will never run: it was cancelled while it waited. */
+hf_error *hf__job_canceled_early(const hf__job *j);
+
 /* Puts it into the pool's queue, or fails it when that is full or closed. Either way the future is
  * what the caller returns. */
 hf_future *hf__job_submit(hf__job *j);

@@ -173,16 +173,28 @@ static hf__job *next_job(hf__worker *w)
 	return j;
 }
 
+/* Its connection was not fit: it waits for another, unless it was cancelled meanwhile. */
 static void put_back(hf__worker *w, hf__job *j)
 {
 	hf_pool *p = w->pool;
+	bool canceled;
 
 	hf__lock(&p->lock);
 	untake_locked(w);
-	j->state = HF__JOB_QUEUED;
-	hf__queue_push_front(&p->queue, j);
-	hf__pool_poke_locked(p);
+	canceled = atomic_load(&j->cancel_asked);
+	if (canceled) {
+		j->state = HF__JOB_DONE;
+		p->stats.completed++;
+		p->stats.canceled++;
+		hf__worker_recheck_locked(p);
+	} else {
+		j->state = HF__JOB_QUEUED;
+		hf__queue_push_front(&p->queue, j);
+		hf__pool_poke_locked(p);
+	}
 	hf__unlock(&p->lock);
+	if (canceled)
+		hf__job_fail(j, hf__job_canceled_early(j));
 }
 
 static void set_limits(hf__job *j)
