@@ -8,6 +8,7 @@
  * (or holds its next job), so that whoever sees the result finds the connection free. */
 #include "pool/pool.h"
 
+#include "base/attr.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
@@ -299,6 +300,7 @@ static void end_worker(hf__worker *w)
 	hf__link_close(&w->link);
 	hf__conn_finish(&w->conn);
 	hf__lock(&p->lock);
+	hf_assert(!w->is_idle);
 	hf__worker_down_locked(w);
 	answer_wake_locked(w);
 	APR_RING_REMOVE(w, all);
@@ -317,11 +319,12 @@ static void *worker_run(void *arg)
 	hf__job *j;
 
 	hf__thread_serve(w->pool, HF__ROLE_WORKER);
-	while (hf__worker_ensure_link(w)) {
-		j = next_job(w);
-		while (j)
-			j = run_job(w, j);
-	}
+	/* What is idle stays in the ring until next_job takes it out: the link is looked after
+	 * outside it. */
+	while (hf__worker_ensure_link(w))
+		while ((j = next_job(w)) != NULL)
+			while (j)
+				j = run_job(w, j);
 	end_worker(w);
 	return NULL;
 }

@@ -70,12 +70,21 @@ START_TEST(test_child_is_refused)
 }
 END_TEST
 
+/* Its own threads after a fork are more than the thread sanitizer takes. */
+static void skip_under_tsan(void)
+{
+#ifdef __SANITIZE_THREAD__
+	t_skip("the thread sanitizer starts no threads after fork");
+#endif
+}
+
 START_TEST(test_child_opens_its_own)
 {
 	hf_pool *p, *own;
 	int status;
 	pid_t child;
 
+	skip_under_tsan();
 	ck_assert_int_eq(hf_pool_open(t_dsn(), NULL, &p, NULL), HF_OK);
 	ck_assert_int_gt(backend(p), 0);
 	child = fork();
