@@ -153,7 +153,8 @@ static hf_error *begin_first(hf_conn *c, hf__run *run)
 		return NULL;
 	e = hf__link_command(c->link, run->begin, &run->guard, NULL);
 	run->begin = NULL;
-	return e;
+	/* What was asked for meanwhile was told to the BEGIN. */
+	return e ? e : stop_asked(c);
 }
 
 /* Its prepared plan was out of date, so the statement did not run: once more, unless work would be
@@ -171,7 +172,8 @@ static hf_error *run_again(hf_conn *c, hf__run *run, hf_error *e, hf_result **ou
 	if (hf__link_session(c->link) != HF__SESSION_IDLE)
 		return e;
 	hf_error_unref(e);
-	return hf__link_run(c->link, run, out);
+	e = stop_asked(c);
+	return e ? e : hf__link_run(c->link, run, out);
 }
 
 /* Runs one statement with all that belongs to it. NULL, or the story, which also poisons an open

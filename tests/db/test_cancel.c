@@ -314,6 +314,36 @@ START_TEST(test_late_cancel)
 }
 END_TEST
 
+/* Aimed at the BEGIN that goes before an interaction's script, in a trip of its own. */
+static hf_status run_script(hf_conn *c, void *arg, hf_reply *reply)
+{
+	(void)reply;
+	atomic_store((atomic_bool *)arg, true);
+	return hf_conn_script(c, NULL, "select pg_sleep(60)");
+}
+
+START_TEST(test_early_cancel)
+{
+	hf_pool *p = t_pool(HF_POOL_OPTS(.max_conns = 1));
+	atomic_bool started;
+
+	t_wait_idle(p, 1);
+	for (int i = 0; i < 200; i++) {
+		hf_future *f;
+
+		atomic_init(&started, false);
+		f = hf_run(p, run_script, &started, NULL);
+		while (!atomic_load(&started))
+			;
+		spin_us(i);
+		ck_assert_int_eq(hf_future_cancel(f), HF_PENDING);
+		t_failed(f, HF_E_CANCELED);
+	}
+	ck_assert_uint_eq(t_stats(p).connects, 1);
+	t_close(p);
+}
+END_TEST
+
 static void *cancel_often(void *arg)
 {
 	hf_status st;
@@ -440,6 +470,8 @@ T_MAIN("cancel", { "A19 what runs is stopped, and its connection kept", test_can
 	{ "A19 an attempt that nobody wants any more is called off", test_cancel_ends_attempt, 0 },
 	{ "A19 a pool whose attempts hang terminates", test_terminate_while_connecting, 0 },
 	{ "A19 a late cancel never meets the next query (promise-H17)", test_late_cancel, 0 },
+	{ "A19 an early cancel stops the statement that was about to begin", test_early_cancel,
+		60 },
 	{ "A19 repeated cancels are one", test_repeated_cancels, 0 },
 	{ "A19 a callback cancels", test_cancel_in_callback, 0 },
 	{ "A19 a computation learns that it was cancelled", test_cancel_computation, 0 })
