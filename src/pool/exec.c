@@ -68,17 +68,22 @@ static int round_up_125(int ms)
 static int wanted_limit(const hf_conn *c)
 {
 	const hf__job *j = c->job;
+	bool own = j->kind == HF__JOB_QUERY;
 	int session = c->link->cfg.statement_ms;
 	int64_t left;
 
-	if (j->kind == HF__JOB_QUERY && !c->txn_auto && j->timeout_ms != 0)
-		return j->timeout_ms < 0 ? (session ? INT_MAX : 0) : j->timeout_ms;
+	/* A statement's own limit replaces the session's, in a transaction as well; that of an
+	 * interaction comes in addition to it. */
+	if (own && j->timeout_ms < 0)
+		return session ? INT_MAX : 0;
+	if (own && j->timeout_ms > 0 && !c->txn_auto)
+		return j->timeout_ms;
 	if (c->run_until == HF__NEVER)
 		return 0;
 	left = (c->run_until - hf__now()) / HF__MS + 1;
 	if (left < 1)
 		left = 1;
-	return session > 0 && left >= session ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+	return session > 0 && left >= session && !own ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
 /* What travels before the statement: BEGIN, a limit that differs from the one in force, read only.
