@@ -123,10 +123,10 @@ static hf_error *why_failed(hf_conn *c, hf_status st, hf_reply *r)
 static hf__outcome run_fn(hf_conn *c, hf__job *j)
 {
 	hf_reply reply = { { .status = HF_OK } };
-	hf_status st = c->poison ? hf_error_status(c->poison) : j->fn(c, j->arg, &reply);
-	hf_error *e = why_failed(c, st, &reply);
-	hf_error *undo = NULL;
+	hf_error *e, *undo = NULL;
 
+	c->error = hf_error_unref(c->error); /* of an earlier part of the transaction */
+	e = c->poison ? hf_error_ref(c->poison) : why_failed(c, j->fn(c, j->arg, &reply), &reply);
 	if (!j->txn && !e && c->txn_auto)
 		e = hf__conn_commit(c);
 	if (!j->txn && e && c->txn_auto)
