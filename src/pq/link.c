@@ -39,7 +39,7 @@ void hf__link_close(hf__link *l)
 	l->pg = NULL;
 	l->cancel = NULL;
 	l->sock = l->fork_slot = -1;
-	l->broken = l->dirty = false;
+	l->broken = l->dirty = l->foreign_stmts = false;
 	l->fatal[0] = '\0';
 }
 

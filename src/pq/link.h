@@ -48,7 +48,8 @@ typedef struct hf__link {
 	int sock, fork_slot;
 	int64_t connected_at, used_at;
 	bool broken, dirty;
-	char fatal[6]; /* SQLSTATE of a FATAL notice; "" */
+	bool foreign_stmts; /* prepared statements may be there that the cache did not make */
+	char fatal[6];      /* SQLSTATE of a FATAL notice; "" */
 	/* of the run under way */
 	hf__ask asked;
 	bool late; /* a cancel was sent since its time was up */

@@ -117,8 +117,24 @@ static void settle_cache(hf__trip *t, const char *tag)
 		hf__stmt_cache_clear(cache);
 }
 
+/* PREPARE itself, and the blocks that may hold one. */
+static bool may_prepare(const char *tag)
+{
+	return strcmp(tag, "PREPARE") == 0 || strcmp(tag, "DO") == 0 || strcmp(tag, "CALL") == 0;
+}
+
+/* What a statement prepared stays even if it failed later, so a failure counts as well. */
+static void note_foreign_stmts(hf__trip *t, const struct results *rs, const char *tag)
+{
+	bool any = t->error || may_prepare(tag);
+
+	for (size_t i = 0; i < rs->n && !any; i++)
+		any = may_prepare(hf_result_tag(rs->v[i]));
+	t->l->foreign_stmts |= any;
+}
+
 /* The commands that may leave something behind in the session. */
-static void note_dirt(hf__trip *t, const char *tag)
+static void note_dirt(hf__trip *t, const struct results *rs, const char *tag)
 {
 	hf__run *run = t->run;
 	bool plain = run->kind == HF__SQL_PLAIN || run->kind == HF__SQL_READ ||
@@ -128,6 +144,8 @@ static void note_dirt(hf__trip *t, const char *tag)
 	if (run->script || !plain ||
 		(strncmp(tag, "SELECT", 6) == 0 && t->main && PQnfields(t->main) == 0))
 		t->l->dirty = true;
+	if (run->script || !plain)
+		note_foreign_stmts(t, rs, tag);
 }
 
 static char *take_notices(hf__link *l)
@@ -207,7 +225,7 @@ hf_error *hf__link_run(hf__link *l, hf__run *run, hf_result **out)
 	settle_cancel(l);
 	tag = rs.n > 0 ? hf_result_tag(rs.v[rs.n - 1]) : t.main ? PQcmdStatus(t.main) : "";
 	settle_cache(&t, tag);
-	note_dirt(&t, tag);
+	note_dirt(&t, &rs, tag);
 	l->used_at = hf__now();
 	return finish_run(&t, &rs, out);
 }
@@ -239,21 +257,23 @@ hf_error *hf__link_ping(hf__link *l, int ms, const hf__guard *guard)
 	return hf__link_command(l, "", &g, NULL);
 }
 
+#define RESET                                                                                      \
+	"CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; "                    \
+	"SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"
+
+/* DEALLOCATE ALL takes the cache's own statements along, hence not always; at the end, where its
+ * tag is seen and the cache cleared. */
 hf_error *hf__link_reset(hf__link *l, const hf__guard *guard)
 {
-	hf__run run = {
-		.sql = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; "
-		       "SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD "
-		       "SEQUENCES",
+	hf__run run = { .sql = l->foreign_stmts ? RESET "; DEALLOCATE ALL" : RESET,
 		.script = true,
-		.guard = *guard
-	};
+		.guard = *guard };
 	hf_error *e;
 
 	run.guard.cancel_at = HF__NEVER;
 	run.guard.give_up_at = hf__deadline(l->cfg.stall_ms);
 	e = hf__link_run(l, &run, NULL);
 	if (!e)
-		l->dirty = false;
+		l->dirty = l->foreign_stmts = false;
 	return e;
 }
