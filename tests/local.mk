@@ -200,8 +200,10 @@ SCRIPT_TESTS = \
 	scripts/check-layers \
 	scripts/check-format \
 	scripts/check-exports \
+	scripts/check-docs \
 	tests/headers/run \
-	tests/compile_fail/run
+	tests/compile_fail/run \
+	tests/examples/run
 
 if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la
@@ -220,8 +222,9 @@ TESTS += $(check_PROGRAMS) $(SCRIPT_TESTS)
 LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/run
 AM_TESTS_ENVIRONMENT = \
 	top_srcdir='$(abs_top_srcdir)'; top_builddir='$(abs_top_builddir)'; CC='$(CC)'; \
-	NM='$(NM)'; LIBPQ_CFLAGS='$(LIBPQ_CFLAGS)'; \
-	export top_srcdir top_builddir CC NM LIBPQ_CFLAGS;
+	NM='$(NM)'; LIBPQ_CFLAGS='$(LIBPQ_CFLAGS)'; HF_CFLAGS='$(HF_CFLAGS)'; \
+	HF_LDFLAGS='$(HF_LDFLAGS)'; \
+	export top_srcdir top_builddir CC NM LIBPQ_CFLAGS HF_CFLAGS HF_LDFLAGS;
 
 EXTRA_DIST += $(SCRIPT_TESTS) tests/run tests/with-pg tests/pg-ctl tests/tsan.supp \
 	tests/valgrind.supp

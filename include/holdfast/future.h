@@ -26,6 +26,7 @@ HF__BEGIN
 
 typedef struct hf_future hf_future;
 
+/* A further reference, and the release of one. The work goes on without any. */
 HF_OWNED hf_future *hf_future_ref(hf_future *f);
 HF_API hf_future *hf_future_unref(hf_future *f);
 

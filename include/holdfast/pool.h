@@ -195,6 +195,7 @@ typedef struct hf_job {
 	bool dry_run; /* refused: a function cannot be rendered */
 } hf_job;
 
+/* Submits an interaction; `job` is copied. Where it is refused, free_arg has run on return. */
 HF_OWNED hf_future *hf_submit_at(const hf_site *site, hf_pool *p, const hf_job *job);
 
 /* --- inside an interaction: what it replies --- */

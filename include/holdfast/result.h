@@ -47,6 +47,8 @@ HF_API const hf_result *hf_result_at(const hf_result *r, size_t i); /* NULL beyo
  * oldest first; "" when there were none. */
 HF_API const char *hf_result_notices(const hf_result *r);
 
+/* A further reference, for keeping a result beyond the object that lent it, and the release of one.
+ */
 HF_OWNED hf_result *hf_result_ref(const hf_result *r);
 HF_API hf_result *hf_result_unref(hf_result *r);
 

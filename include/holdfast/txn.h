@@ -28,6 +28,9 @@ typedef struct hf_txn_opts {
  * unref. */
 HF_OWNED hf_txn *hf_txn_begin_at(const hf_site *site, hf_pool *p, const hf_txn_opts *opts);
 
+/* The commands, in order. A query is one statement; run gives an interaction function the
+ * transaction's connection; a savepoint is named with 1 to 63 bytes; rollback_to undoes what came
+ * after it and takes the poison away. */
 HF_OWNED hf_future *hf_txn_query_at(
 	const hf_site *site, hf_txn *t, const char *sql, const hf_value *args, size_t n);
 HF_OWNED hf_future *hf_txn_run_at(const hf_site *site, hf_txn *t, const hf_job *job);
@@ -42,9 +45,10 @@ HF_OWNED hf_future *hf_txn_rollback_at(const hf_site *site, hf_txn *t);
 
 HF_API const hf_error *hf_txn_error(hf_txn *t); /* the first error; NULL: none. Lent until unref */
 
+/* A further reference, and the release of one: the last rolls back what has not ended, and logs it.
+ */
 HF_OWNED hf_txn *hf_txn_ref(hf_txn *t);
-HF_API hf_txn *hf_txn_unref(
-	hf_txn *t); /* the last one rolls back what has not ended, and logs it */
+HF_API hf_txn *hf_txn_unref(hf_txn *t);
 
 HF__END
 
