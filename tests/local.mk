@@ -16,97 +16,6 @@ UNIT_TESTS = \
 	tests/unit/test_sql \
 	tests/unit/test_stmt_cache \
 	tests/unit/test_time
-	tests/unit/test_base \
-	tests/unit/test_callbacks \
-	tests/unit/test_codec \
-	tests/unit/test_codec_fuzz \
-	tests/unit/test_combine \
-	tests/unit/test_dsn \
-	tests/unit/test_error \
-	tests/unit/test_future \
-	tests/unit/test_inbox \
-	tests/unit/test_queue \
-	tests/unit/test_sql \
-	tests/unit/test_stmt_cache \
-	tests/unit/test_time
-	tests/unit/test_base \
-	tests/unit/test_callbacks \
-	tests/unit/test_codec \
-	tests/unit/test_codec_fuzz \
-	tests/unit/test_combine \
-	tests/unit/test_dsn \
-	tests/unit/test_error \
-	tests/unit/test_future \
-	tests/unit/test_inbox \
-	tests/unit/test_queue \
-	tests/unit/test_sql \
-	tests/unit/test_stmt_cache \
-	tests/unit/test_time
-	tests/unit/test_base \
-	tests/unit/test_callbacks \
-	tests/unit/test_codec \
-	tests/unit/test_codec_fuzz \
-	tests/unit/test_combine \
-	tests/unit/test_dsn \
-	tests/unit/test_error \
-	tests/unit/test_future \
-	tests/unit/test_inbox \
-	tests/unit/test_queue \
-	tests/unit/test_sql \
-	tests/unit/test_stmt_cache \
-	tests/unit/test_time
-	tests/unit/test_base \
-	tests/unit/test_callbacks \
-	tests/unit/test_codec \
-	tests/unit/test_codec_fuzz \
-	tests/unit/test_combine \
-	tests/unit/test_dsn \
-	tests/unit/test_error \
-	tests/unit/test_future \
-	tests/unit/test_inbox \
-	tests/unit/test_queue \
-	tests/unit/test_sql \
-	tests/unit/test_stmt_cache \
-	tests/unit/test_time
-	tests/unit/test_base \
-	tests/unit/test_callbacks \
-	tests/unit/test_codec \
-	tests/unit/test_codec_fuzz \
-	tests/unit/test_combine \
-	tests/unit/test_dsn \
-	tests/unit/test_error \
-	tests/unit/test_future \
-	tests/unit/test_inbox \
-	tests/unit/test_queue \
-	tests/unit/test_sql \
-	tests/unit/test_stmt_cache \
-	tests/unit/test_time
-	tests/unit/test_base \
-	tests/unit/test_callbacks \
-	tests/unit/test_codec \
-	tests/unit/test_codec_fuzz \
-	tests/unit/test_combine \
-	tests/unit/test_dsn \
-	tests/unit/test_error \
-	tests/unit/test_future \
-	tests/unit/test_inbox \
-	tests/unit/test_queue \
-	tests/unit/test_sql \
-	tests/unit/test_stmt_cache \
-	tests/unit/test_time
-	tests/unit/test_base \
-	tests/unit/test_callbacks \
-	tests/unit/test_codec \
-	tests/unit/test_codec_fuzz \
-	tests/unit/test_combine \
-	tests/unit/test_dsn \
-	tests/unit/test_error \
-	tests/unit/test_future \
-	tests/unit/test_inbox \
-	tests/unit/test_queue \
-	tests/unit/test_sql \
-	tests/unit/test_stmt_cache \
-	tests/unit/test_time
 
 # With a private server each: tests/run starts it through tests/with-pg.
 DB_TESTS = \
@@ -119,6 +28,7 @@ DB_TESTS = \
 	tests/db/test_harness \
 	tests/db/test_interaction \
 	tests/db/test_lifetime \
+	tests/db/test_limits \
 	tests/db/test_log \
 	tests/db/test_open \
 	tests/db/test_query \
@@ -126,74 +36,10 @@ DB_TESTS = \
 	tests/db/test_session_reset \
 	tests/db/test_shutdown \
 	tests/db/test_submit \
+	tests/db/test_txn \
 	tests/db/test_waiting
-	tests/db/test_abandon \
-	tests/db/test_acquire \
-	tests/db/test_arguments \
-	tests/db/test_cancel \
-	tests/db/test_codecs_server \
-	tests/db/test_fork \
-	tests/db/test_harness \
-	tests/db/test_interaction \
-	tests/db/test_log \
-	tests/db/test_open \
-	tests/db/test_query \
-	tests/db/test_script \
-	tests/db/test_session_reset \
-	tests/db/test_shutdown \
-	tests/db/test_submit \
-	tests/db/test_waiting
-	tests/db/test_abandon \
-	tests/db/test_arguments \
-	tests/db/test_cancel \
-	tests/db/test_codecs_server \
-	tests/db/test_fork \
-	tests/db/test_harness \
-	tests/db/test_interaction \
-	tests/db/test_log \
-	tests/db/test_query \
-	tests/db/test_script \
-	tests/db/test_shutdown \
-	tests/db/test_submit \
-	tests/db/test_waiting
-	tests/db/test_abandon \
-	tests/db/test_arguments \
-	tests/db/test_cancel \
-	tests/db/test_codecs_server \
-	tests/db/test_fork \
-	tests/db/test_harness \
-	tests/db/test_interaction \
-	tests/db/test_query \
-	tests/db/test_shutdown \
-	tests/db/test_submit \
-	tests/db/test_waiting
-	tests/db/test_abandon \
-	tests/db/test_arguments \
-	tests/db/test_cancel \
-	tests/db/test_codecs_server \
-	tests/db/test_fork \
-	tests/db/test_harness \
-	tests/db/test_shutdown \
-	tests/db/test_submit \
-	tests/db/test_waiting
-	tests/db/test_codecs_server \
-	tests/db/test_fork \
-	tests/db/test_harness
-	tests/db/test_codecs_server \
-	tests/db/test_fork \
-	tests/db/test_harness
-	tests/db/test_codecs_server \
-	tests/db/test_fork \
-	tests/db/test_harness
 
 STRESS_TESTS = \
-	tests/stress/test_future_stress
-	tests/stress/test_future_stress
-	tests/stress/test_future_stress
-	tests/stress/test_future_stress
-	tests/stress/test_future_stress
-	tests/stress/test_future_stress
-	tests/stress/test_future_stress
 	tests/stress/test_future_stress
 
 SCRIPT_TESTS = \
