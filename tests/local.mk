@@ -24,6 +24,7 @@ DB_TESTS = \
 	tests/db/test_arguments \
 	tests/db/test_cancel \
 	tests/db/test_codecs_server \
+	tests/db/test_fixture \
 	tests/db/test_fork \
 	tests/db/test_harness \
 	tests/db/test_interaction \
@@ -54,7 +55,7 @@ SCRIPT_TESTS = \
 if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h tests/db/fixture.c tests/db/fixture.h \
-	tests/helpers.c tests/helpers.h
+	tests/db/load.c tests/db/load.h tests/helpers.c tests/helpers.h
 tests_libtest_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_libtest_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_libtest_la_LIBADD = $(CHECK_LIBS)
