@@ -14,6 +14,7 @@
 #define MAX_CONNECTING   2
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_MOST_MS  5000
+#define ANSWER_MS        500 /* the longest pause while jobs wait for no more than an answer */
 
 int hf__pool_staying_locked(const hf_pool *p)
 {
@@ -113,11 +114,28 @@ bool hf__worker_link_fit(hf__worker *w)
 
 /* --- connecting --- */
 
+/* A failure that is for good, or the first thing a new pool meets, fails what waits: settings are
+ * wrong. A server that was there before may come back: what waits goes on waiting, up to its
+ * acquire_ms. */
+static bool fails_fast_locked(const hf_pool *p)
+{
+	return p->n_up == 0 && p->state == HF_POOL_OPEN &&
+	       (!p->ever_up || hf__sqlstate_permanent(hf_error_sqlstate(p->connect_error)));
+}
+
+/* Whoever waits for an attempt that may only fail is answered soon. */
+static int64_t retry_at_locked(const hf_pool *p)
+{
+	int64_t soon = hf__after(p->failed_at, ANSWER_MS);
+
+	return p->queue.n > 0 && soon < p->retry_at && fails_fast_locked(p) ? soon : p->retry_at;
+}
+
 /* Few at a time; while the server is down, one (the canary), after a growing pause. */
 static bool may_connect_locked(const hf_pool *p)
 {
 	if (p->failures > 0)
-		return p->n_connecting == 0 && hf__now() >= p->retry_at;
+		return p->n_connecting == 0 && hf__now() >= retry_at_locked(p);
 	return p->n_connecting < MAX_CONNECTING;
 }
 
@@ -128,7 +146,7 @@ static bool await_turn(hf__worker *w)
 
 	hf__lock(&p->lock);
 	while (!(go = may_connect_locked(p)) && !hf__worker_must_end_locked(w)) {
-		int64_t until = p->failures && !p->n_connecting ? p->retry_at : HF__NEVER;
+		int64_t until = p->failures && !p->n_connecting ? retry_at_locked(p) : HF__NEVER;
 
 		hf__cond_wait_until(&p->changed, &p->lock, until);
 	}
@@ -200,9 +218,6 @@ static int64_t backoff_ms(int failures)
 	return 10 + (int64_t)hf__random((uint64_t)most);
 }
 
-/* A failure that is for good, or the first thing a new pool meets, fails what waits: settings are
- * wrong. A server that was there before may come back: what waits goes on waiting, up to its
- * acquire_ms. */
 static void connect_failed(hf__worker *w, hf_error *e)
 {
 	hf_pool *p = w->pool;
@@ -212,11 +227,11 @@ static void connect_failed(hf__worker *w, hf_error *e)
 	p->n_connecting--;
 	p->failures++;
 	p->stats.connect_failures++;
+	p->failed_at = hf__now();
 	p->retry_at = hf__deadline(backoff_ms(p->failures));
-	fail_fast = p->n_up == 0 && p->state == HF_POOL_OPEN &&
-		    (!p->ever_up || hf__sqlstate_permanent(hf_error_sqlstate(e)));
 	hf_error_unref(p->connect_error);
 	p->connect_error = hf_error_ref(e);
+	fail_fast = fails_fast_locked(p);
 	hf__cond_broadcast(&p->changed);
 	hf__unlock(&p->lock);
 	hf__logf(&p->log, HF__LOG_WARN, "connection %d: %s", w->number, hf_error_message(e));

@@ -60,7 +60,7 @@ struct hf_pool {
 	unsigned generation; /* raised by each lost link: links of an older one are probed before
 				use */
 	int failures;        /* connects that failed since the last that worked */
-	int64_t retry_at;
+	int64_t failed_at, retry_at;
 	hf_error *connect_error; /* of the last attempt; NULL after one that worked */
 	hf_pool_stats stats;     /* its counters; gauges are filled in when read */
 };

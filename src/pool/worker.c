@@ -32,6 +32,8 @@ void hf__worker_wake_one_locked(hf_pool *p)
 		return;
 	if (nobody_comes_locked(p))
 		hf__pool_poke_locked(p);
+	if (p->queue.n == 1 && p->failures > 0)
+		hf__cond_broadcast(&p->changed);
 	if (p->waking || APR_RING_EMPTY(&p->idle, hf__worker, idle))
 		return;
 	w = APR_RING_FIRST(&p->idle);
