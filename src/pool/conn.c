@@ -131,8 +131,8 @@ hf_status hf_conn_each_at(const hf_site *site, hf_conn *c, hf_row_fn *fn, void *
 	struct each each = { c, fn, arg };
 	hf__run run = { .sql = sql, .on_row = each_row, .row_arg = &each };
 
-	if (!fn)
-		return HF_E_MISUSE;
+	if (!fn && usable(c))
+		return note(c, hf__error_fmt(HF_E_MISUSE, 0, "the row callback is NULL"));
 	return statement(c, &run, NULL, site, args, n);
 }
 
@@ -228,8 +228,10 @@ hf_status hf_conn_release(hf_conn *c, const char *name)
 
 hf_status hf_conn_run(hf_conn *c, hf_pool *p, hf_fn *fn, void *arg, hf_reply *reply)
 {
-	if (!usable(c) || !fn)
+	if (!usable(c))
 		return misuse(c);
+	if (!fn)
+		return note(c, hf__error_fmt(HF_E_MISUSE, 0, "the interaction's function is NULL"));
 	if (p && p != c->worker->pool)
 		return note(c, hf__error_fmt(HF_E_MISUSE, 0,
 				       "this connection belongs to pool \"%s\", not to pool \"%s\"",
