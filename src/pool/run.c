@@ -29,12 +29,21 @@ void hf__conn_finish(hf_conn *c)
 	hf__arena_finish(&c->arena);
 }
 
+/* Whether the job gets a transaction with a BEGIN. A write whose rows are streamed does: when its
+ * callback stops it, the server may have finished long since, and would commit at the Sync. */
+static bool wants_txn(const hf__job *j)
+{
+	if (j->kind == HF__JOB_FN)
+		return !j->manual;
+	if (j->on_row && j->sql_kind == HF__SQL_PLAIN)
+		return true;
+	return j->kind == HF__JOB_SERVE || j->isolation != HF_ISO_DEFAULT;
+}
+
 void hf__conn_enter(hf_conn *c, hf__job *j)
 {
 	c->job = j;
-	c->txn_auto = j->kind == HF__JOB_FN
-			      ? !j->manual
-			      : j->kind == HF__JOB_SERVE || j->isolation != HF_ISO_DEFAULT;
+	c->txn_auto = wants_txn(j);
 	c->manual = j->kind == HF__JOB_FN && j->manual;
 	c->isolation = j->isolation;
 	c->read_only = j->read_only;
@@ -84,11 +93,12 @@ static hf__outcome run_statement(hf_conn *c, hf__job *j)
 		return outcome_of(e, res);
 	if (!e && c->txn_auto)
 		e = hf__conn_commit(c);
-	if (e && c->txn_auto)
-		hf_error_unref(hf__conn_rollback(c));
-	if (e)
-		res = hf_result_unref(res);
-	return outcome_of(e, res);
+	if (!e)
+		return outcome_of(NULL, res);
+	if (c->txn_auto)
+		hf_error_unref(hf__conn_rollback(c)); /* the first error is the one that counts */
+	hf_result_unref(res);
+	return outcome_of(e, NULL);
 }
 
 static void drop_reply(hf_reply *r)
