@@ -23,6 +23,7 @@ DB_TESTS = \
 	tests/db/test_acquire \
 	tests/db/test_arguments \
 	tests/db/test_cancel \
+	tests/db/test_close \
 	tests/db/test_codecs_server \
 	tests/db/test_fixture \
 	tests/db/test_fork \
@@ -31,6 +32,7 @@ DB_TESTS = \
 	tests/db/test_lifetime \
 	tests/db/test_limits \
 	tests/db/test_log \
+	tests/db/test_loss \
 	tests/db/test_open \
 	tests/db/test_query \
 	tests/db/test_script \
