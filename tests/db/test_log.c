@@ -115,6 +115,14 @@ START_TEST(test_log_params)
 }
 END_TEST
 
+static hf_status failing(hf_conn *c, void *arg, hf_reply *reply)
+{
+	(void)arg;
+	if (hf_conn_query(c, NULL, "select 1") != HF_OK)
+		return HF_E_SQL;
+	return hf_fail(reply, "no");
+}
+
 START_TEST(test_pool_events)
 {
 	hf_pool *p;
@@ -150,7 +158,22 @@ START_TEST(test_levels)
 }
 END_TEST
 
+/* What fails and is rolled back as it should be is nobody's to warn of. */
+START_TEST(test_no_warning)
+{
+	hf_pool *p = logging(HF_LOG_WARN, false);
+
+	t_failed(hf_query_with(p, HF_QUERY_OPTS(.isolation = HF_ISO_SERIALIZABLE), "select 1 / 0"),
+		HF_E_SQL);
+	t_failed(hf_run(p, failing, NULL, NULL), HF_E_USER);
+	t_done(hf_query(p, "select 1"));
+	t_close(p);
+	ck_assert_str_eq(heard.text, "");
+}
+END_TEST
+
 T_MAIN("log", { "C20 the text of a statement, its place and duration", test_logging, 0 },
 	{ "C20 parameters are shown on request", test_log_params, 0 },
 	{ "C20 connections come and go at INFO and WARN", test_pool_events, 0 },
-	{ "C20 no more than the level asked for", test_levels, 0 })
+	{ "C20 no more than the level asked for", test_levels, 0 },
+	{ "C20 a failure that was undone is no warning", test_no_warning, 0 })
