@@ -25,8 +25,10 @@ DB_TESTS = \
 	tests/db/test_cancel \
 	tests/db/test_close \
 	tests/db/test_codecs_server \
+	tests/db/test_errors \
 	tests/db/test_fixture \
 	tests/db/test_fork \
+	tests/db/test_getters \
 	tests/db/test_harness \
 	tests/db/test_interaction \
 	tests/db/test_lifetime \
@@ -38,6 +40,7 @@ DB_TESTS = \
 	tests/db/test_script \
 	tests/db/test_session_reset \
 	tests/db/test_shutdown \
+	tests/db/test_stream \
 	tests/db/test_submit \
 	tests/db/test_txn \
 	tests/db/test_waiting
