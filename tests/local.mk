@@ -25,6 +25,7 @@ DB_TESTS = \
 	tests/db/test_cancel \
 	tests/db/test_close \
 	tests/db/test_codecs_server \
+	tests/db/test_connect_refused \
 	tests/db/test_errors \
 	tests/db/test_fixture \
 	tests/db/test_fork \
