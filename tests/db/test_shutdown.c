@@ -23,7 +23,9 @@ static void assert_closed(hf_pool *p)
 	hf_future *f;
 
 	ck_assert_int_eq(hf_pool_get_state(p), HF_POOL_CLOSED);
-	ck_assert_uint_eq(s.conns + s.idle + s.busy + s.connecting + s.queued, 0);
+	ck_assert_msg(s.conns + s.idle + s.busy + s.connecting + s.queued == 0,
+		"%u up, %u idle, %u busy, %u connecting, %u queued", s.conns, s.idle, s.busy,
+		s.connecting, s.queued);
 	f = hf_query(p, "select 1");
 	ck_assert(hf_future_ready(f));
 	t_failed(f, HF_E_CLOSED);
