@@ -38,13 +38,18 @@ static bool drain_locked(hf_pool *p, int64_t deadline)
 	return true;
 }
 
+hf_error *hf__pool_closed_early(const hf_pool *p)
+{
+	return hf__error_fmt(
+		HF_E_CLOSED, HF_RETRYABLE, "pool \"%s\" was closed before this could run", p->name);
+}
+
 /* The lock is released for a while: what waited is failed. */
 static void cancel_everything_locked(hf_pool *p)
 {
 	p->terminating = true;
 	hf__unlock(&p->lock);
-	hf__pool_fail_queue(p, hf__error_fmt(HF_E_CLOSED, HF_RETRYABLE,
-				       "pool \"%s\" was closed before this could run", p->name));
+	hf__pool_fail_queue(p, hf__pool_closed_early(p));
 	hf__lock(&p->lock);
 	poke_all_locked(p);
 	if (await_zero_locked(p, &p->n_busy, hf__deadline(CANCEL_PHASE_MS)))

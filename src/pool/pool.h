@@ -81,6 +81,9 @@ void *hf__house_run(void *pool);
  */
 void hf__pool_fail_queue(hf_pool *p, hf_error *e);
 
+/* Why a job will never run: its pool was closed while it waited. */
+hf_error *hf__pool_closed_early(const hf_pool *p);
+
 /* Why a job waited for a connection in vain: who holds them, or why none could be made. */
 hf_error *hf__pool_no_connection_locked(hf_pool *p, int64_t waited_ms);
 

@@ -176,19 +176,21 @@ static hf__job *next_job(hf__worker *w)
 	return j;
 }
 
-/* Its connection was not fit: it waits for another, unless it was cancelled meanwhile. */
+/* Its connection was not fit: it waits for another, unless nobody wants it run any more. */
 static void put_back(hf__worker *w, hf__job *j)
 {
 	hf_pool *p = w->pool;
-	bool canceled;
+	bool canceled, torn;
 
 	hf__lock(&p->lock);
 	untake_locked(w);
+	torn = p->terminating;
 	canceled = atomic_load(&j->cancel_asked);
-	if (canceled) {
+	if (torn || canceled) {
 		j->state = HF__JOB_DONE;
 		p->stats.completed++;
-		p->stats.canceled++;
+		p->stats.failed += torn;
+		p->stats.canceled += !torn;
 		hf__worker_recheck_locked(p);
 	} else {
 		j->state = HF__JOB_QUEUED;
@@ -196,7 +198,9 @@ static void put_back(hf__worker *w, hf__job *j)
 		hf__pool_poke_locked(p);
 	}
 	hf__unlock(&p->lock);
-	if (canceled)
+	if (torn)
+		hf__job_fail(j, hf__error_at(hf__pool_closed_early(p), 0, j->sql, &j->site));
+	else if (canceled)
 		hf__job_fail(j, hf__job_canceled_early(j));
 }
 

@@ -356,6 +356,39 @@ START_TEST(test_close_with_stuck_interaction)
 }
 END_TEST
 
+/* Its connection is in doubt and its server silent: the job goes back into a queue that nobody
+ * serves any more. */
+START_TEST(test_terminate_while_probing)
+{
+	hf_status ended;
+	int64_t began;
+	long long took;
+	hf_future *f;
+	hf_pool *p;
+	int pid;
+
+	t_need_pgctl();
+	p = t_pool(HF_POOL_OPTS(.max_conns = 1, .ping_idle_ms = 1, .ping_ms = 300));
+	pid = (int)t_int(hf_query(p, "select pg_backend_pid()"));
+	t_sleep_ms(5);
+	ck_assert(t_pgctl("stopcont STOP"));
+	ck_assert(t_pgctl("stopcont STOP %d", pid));
+	f = hf_query(p, "select 1");
+	t_wait_busy(p, 1);
+	began = hf_now_ns();
+	ended = hf_pool_terminate(p);
+	took = t_ms_since(began);
+	ck_assert(t_pgctl("stopcont CONT %d", pid));
+	ck_assert(t_pgctl("stopcont CONT"));
+	ck_assert_int_eq(ended, HF_OK);
+	ck_assert_int_lt(took, 2000 * t_slow());
+	ck_assert(hf_future_ready(f));
+	t_failed(f, HF_E_CLOSED);
+	assert_closed(p);
+	hf_pool_unref(p);
+}
+END_TEST
+
 T_MAIN("shutdown",
 	{ "A14 two tasks are delivered, no worker is left, more is refused", test_shutdown, 0 },
 	{ "A14 what waits in the queue is delivered", test_queued_are_delivered, 0 },
@@ -363,6 +396,8 @@ T_MAIN("shutdown",
 		0 },
 	{ "A14 at the deadline what still runs or waits is told so", test_close_with_deadline, 0 },
 	{ "A14 terminating does not wait", test_terminate, 0 },
+	{ "A14 terminating does not wait for a server that says nothing",
+		test_terminate_while_probing, 0 },
 	{ "A14 closing again, or in several threads, is closing once", test_close_again, 0 },
 	{ "A15 an unused pool closes at once", test_unused, 0 },
 	{ "A14 closing on one of the pool's own threads is refused", test_close_on_own_thread, 0 },
