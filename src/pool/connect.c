@@ -9,12 +9,19 @@
 #include "value/error.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 
-#define MAX_CONNECTING   2
-#define BACKOFF_FIRST_MS 50
-#define BACKOFF_MOST_MS  5000
-#define ANSWER_MS        500 /* the longest pause while jobs wait for no more than an answer */
+#define MAX_CONNECTING 2
+
+/* The longest pause between two attempts. A server that is gone is wanted back within a second of
+ * its return. One that has no room should not be pressed, and one that does not know us counts
+ * wrong passwords. */
+#define BACKOFF_FIRST_MS   50
+#define BACKOFF_GONE_MS    800
+#define BACKOFF_FULL_MS    5000
+#define BACKOFF_REFUSED_MS 15000
+#define ANSWER_MS          500 /* while jobs wait for no more than an answer */
 
 int hf__pool_staying_locked(const hf_pool *p)
 {
@@ -207,15 +214,26 @@ static void connected(hf__worker *w)
 		hf__link_pid(&w->link));
 }
 
-static int64_t backoff_ms(int failures)
+static int64_t longest_pause_ms(const char *sqlstate)
 {
-	int64_t most = BACKOFF_FIRST_MS;
+	if (hf__sqlstate_permanent(sqlstate))
+		return BACKOFF_REFUSED_MS;
+	return strcmp(sqlstate, "53300") == 0 ? BACKOFF_FULL_MS : BACKOFF_GONE_MS;
+}
 
-	for (int i = 1; i < failures && most < BACKOFF_MOST_MS; i++)
+/* Doubled with each failure, and then anything up to that, so that many do not come together; after
+ * a refusal at least half of it. */
+static int64_t backoff_ms(int failures, const char *sqlstate)
+{
+	int64_t longest = longest_pause_ms(sqlstate), most = BACKOFF_FIRST_MS, least = 10;
+
+	for (int i = 1; i < failures && most < longest; i++)
 		most *= 2;
-	if (most > BACKOFF_MOST_MS)
-		most = BACKOFF_MOST_MS;
-	return 10 + (int64_t)hf__random((uint64_t)most);
+	if (most > longest)
+		most = longest;
+	if (hf__sqlstate_permanent(sqlstate))
+		least = most / 2;
+	return least + (int64_t)hf__random((uint64_t)(most - least));
 }
 
 static void connect_failed(hf__worker *w, hf_error *e)
@@ -228,7 +246,7 @@ static void connect_failed(hf__worker *w, hf_error *e)
 	p->failures++;
 	p->stats.connect_failures++;
 	p->failed_at = hf__now();
-	p->retry_at = hf__deadline(backoff_ms(p->failures));
+	p->retry_at = hf__deadline(backoff_ms(p->failures, hf_error_sqlstate(e)));
 	hf_error_unref(p->connect_error);
 	p->connect_error = hf_error_ref(e);
 	fail_fast = fails_fast_locked(p);

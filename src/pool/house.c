@@ -30,26 +30,36 @@ void hf__pool_poke_locked(hf_pool *p)
 
 hf_error *hf__pool_no_connection_locked(hf_pool *p, int64_t waited_ms)
 {
-	char who[200] = "", name[160];
+	char who[240] = "", name[160], refused[1100] = "";
 	const hf__worker *w, *oldest = NULL;
 
 	APR_RING_FOREACH (w, &p->workers, hf__worker, all)
 		if (w->job && (!oldest || w->job->started_at < oldest->job->started_at))
 			oldest = w;
 	if (oldest)
-		snprintf(who, sizeof who, "; longest busy: %s",
-			hf__job_name(oldest->job, name, sizeof name));
-	if (p->n_up == 0 && p->connect_error)
+		snprintf(who, sizeof who, "; longest busy: %s, for %lld ms",
+			hf__job_name(oldest->job, name, sizeof name),
+			(long long)((hf__now() - oldest->job->started_at) / HF__MS));
+	if (p->connect_error)
+		snprintf(refused, sizeof refused, "%s%s",
+			p->n_up > 0 ? "; the last attempt to connect: " : ": ",
+			hf_error_message(p->connect_error));
+	if (p->n_up == 0 && p->connect_error) {
+		char text[1300];
+
+		snprintf(text, sizeof text, "pool \"%s\": no connection within %lld ms%s", p->name,
+			(long long)waited_ms, refused);
 		return hf__error_new(&(hf__error_spec){ .status = HF_E_CONNECT,
 			.traits = HF_CONNECTION | HF_RETRYABLE,
 			.sqlstate = hf_error_sqlstate(p->connect_error),
-			.message = hf_error_message(p->connect_error) });
+			.message = text });
+	}
 	return hf__error_fmt(HF_E_BUSY, HF_RETRYABLE,
 		"pool \"%s\": no connection came free within %lld ms (%d of %d busy, %d of them "
 		"held by transactions, "
-		"%d connecting, %d more waiting%s)",
+		"%d connecting, %d more waiting%s%s)",
 		p->name, (long long)waited_ms, p->n_busy, p->max_conns, p->n_pinned,
-		p->n_workers - p->n_up, p->queue.n, who);
+		p->n_workers - p->n_up, p->queue.n, who, refused);
 }
 
 /* Takes one job whose time in the queue is up, with why; *next is when to look again. */

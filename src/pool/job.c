@@ -180,6 +180,15 @@ const char *hf__job_name(const hf__job *j, char *buf, size_t n)
 	return hf__site_name(j->label, &j->site, buf, n);
 }
 
+/* The server has refused us for good a moment ago, and will not be asked again yet: waiting for
+ * that would only delay the same answer. */
+static bool hopeless_locked(const hf_pool *p)
+{
+	return p->n_up == 0 && p->n_connecting == 0 && p->connect_error &&
+	       hf__sqlstate_permanent(hf_error_sqlstate(p->connect_error)) &&
+	       hf__now() < p->retry_at;
+}
+
 static hf_error *refusal_locked(hf_pool *p)
 {
 	if (p->state != HF_POOL_OPEN)
@@ -189,6 +198,8 @@ static hf_error *refusal_locked(hf_pool *p)
 		return hf__error_fmt(HF_E_BUSY, HF_RETRYABLE,
 			"pool \"%s\": the queue is full (max_queue %d; %d of %d connections busy)",
 			p->name, p->opts.max_queue, p->n_busy, p->max_conns);
+	if (hopeless_locked(p))
+		return hf_error_ref(p->connect_error);
 	return NULL;
 }
 
