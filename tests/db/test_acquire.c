@@ -58,6 +58,7 @@ static void waits_in_vain(hf_pool *p, int acquire_ms, const char *holder)
 	must_say(e, "1 of 1 busy");
 	must_say(e, holder);
 	must_say(e, "test_acquire.c:");
+	must_say(e, "), for "); /* its age */
 	ck_assert_ptr_nonnull(strstr(hf_error_field(e, HF_ERR_SITE), "test_acquire.c:"));
 	hf_future_unref(f);
 }
@@ -151,9 +152,33 @@ START_TEST(test_wrong_password)
 	p = t_pool_on(dsn, HF_POOL_OPTS(.max_conns = 2));
 	all_fail(p, "28P01");
 	free(t_psql("alter role needs_password password 'other'"));
-	ck_assert(t_wait_until(is_ready, p, 10000));
+	ck_assert(t_wait_until(is_ready, p, 20000));
 	t_done(hf_query(p, "select 1"));
 	nothing_acquired(p, t_stats(p).conns);
+	t_close(p);
+}
+END_TEST
+
+/* promise-H13: logins that fail are few, or an account is locked: nobody waits for the next. */
+START_TEST(test_login_rate)
+{
+	char dsn[512];
+	hf_pool *p;
+	int64_t began = hf_now_ns();
+	long failed = 0;
+
+	t_need_pgctl();
+	free(t_psql("alter role needs_password password 'right'"));
+	snprintf(dsn, sizeof dsn, "%s user=needs_password password=other", t_dsn());
+	p = t_pool_on(dsn, HF_POOL_OPTS(.min_conns = 4, .max_conns = 8));
+	for (; t_ms_since(began) < 6000; failed++) {
+		t_failed(hf_query(p, "select 1"), HF_E_CONNECT);
+		t_sleep_ms(10);
+	}
+	/* Pauses of at least 25, 50, ... 3200 ms: the ninth would come after 6.3 s. Two workers may
+	 * make the first attempt together. */
+	ck_assert_uint_le(t_stats(p).connect_failures, 9);
+	ck_assert_int_gt(failed, 50);
 	t_close(p);
 }
 END_TEST
@@ -170,7 +195,8 @@ START_TEST(test_server_stopped)
 	ck_assert(t_pgctl("stop fast"));
 	for (int i = 0; i < 3; i++) {
 		f = hf_query_with(p, HF_QUERY_OPTS(.acquire_ms = 100), "select 1");
-		must_say(t_fails(f, HF_E_CONNECT), "cannot connect");
+		must_say(t_fails(f, HF_E_CONNECT), "no connection within 1");
+		must_say(hf_future_error(f), "cannot connect");
 		ck_assert(hf_error_is(hf_future_error(f), HF_RETRYABLE));
 		hf_future_unref(f);
 	}
@@ -414,6 +440,7 @@ T_MAIN("acquire", { "B5 a pool of 1 busy: an error within 100 to 200 ms", test_a
 	{ "B5 waiters are served in their order", test_fair, 0 },
 	{ "B7 a wrong password reaches twenty waiters, the right one works", test_wrong_password,
 		40 },
+	{ "B7 promise-H13 wrong passwords are tried seldom", test_login_rate, 40 },
 	{ "B8 a server that stopped and started again", test_server_stopped, 60 },
 	{ "B8 a server that was not there at first", test_never_up, 60 },
 	{ "B19 a connection of another pool, or given back, is refused", test_foreign_connection,

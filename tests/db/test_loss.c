@@ -177,7 +177,7 @@ START_TEST(test_restart_idle)
 		began = hf_now_ns();
 		t_wait_backends(4);
 		t_wait_idle(p, 4);
-		ck_assert_int_lt(t_ms_since(began), 8000 * t_slow());
+		ck_assert_int_lt(t_ms_since(began), 1000 * t_slow());
 		t_done(hf_query(p, "select 1"));
 	}
 	ck_assert_uint_eq(t_stats(p).failed, 0);
@@ -327,7 +327,7 @@ T_MAIN("loss", { "B14 all terminated while idle", test_all_terminated, 30 },
 	{ "B14 a connection that is broken when it comes back", test_broken_on_return, 0 },
 	{ "B15 promise-H12 a fast restart under load", test_restart_fast, 60 },
 	{ "B15 an immediate restart under load", test_restart_immediate, 60 },
-	{ "B15 restarts while idle", test_restart_idle, 60 },
+	{ "B15 promise-H12 restarts while idle", test_restart_idle, 60 },
 	{ "B16 a terminated idle connection is replaced before use", test_stale_idle, 0 },
 	{ "B16 promise-H11 a terminated idle connection is noticed", test_idle_noticed, 0 },
 	{ "B17 one of five is killed under load", test_one_of_five, 30 },
