@@ -37,7 +37,7 @@ static char letter(int i)
 static void draw_lane(const struct run runs[FIFTY], int pid, int64_t began, int64_t wall)
 {
 	ui_cell cells[UI_LANE];
-	char label[16], note[16], text[] = "?=";
+	char label[16], note[32], text[] = "?=";
 	int64_t busy = 0;
 	int n = 0;
 
