@@ -23,6 +23,7 @@ DB_TESTS = \
 	tests/db/test_acquire \
 	tests/db/test_arguments \
 	tests/db/test_cancel \
+	tests/db/test_cancel_connect \
 	tests/db/test_close \
 	tests/db/test_codecs_server \
 	tests/db/test_connect_refused \
