@@ -41,6 +41,7 @@ SRC_VALUE = \
 # 2: libpq
 SRC_PQ = \
 	src/pq/cancel.c src/pq/cancel.h \
+	src/pq/command.c \
 	src/pq/dsn.c src/pq/dsn.h \
 	src/pq/link.c src/pq/link.h \
 	src/pq/receive.c \

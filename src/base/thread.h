@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-enum hf__role { HF__ROLE_NONE, HF__ROLE_WORKER, HF__ROLE_CALLBACKS };
+enum hf__role { HF__ROLE_NONE, HF__ROLE_WORKER, HF__ROLE_CALLBACKS, HF__ROLE_HOUSE };
 
 /* Starts a joinable thread. `name` is cut to what the system shows (15 bytes). False: could not. */
 bool hf__thread_start(pthread_t *t, const char *name, void *(*run)(void *), void *arg);

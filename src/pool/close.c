@@ -30,6 +30,18 @@ static bool await_zero_locked(hf_pool *p, const int *n, int64_t deadline)
 	return true;
 }
 
+/* What is left has no job: it connects, or runs its on_connect hook. */
+static bool end_workers_locked(hf_pool *p, int64_t deadline)
+{
+	p->terminating = true;
+	poke_all_locked(p);
+	if (await_zero_locked(p, &p->n_workers, hf__deadline(CANCEL_PHASE_MS)))
+		return true;
+	p->aborting = true;
+	poke_all_locked(p);
+	return await_zero_locked(p, &p->n_workers, deadline);
+}
+
 static bool drain_locked(hf_pool *p, int64_t deadline)
 {
 	while (p->queue.n > 0 || p->n_busy > 0)
@@ -91,7 +103,7 @@ static hf_status close_pool(hf_pool *p, int ms)
 {
 	int64_t deadline = hf__deadline(ms),
 		last = ms < 0 ? HF__NEVER : hf__after(deadline, 2 * ABORT_PHASE_MS);
-	bool ended;
+	bool drained, ended;
 
 	hf__lock(&p->lock);
 	if (!become_closer_locked(p, last)) {
@@ -101,9 +113,11 @@ static hf_status close_pool(hf_pool *p, int ms)
 		return st;
 	}
 	poke_all_locked(p);
-	if (!drain_locked(p, deadline))
+	drained = drain_locked(p, deadline);
+	last = hf__deadline(ABORT_PHASE_MS);
+	if (!drained)
 		cancel_everything_locked(p);
-	ended = await_zero_locked(p, &p->n_workers, hf__deadline(ABORT_PHASE_MS));
+	ended = end_workers_locked(p, last);
 	hf__unlock(&p->lock);
 	if (ended)
 		stop_threads(p);

@@ -19,11 +19,16 @@ static hf_status note(hf_conn *c, hf_error *e)
 	return hf_error_status(e);
 }
 
+/* Whether the handle belongs to what this thread runs. */
+static bool mine(const hf_conn *c)
+{
+	return c && c == hf__conn_in_use() && c->worker->pool->forks == hf__fork_count();
+}
+
 /* Whether the calling thread may use the handle now. */
 static bool usable(const hf_conn *c)
 {
-	return c && c == hf__conn_in_use() && c->worker->pool->forks == hf__fork_count() &&
-	       !c->in_row;
+	return mine(c) && !c->in_row;
 }
 
 static hf_status misuse(const hf_conn *c)
@@ -48,16 +53,27 @@ static hf_error *keep(hf_conn *c, hf_result *res, const hf_result **out)
 	return NULL;
 }
 
-static hf_error *check_control(hf_conn *c, hf__sql_kind kind)
+static hf_error *check_control(hf_conn *c, hf__sql_kind kind, const char *sql, bool script)
 {
 	if (kind == HF__SQL_COPY)
 		return hf__error_fmt(
 			HF_E_MISUSE, 0, "COPY through the client is not possible in a query");
-	if (kind == HF__SQL_TXN && !c->manual)
+	if (!c->manual && (script ? hf__sql_controls_txn(sql) : kind == HF__SQL_TXN))
 		return hf__error_fmt(HF_E_MISUSE, 0,
 			"transaction control in the text of an interaction: holdfast "
 			"begins and ends its transaction; use savepoints, or a .manual job");
 	return NULL;
+}
+
+/* A statement that failed fails the interaction, also where it was refused before it was sent: what
+ * an interaction did after it must not be committed without it. Consumes `e`. */
+static hf_status failed(hf_conn *c, hf_error *e)
+{
+	bool in_txn = c->txn_auto || hf__link_session(c->link) != HF__SESSION_IDLE;
+
+	if (e && in_txn && !c->poison)
+		c->poison = hf_error_ref(e);
+	return note(c, e);
 }
 
 /* Any statement of the interaction: checked, encoded, run. `out` may be NULL. */
@@ -72,9 +88,10 @@ static hf_status statement(hf_conn *c, hf__run *run, const hf_result **out, cons
 	if (!usable(c))
 		return misuse(c);
 	if (!run->sql)
-		return note(c, hf__error_fmt(HF_E_MISUSE, 0, "the SQL text is NULL"));
+		return failed(c, hf__error_fmt(HF_E_MISUSE, 0, "the SQL text is NULL"));
 	run->kind = hf__sql_classify(run->sql);
-	e = c->poison ? hf_error_ref(c->poison) : check_control(c, run->kind);
+	e = c->poison ? hf_error_ref(c->poison)
+		      : check_control(c, run->kind, run->sql, run->script);
 	if (!e && run->script && hf__sql_render(&text, run->sql, args, n, &e) == HF_OK)
 		run->text = hf__strbuf_text(&text);
 	else if (!e && !run->script)
@@ -88,7 +105,7 @@ static hf_status statement(hf_conn *c, hf__run *run, const hf_result **out, cons
 		hf_result_unref(res);
 	hf__free(params);
 	hf__strbuf_finish(&text);
-	return note(c, e);
+	return failed(c, e);
 }
 
 hf_status hf_conn_query_at(const hf_site *site, hf_conn *c, const hf_result **out, const char *sql,
@@ -148,7 +165,7 @@ hf_status hf_conn_begin(hf_conn *c)
 		return note(c, hf__error_fmt(HF_E_MISUSE, 0,
 				       "a transaction is open already; nest with savepoints"));
 	g = hf__conn_guard(c, 0);
-	return note(c, hf__link_command(c->link, hf__conn_begin_text(c), &g, NULL));
+	return note(c, hf__link_command(c->link, hf__conn_begin_text(c), &g));
 }
 
 static hf_error *need_manual_txn(hf_conn *c, const char *what)
@@ -204,11 +221,10 @@ static hf_status savepoint(hf_conn *c, const char *verb, const char *name)
 		e = hf__conn_execute(c, &run, NULL, &c->job->site);
 	if (!e && undo) {
 		c->poison = hf_error_unref(c->poison);
-		c->txn_timeout =
-			-1; /* a limit set after the savepoint is gone; which, is not known */
+		c->txn_timeout = -1; /* a limit set after the savepoint is gone */
 	}
 	hf__strbuf_finish(&sql);
-	return note(c, e);
+	return undo ? note(c, e) : failed(c, e);
 }
 
 hf_status hf_conn_savepoint(hf_conn *c, const char *name)
@@ -246,8 +262,7 @@ const hf_error *hf_conn_error(hf_conn *c)
 
 bool hf_conn_canceled(hf_conn *c)
 {
-	return c && c == hf__conn_in_use() &&
-	       (hf__worker_ask(c->worker) != HF__ASK_NONE || hf__now() >= c->run_until);
+	return mine(c) && (hf__worker_ask(c->worker) != HF__ASK_NONE || hf__now() >= c->run_until);
 }
 
 hf_pool *hf_conn_pool(hf_conn *c)
@@ -257,7 +272,7 @@ hf_pool *hf_conn_pool(hf_conn *c)
 
 int hf_conn_backend_pid(hf_conn *c)
 {
-	return usable(c) ? hf__link_pid(c->link) : 0;
+	return usable(c) ? c->link->pid : 0;
 }
 
 void *hf_conn_alloc(hf_conn *c, size_t n)

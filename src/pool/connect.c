@@ -60,15 +60,24 @@ void hf__worker_down_locked(hf__worker *w)
 	hf__cond_broadcast(&p->changed);
 }
 
+/* Taken out of epoll first: closing is not enough where a child of ours has the socket open too,
+ * and an event for a worker that is gone would be the end. */
+void hf__worker_close_link(hf__worker *w)
+{
+	if (w->link.sock >= 0)
+		epoll_ctl(w->pool->epoll, EPOLL_CTL_DEL, w->link.sock, NULL);
+	hf__link_close(&w->link);
+}
+
 /* Ends the session. `lost` tells that the server did, which puts every older link in doubt. */
 void hf__worker_drop_link(hf__worker *w, bool lost, const char *why)
 {
 	hf_pool *p = w->pool;
-	int pid = hf__link_pid(&w->link);
+	int pid = w->link.pid;
 	char reason[256];
 
 	snprintf(reason, sizeof reason, "%s", why); /* it may stand in the link */
-	hf__link_close(&w->link);
+	hf__worker_close_link(w);
 	hf__lock(&p->lock);
 	hf__worker_down_locked(w);
 	p->stats.discards++;
@@ -211,7 +220,7 @@ static void connected(hf__worker *w)
 	hf__cond_broadcast(&p->changed);
 	hf__unlock(&p->lock);
 	hf__logf(&p->log, HF__LOG_INFO, "connection %d up (server process %d)", w->number,
-		hf__link_pid(&w->link));
+		w->link.pid);
 }
 
 static int64_t longest_pause_ms(const char *sqlstate)
@@ -280,7 +289,7 @@ static bool connect_link(hf__worker *w)
 	if (!e) {
 		e = hf__conn_hook(&w->conn);
 		if (e)
-			hf__link_close(&w->link);
+			hf__worker_close_link(w);
 	}
 	if (!e)
 		connected(w);

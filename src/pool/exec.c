@@ -18,10 +18,12 @@ hf__guard hf__conn_guard(hf_conn *c, int limit_ms)
 {
 	hf__guard g = { HF__NEVER, HF__NEVER, hf__worker_ask, c->worker };
 
-	if (limit_ms > 0) {
+	if (limit_ms > 0)
 		g.cancel_at = hf__deadline((int64_t)limit_ms + LIMIT_GRACE_MS);
+	if (c->hook_until < g.cancel_at)
+		g.cancel_at = c->hook_until;
+	if (g.cancel_at != HF__NEVER)
 		g.give_up_at = hf__after(g.cancel_at, GIVE_UP_MS);
-	}
 	return g;
 }
 
@@ -115,11 +117,22 @@ static void prepare_run(hf_conn *c, hf__run *run)
 /* What an error says of the work: surely undone, or perhaps done. */
 static unsigned fate(const hf_conn *c, const hf__run *run, const hf_error *e, bool in_txn)
 {
+	bool reads = run->kind == HF__SQL_READ || run->set_read_only || c->link->cfg.read_only;
+
 	if (hf__link_session(c->link) != HF__SESSION_LOST && !hf_error_is(e, HF_CONNECTION))
 		return 0;
-	if (!run->sent || in_txn || run->begin || run->set_read_only || c->link->cfg.read_only)
+	if (*hf_error_sqlstate(e) && !hf_error_is(e, HF_CONNECTION))
+		return 0; /* the server said no, and only then was its connection given up */
+	if (!run->sent)
 		return HF_RETRYABLE;
-	return HF_MAYBE_COMMITTED;
+	/* A COMMIT may stand in the text. */
+	if (run->kind == HF__SQL_TXN || run->script)
+		return HF_MAYBE_COMMITTED;
+	if (hf_error_status(e) == HF_E_TOO_LARGE || hf_error_status(e) == HF_E_MISUSE)
+		return in_txn || run->begin || reads ? 0 : HF_MAYBE_COMMITTED;
+	return in_txn || run->begin || run->set_read_only || c->link->cfg.read_only
+		       ? HF_RETRYABLE
+		       : HF_MAYBE_COMMITTED;
 }
 
 static void log_run(
@@ -156,7 +169,7 @@ static hf_error *begin_first(hf_conn *c, hf__run *run)
 
 	if (!run->begin || !run->script)
 		return NULL;
-	e = hf__link_command(c->link, run->begin, &run->guard, NULL);
+	e = hf__link_command(c->link, run->begin, &run->guard);
 	run->begin = NULL;
 	/* What was asked for meanwhile was told to the BEGIN. */
 	return e ? e : stop_asked(c);
@@ -167,7 +180,7 @@ static hf_error *begin_first(hf_conn *c, hf__run *run)
 static hf_error *run_again(hf_conn *c, hf__run *run, hf_error *e, hf_result **out)
 {
 	if (run->begin && hf__link_session(c->link) == HF__SESSION_FAILED) {
-		hf_error *undo = hf__link_command(c->link, "ROLLBACK", &run->guard, NULL);
+		hf_error *undo = hf__link_command(c->link, "ROLLBACK", &run->guard);
 
 		if (undo) {
 			hf_error_unref(undo);
@@ -185,7 +198,8 @@ static hf_error *run_again(hf_conn *c, hf__run *run, hf_error *e, hf_result **ou
  * transaction. */
 hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_site *site)
 {
-	bool in_txn = hf__link_session(c->link) == HF__SESSION_TXN;
+	bool in_txn = hf__link_session(c->link) == HF__SESSION_TXN ||
+		      hf__link_session(c->link) == HF__SESSION_FAILED;
 	int64_t began = hf__now();
 	hf_error *e = stop_asked(c);
 
@@ -200,6 +214,11 @@ hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_s
 	c->txn_open = c->txn_auto && hf__link_session(c->link) != HF__SESSION_IDLE;
 	if (e)
 		e = hf__error_at(e, fate(c, run, e, in_txn), run->sql, site);
+	if (hf__link_session(c->link) == HF__SESSION_IDLE)
+		c->txn_timeout = 0;
+	if (!e && c->txn_auto && !c->txn_open)
+		e = hf__error_fmt(
+			HF_E_MISUSE, 0, "the script ended the transaction that it ran in");
 	if (e && !c->poison && hf__link_session(c->link) != HF__SESSION_IDLE)
 		c->poison = hf_error_ref(e);
 	log_run(c, run, e, began, site);
@@ -222,25 +241,26 @@ static hf_error *ended_by_server(hf_conn *c)
 		c->poison ? hf_error_message(c->poison) : "");
 }
 
+/* No result is asked for, so that none must be made: a COMMIT that worked is told without memory.
+ */
 hf_error *hf__conn_commit(hf_conn *c)
 {
-	hf__run run = {
-		.sql = "COMMIT", .kind = HF__SQL_EMPTY, .set_timeout = c->txn_timeout ? -1 : 0
-	};
-	hf_result *res = NULL;
+	bool failed = hf__link_session(c->link) == HF__SESSION_FAILED;
+	hf__run run = { .sql = "COMMIT",
+		.kind = HF__SQL_EMPTY,
+		.set_timeout = c->txn_timeout && !failed ? -1 : 0 };
 	hf_error *e;
 
 	if (hf__link_session(c->link) == HF__SESSION_IDLE)
 		return NULL;
 	run.guard = (hf__guard){ HF__NEVER, hf__deadline(c->link->cfg.stall_ms),
 		hf__conn_ask_commit, c->worker };
-	e = hf__link_run(c->link, &run, &res);
-	if (!e && strcmp(hf_result_tag(res), "COMMIT") != 0)
+	e = hf__link_run(c->link, &run, NULL);
+	if (!e && strcmp(run.tag, "COMMIT") != 0)
 		e = ended_by_server(c);
 	else if (e && hf__link_session(c->link) == HF__SESSION_LOST)
 		e = hf__error_at(
 			e, run.sent ? HF_MAYBE_COMMITTED : HF_RETRYABLE, NULL, &c->job->site);
-	hf_result_unref(res);
 	c->txn_open = false;
 	c->txn_timeout = 0;
 	return e;
@@ -253,7 +273,7 @@ hf_error *hf__conn_rollback(hf_conn *c)
 
 	if (hf__link_session(c->link) == HF__SESSION_TXN ||
 		hf__link_session(c->link) == HF__SESSION_FAILED)
-		e = hf__link_command(c->link, "ROLLBACK", &g, NULL);
+		e = hf__link_command(c->link, "ROLLBACK", &g);
 	c->txn_open = false;
 	c->txn_timeout = 0;
 	c->poison = hf_error_unref(c->poison);

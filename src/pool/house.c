@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "value/error.h"
 
 #include <errno.h>
@@ -230,6 +231,7 @@ void *hf__house_run(void *arg)
 {
 	hf_pool *p = arg;
 
+	hf__thread_serve(p, HF__ROLE_HOUSE);
 	for (;;) {
 		int64_t again, next;
 

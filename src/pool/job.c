@@ -20,6 +20,7 @@ static void job_destroy(hf_future *f)
 	hf__job *j = job_of(f);
 	hf_pool *p = j->pool;
 
+	hf_error_unref(j->refused);
 	hf__free(j->label);
 	hf__free(j->sql);
 	hf__free(j->text);

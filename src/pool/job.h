@@ -31,7 +31,7 @@ typedef struct hf__job {
 	hf__job_state state;       /* guarded by pool->lock, or by the transaction's */
 	struct hf__worker *worker; /* while running; guarded as state is */
 	atomic_bool cancel_asked;
-	bool has_own_acquire, urgent, manual, read_only, tried;
+	bool has_own_acquire, urgent, manual, read_only;
 	hf_isolation isolation;
 	int timeout_ms, limit_ms; /* as given; in force */
 	int64_t submitted_at, acquire_by, started_at, run_until;
@@ -48,6 +48,7 @@ typedef struct hf__job {
 	hf__outcome outcome; /* what it will resolve with, between its run and its completion */
 	struct hf_txn *txn;  /* of a transaction's command: a reference to whom it belongs */
 	int verb;            /* and what it does there */
+	hf_error *refused;   /* why it will fail when its turn comes: the text, the arguments */
 } hf__job;
 
 /* A job of `kind` with its future initialised, in state QUEUED and nothing else. NULL: no memory.

@@ -17,6 +17,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#define MAX_CONNS 10000
+
 hf_error *hf__pool_refusal(const hf_pool *p)
 {
 	if (!p)
@@ -83,10 +85,12 @@ hf_pool *hf_pool_unref(hf_pool *p)
 		hf__logf(&p->log, HF__LOG_WARN,
 			"let go of while open: it is terminated in the background");
 		hf__pool_ref(p);
+		/* Without a thread to close it its reference stays: leaked, but never freed under
+		 * its threads. */
 		if (hf__thread_start(&t, "hf-closer", closer_run, p))
 			pthread_detach(t);
 		else
-			hf__pool_put(p);
+			hf__logf(&p->log, HF__LOG_ERROR, "no thread to close it: it stays open");
 	}
 	hf__pool_put(p);
 	return NULL;
@@ -119,9 +123,10 @@ static hf_error *final_options(hf_pool_opts *o)
 	set_default(&o->max_statements, 256);
 	if (o->max_result == 0)
 		o->max_result = (size_t)256 << 20;
-	if (o->max_conns < 1 || o->max_conns > 10000)
+	if (o->max_conns < 1 || o->max_conns > MAX_CONNS)
 		return hf__error_fmt(HF_E_MISUSE, 0,
-			"max_conns is %d: 1 to 10000 connections are possible", o->max_conns);
+			"max_conns is %d: 1 to %d connections are possible", o->max_conns,
+			MAX_CONNS);
 	if (o->min_conns > o->max_conns)
 		return hf__error_fmt(HF_E_MISUSE, 0, "min_conns (%d) is above max_conns (%d)",
 			o->min_conns, o->max_conns);
@@ -226,10 +231,15 @@ static bool make_descriptors(hf_pool *p)
 /* From closed to open. */
 static hf_error *start(hf_pool *p)
 {
-	p->canceler = hf__canceler_new();
-	if (!p->canceler)
-		return hf__error_nomem();
+	hf__canceler *canceler = hf__canceler_new();
+
 	hf__lock(&p->lock);
+	p->closer_at_work = false;
+	if (!canceler) {
+		hf__unlock(&p->lock);
+		return hf__error_nomem();
+	}
+	p->canceler = canceler;
 	hf__callbacks_resume(p->callbacks);
 	p->state = HF_POOL_OPEN;
 	p->terminating = p->aborting = p->house_stop = p->ever_up = p->waking = false;
@@ -319,13 +329,25 @@ hf_status hf_pool_open(
 	return HF_OK;
 }
 
+/* Only one thread opens it again. */
+static bool claim(hf_pool *p)
+{
+	bool mine;
+
+	hf__lock(&p->lock);
+	mine = p->state == HF_POOL_CLOSED && !p->closer_at_work;
+	p->closer_at_work |= mine;
+	hf__unlock(&p->lock);
+	return mine;
+}
+
 hf_status hf_pool_reopen(hf_pool *p, hf_error **out_error)
 {
 	hf_error *e = hf__pool_refusal(p);
 
-	if (!e && hf_pool_get_state(p) != HF_POOL_CLOSED)
+	if (!e && !claim(p))
 		e = hf__error_fmt(HF_E_MISUSE, 0, "pool \"%s\" is not closed", p->name);
-	if (!e)
+	else if (!e)
 		e = start(p);
 	if (!e && p->opts.strict && (e = open_strictly(p)) != NULL)
 		hf_pool_terminate(p);
@@ -350,7 +372,8 @@ hf_status hf_pool_resize(hf_pool *p, int min_conns, int max_conns)
 {
 	hf__worker *w;
 
-	if (!p || min_conns < HF_NONE || max_conns < 1 || min_conns > max_conns)
+	if (!p || min_conns < HF_NONE || max_conns < 1 || max_conns > MAX_CONNS ||
+		min_conns > max_conns)
 		return HF_E_MISUSE;
 	if (p->forks != hf__fork_count())
 		return HF_E_FORKED;

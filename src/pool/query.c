@@ -27,6 +27,8 @@ static hf_future *fail_job(hf__job *j, hf_error *e)
 
 static hf_error *check_plain(const hf__job *j)
 {
+	if ((unsigned)j->isolation > HF_ISO_SERIALIZABLE)
+		return hf__error_fmt(HF_E_MISUSE, 0, "isolation %d is unknown", (int)j->isolation);
 	switch (j->sql_kind) {
 	case HF__SQL_TXN:
 		return hf__error_fmt(HF_E_MISUSE, 0,

@@ -24,8 +24,16 @@ void hf__conn_init(hf_conn *c, hf__worker *w)
 	c->link = &w->link;
 }
 
+static void drop_kept(hf_conn *c)
+{
+	for (struct hf__kept *k = c->kept; k; k = k->next)
+		hf_result_unref(k->res);
+	c->kept = NULL;
+}
+
 void hf__conn_finish(hf_conn *c)
 {
+	drop_kept(c);
 	hf__arena_finish(&c->arena);
 }
 
@@ -48,6 +56,7 @@ void hf__conn_enter(hf_conn *c, hf__job *j)
 	c->isolation = j->isolation;
 	c->read_only = j->read_only;
 	c->run_until = j->run_until;
+	c->hook_until = HF__NEVER;
 	c->txn_open = c->discard = c->in_row = false;
 	c->txn_timeout = 0;
 	in_use = c;
@@ -57,13 +66,6 @@ static void drop_errors(hf_conn *c)
 {
 	c->error = hf_error_unref(c->error);
 	c->poison = hf_error_unref(c->poison);
-}
-
-static void drop_kept(hf_conn *c)
-{
-	for (struct hf__kept *k = c->kept; k; k = k->next)
-		hf_result_unref(k->res);
-	c->kept = NULL;
 }
 
 /* --- jobs --- */
@@ -145,7 +147,10 @@ static hf__outcome run_fn(hf_conn *c, hf__job *j)
 	if (e)
 		drop_reply(&reply);
 	reply.outcome.status = hf_error_status(e);
-	reply.outcome.error = e ? hf__error_at(e, 0, NULL, &j->site) : NULL;
+	/* What a manual job has committed by itself stays, so it must not simply be run again. */
+	if (e)
+		e = hf__error_at(e, 0, NULL, &j->site);
+	reply.outcome.error = e && c->manual ? hf__error_without(e, HF_RETRYABLE) : e;
 	return reply.outcome;
 }
 
@@ -229,6 +234,7 @@ hf_error *hf__conn_hook(hf_conn *c)
 	if (!p->opts.on_connect)
 		return NULL;
 	hf__conn_enter(c, &hook);
+	c->hook_until = hf__deadline(p->opts.connect_ms);
 	st = p->opts.on_connect(c, p->opts.hook_arg);
 	if (st != HF_OK)
 		e = hf__error_fmt(HF_E_CONNECT, HF_CONNECTION,
@@ -240,5 +246,9 @@ hf_error *hf__conn_hook(hf_conn *c)
 	drop_errors(c);
 	in_use = outer ? c : NULL;
 	c->job = outer;
+	if (!outer) {
+		drop_kept(c);
+		hf__arena_clear(&c->arena);
+	}
 	return e;
 }

@@ -34,9 +34,15 @@ void hf__worker_wake_one_locked(hf_pool *p)
 		hf__pool_poke_locked(p);
 	if (p->queue.n == 1 && p->failures > 0)
 		hf__cond_broadcast(&p->changed);
-	if (p->waking || APR_RING_EMPTY(&p->idle, hf__worker, idle))
+	if (p->waking)
 		return;
-	w = APR_RING_FIRST(&p->idle);
+	/* One that is idle but still awake looks at the queue before it sleeps; it may be busy with
+	 * what belongs to its last job for a while, so it is not counted on. */
+	APR_RING_FOREACH (w, &p->idle, hf__worker, idle)
+		if (w->asleep)
+			break;
+	if (w == APR_RING_SENTINEL(&p->idle, hf__worker, idle))
+		return;
 	w->woken = p->waking = true;
 	p->stats.wakeups++;
 	hf__cond_signal(&w->cond);
@@ -110,6 +116,7 @@ static hf__job *take_locked(hf__worker *w)
 		return NULL;
 	leave_idle_locked(w);
 	j->state = HF__JOB_RUNNING;
+	j->started_at = hf__now();
 	j->worker = w;
 	w->job = j;
 	w->pinned = j->kind == HF__JOB_SERVE;
@@ -154,6 +161,7 @@ static hf__job *next_job(hf__worker *w)
 {
 	hf_pool *p = w->pool;
 	hf__job *j = NULL;
+	bool in_time;
 
 	hf__lock(&p->lock);
 	for (;;) {
@@ -164,8 +172,10 @@ static hf__job *next_job(hf__worker *w)
 		if (j)
 			break;
 		enter_idle_locked(w);
-		if (!hf__cond_wait_until(&w->cond, &p->lock, idle_until_locked(w)) &&
-			hf__pool_staying_locked(p) > p->min_conns && p->opts.idle_ms >= 0 &&
+		w->asleep = true;
+		in_time = hf__cond_wait_until(&w->cond, &p->lock, idle_until_locked(w));
+		w->asleep = false;
+		if (!in_time && hf__pool_staying_locked(p) > p->min_conns && p->opts.idle_ms >= 0 &&
 			p->queue.n == 0 && hf__now() >= hf__after(w->idle_since, p->opts.idle_ms))
 			hf__worker_retire_locked(w);
 	}
@@ -206,7 +216,6 @@ static void put_back(hf__worker *w, hf__job *j)
 
 static void set_limits(hf__job *j)
 {
-	j->started_at = hf__now();
 	j->run_until = j->timeout_ms > 0 && j->kind != HF__JOB_SERVE
 			       ? hf__after(j->started_at, j->timeout_ms)
 			       : HF__NEVER;
@@ -239,12 +248,14 @@ static void run_one(hf__worker *w, hf__job *j)
 	hf__conn_enter(&w->conn, j);
 	j->outcome = hf__conn_run_job(&w->conn, j);
 	hf__conn_leave(&w->conn, &left_open);
+	hf__job_free_arg(
+		j); /* the user's code: not in finish(), where others count on this worker */
 	if (left_open && j->outcome.status == HF_OK && j->kind != HF__JOB_FN) {
 		hf_result_unref(j->outcome.result);
 		j->outcome = (hf__outcome){ .status = HF_E_MISUSE,
 			.error = hf__error_fmt(HF_E_MISUSE, 0,
-				"it left a transaction open, which was rolled back: nothing of it "
-				"is stored") };
+				"it left a transaction open: what it had not committed was rolled "
+				"back") };
 	}
 	explain_termination(w, &j->outcome);
 }
@@ -277,7 +288,7 @@ static hf__job *finish(hf__worker *w, hf__job *j)
 	}
 	hf__unlock(&p->lock);
 	if (!usable)
-		hf__worker_drop_link(w, !w->conn.discard,
+		hf__worker_drop_link(w, hf__link_gone(&w->link),
 			w->conn.discard ? "the interaction asked for it"
 			: w->link.fatal[0]
 				? w->link.fatal
@@ -303,7 +314,7 @@ static void end_worker(hf__worker *w)
 {
 	hf_pool *p = w->pool;
 
-	hf__link_close(&w->link);
+	hf__worker_close_link(w);
 	hf__conn_finish(&w->conn);
 	hf__lock(&p->lock);
 	hf_assert(!w->is_idle);

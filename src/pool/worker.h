@@ -22,17 +22,16 @@ struct hf__kept {
 struct hf_conn {
 	struct hf__worker *worker;
 	hf__link *link;
-	hf__job *job; /* under way; NULL: none, the handle is not valid */
-	pthread_t owner;
+	hf__job *job;            /* under way; NULL: none, the handle is not valid */
 	bool txn_open, txn_auto; /* a transaction of its own; opened by the first statement */
 	bool manual, discard;
-	bool commit_sent;
 	hf_isolation isolation;
 	bool read_only;
-	int txn_timeout;   /* statement_timeout set in this transaction; 0: the session's */
-	int64_t run_until; /* of the job, or HF__NEVER */
-	hf_error *error;   /* of the last call that failed */
-	hf_error *poison;  /* the first statement that failed in the open transaction */
+	int txn_timeout;    /* statement_timeout set in this transaction; 0: the session's */
+	int64_t hook_until; /* of an on_connect hook, or HF__NEVER */
+	int64_t run_until;  /* of the job, or HF__NEVER */
+	hf_error *error;    /* of the last call that failed */
+	hf_error *poison;   /* the first statement that failed in the open transaction */
 	hf__arena arena;
 	struct hf__kept *kept; /* results lent to the interaction */
 	bool in_row;           /* a row callback runs: the link is in use */
@@ -50,7 +49,7 @@ typedef struct hf__worker {
 	hf__cond cond;
 	hf__wake wake; /* for when it sleeps in poll() */
 	hf__job *job;  /* running */
-	bool is_idle, woken, up, pinned;
+	bool is_idle, asleep, woken, up, pinned;
 	bool suspect; /* the housekeeper saw its server hang up */
 	bool retire;
 	unsigned generation;
@@ -84,6 +83,9 @@ bool hf__worker_ensure_link(hf__worker *w);
 /* Whether the link may be used: what has arrived is read, and after a silence, or a loss elsewhere,
  * the server is asked. If not, the link is closed. */
 bool hf__worker_link_fit(hf__worker *w);
+
+/* Ends the session, if there is one; the housekeeper hears no more of its socket. */
+void hf__worker_close_link(hf__worker *w);
 
 /* Ends the session. `lost` tells that the server did, which puts every older link in doubt. */
 void hf__worker_drop_link(hf__worker *w, bool lost, const char *why);

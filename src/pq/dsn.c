@@ -9,6 +9,7 @@
 #include "base/strbuf.h"
 #include "value/error.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <libpq-fe.h>
 #include <limits.h>
@@ -319,11 +320,23 @@ static const char *given(const hf__dsn *d, const char *key, const char *env)
 	return v && *v ? v : getenv(env);
 }
 
+/* 127.0.0.0/8 or ::1 as a number: a name that only begins like one is none. */
+static bool is_loopback(const char *host, size_t n)
+{
+	struct in6_addr v6;
+	struct in_addr v4;
+	char text[64];
+
+	snprintf(text, sizeof text, "%.*s", (int)n, host);
+	if (inet_pton(AF_INET, text, &v4) == 1)
+		return ntohl(v4.s_addr) >> 24 == 127;
+	return inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
 static bool is_local(const char *host, size_t n)
 {
 	return n == 0 || *host == '/' || *host == '@' ||
-	       (n == 9 && strncmp(host, "localhost", 9) == 0) || strncmp(host, "127.", 4) == 0 ||
-	       (n == 3 && strncmp(host, "::1", 3) == 0);
+	       (n == 9 && strncmp(host, "localhost", 9) == 0) || is_loopback(host, n);
 }
 
 /* Every host of a comma-separated list is a Unix socket or loopback. */

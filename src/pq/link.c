@@ -39,6 +39,7 @@ void hf__link_close(hf__link *l)
 	l->pg = NULL;
 	l->cancel = NULL;
 	l->sock = l->fork_slot = -1;
+	l->pid = 0;
 	l->broken = l->dirty = l->foreign_stmts = false;
 	l->fatal[0] = '\0';
 }
@@ -76,9 +77,9 @@ hf__session hf__link_session(const hf__link *l)
 	return HF__SESSION_LOST;
 }
 
-int hf__link_pid(const hf__link *l)
+bool hf__link_gone(const hf__link *l)
 {
-	return l->pg ? PQbackendPID(l->pg) : 0;
+	return l->pg && (l->fatal[0] || PQstatus(l->pg) != CONNECTION_OK);
 }
 
 bool hf__link_escaped_read_only(const hf__link *l)
@@ -205,13 +206,24 @@ static hf_error *connect_error(hf__link *l, const hf__dsn *dsn, const char *inst
 	const char *text = instead ? instead : PQerrorMessage(l->pg);
 	const char *at = find_sqlstate(text, state);
 	hf__error_spec spec = { .status = HF_E_CONNECT,
-		.traits = HF_CONNECTION,
+		.traits = HF_CONNECTION | (hf__sqlstate_permanent(state) ? 0 : HF_RETRYABLE),
 		.sqlstate = at ? state : NULL,
 		.message = full };
 
 	connect_message(message, sizeof message, text, at);
 	snprintf(full, sizeof full, "cannot connect (%s): %s", dsn->where, message);
 	return hf__error_new(&spec);
+}
+
+/* From its first moment a socket is one that a child must not keep: libpq may go through several.
+ */
+static void list_socket(hf__link *l)
+{
+	if (l->sock == PQsocket(l->pg))
+		return;
+	hf__fork_unlist(l->fork_slot);
+	l->sock = PQsocket(l->pg);
+	l->fork_slot = hf__fork_list(l->sock);
 }
 
 /* Drives PQconnectPoll. NULL: connected; else what to say (or "" for libpq's own words). */
@@ -222,7 +234,7 @@ static const char *drive_connect(hf__link *l, const hf__guard *g)
 	while (st != PGRES_POLLING_OK) {
 		if (st == PGRES_POLLING_FAILED)
 			return "";
-		l->sock = PQsocket(l->pg);
+		list_socket(l);
 		if (!hf__link_sleep(l, st == PGRES_POLLING_WRITING, g))
 			return l->asked == HF__ASK_ABORT ? "the attempt was called off"
 							 : "no answer within connect_ms";
@@ -235,8 +247,8 @@ static const char *drive_connect(hf__link *l, const hf__guard *g)
 
 static bool settle_in(hf__link *l)
 {
-	l->sock = PQsocket(l->pg);
-	l->fork_slot = hf__fork_list(l->sock);
+	list_socket(l);
+	l->pid = PQbackendPID(l->pg);
 	l->cancel = hf__cancel_new(l->cfg.canceler, l->pg);
 	PQsetErrorVerbosity(l->pg, PQERRORS_DEFAULT);
 	return l->cancel && PQsetnonblocking(l->pg, 1) == 0 && PQenterPipelineMode(l->pg) == 1;
@@ -282,8 +294,10 @@ bool hf__link_alive(hf__link *l)
 	if (hf__link_session(l) == HF__SESSION_LOST)
 		return false;
 	n = recv(l->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR;
+	if (n < 0) {
+		l->broken = errno != EAGAIN && errno != EINTR;
+		return !l->broken;
+	}
 	/* Something came unasked: a notice, a changed setting, or the reason why the server hung
 	 * up. The first PQconsumeInput may still say that all is well where the second sees the
 	 * end. */

@@ -46,6 +46,7 @@ typedef struct hf__link {
 	hf__stmt_cache stmts;
 	hf__strbuf notices; /* since the last run began */
 	int sock, fork_slot;
+	int pid; /* of the server process */
 	int64_t connected_at, used_at;
 	bool broken, dirty;
 	bool foreign_stmts; /* prepared statements may be there that the cache did not make */
@@ -82,6 +83,7 @@ typedef struct hf__run {
 	hf__guard guard;
 	/* told afterwards */
 	bool sent;         /* the server may have seen some of it */
+	char tag[32];      /* of its last result */
 	bool stale_plan;   /* it failed since its prepared plan is out of date; it was not run */
 	hf_status stopped; /* what on_row answered, when it stopped the query */
 } hf__run;
@@ -104,15 +106,15 @@ hf_error *hf__link_ping(hf__link *l, int ms, const hf__guard *guard);
  * notified by the server meanwhile is in the result. */
 hf_error *hf__link_run(hf__link *l, hf__run *run, hf_result **out);
 
-/* A command of our own, such as COMMIT: bounded by stall_ms. *out_tag (may be NULL, 32 bytes) gets
- * its tag. */
-hf_error *hf__link_command(hf__link *l, const char *sql, const hf__guard *guard, char *out_tag);
+/* A command of our own, such as COMMIT: bounded by stall_ms. */
+hf_error *hf__link_command(hf__link *l, const char *sql, const hf__guard *guard);
 
 /* Everything that a job may have left in the session goes, but prepared statements stay. */
 hf_error *hf__link_reset(hf__link *l, const hf__guard *guard);
 
 hf__session hf__link_session(const hf__link *l);
-int hf__link_pid(const hf__link *l);
+/* Whether the server ended the session, as opposed to us not trusting it any more. */
+bool hf__link_gone(const hf__link *l);
 
 /* A reader whose session says that it may write: some statement switched the default off. */
 bool hf__link_escaped_read_only(const hf__link *l);

@@ -9,13 +9,23 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-/* What is about to be read, for the cap on a result. */
-static void count_arrived(hf__link *l)
+static int in_kernel(const hf__link *l)
 {
 	int n = 0;
 
-	if (ioctl(l->sock, FIONREAD, &n) == 0 && n > 0)
-		l->bytes += (size_t)n;
+	return ioctl(l->sock, FIONREAD, &n) == 0 && n > 0 ? n : 0;
+}
+
+/* Reads what has come. Counts at least what was read, never more: the server goes on sending, so
+ * that the kernel's queue need not get shorter, but libpq makes room for 8 KiB before it reads. */
+static bool consume(hf__link *l)
+{
+	int before = in_kernel(l), after, least = before < 8192 ? before : 8192;
+	bool ok = PQconsumeInput(l->pg) == 1;
+
+	after = in_kernel(l);
+	l->bytes += (size_t)(before - after > least ? before - after : least);
+	return ok;
 }
 
 /* libpq wrote an error without having a result for us: sign two of poison. A server's own error
@@ -41,8 +51,7 @@ static bool await_result(hf__link *l, const hf__guard *g)
 			return true;
 		if (poisoned(l) || !hf__link_sleep(l, more > 0, g))
 			return false;
-		count_arrived(l);
-		if (!PQconsumeInput(l->pg))
+		if (!consume(l))
 			return !PQisBusy(l->pg);
 	}
 }
@@ -73,7 +82,7 @@ static hf_status stopped_status(const hf__link *l, const hf__run *run, int64_t b
 	return HF_E_CANCELED;
 }
 
-static void keep_error(hf__trip *t, const PGresult *r, int64_t began)
+static void keep_error(hf__trip *t, const PGresult *r, int index, int64_t began)
 {
 	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
 	const char *from = PQresultErrorField(r, PG_DIAG_SOURCE_FUNCTION);
@@ -88,6 +97,8 @@ static void keep_error(hf__trip *t, const PGresult *r, int64_t began)
 	if (strcmp(state, "26000") == 0 ||
 		(strcmp(state, "0A000") == 0 && from && strcmp(from, "RevalidateCachedQuery") == 0))
 		t->run->stale_plan = t->entry != NULL;
+	if (index == t->evict_index)
+		t->evict_failed = t->run->stale_plan = true;
 	if (hf__error_ends_session(r))
 		t->l->broken = true;
 	if (!t->error)
@@ -161,7 +172,7 @@ static void take_result(hf__trip *t, PGresult *r, int index, int64_t began)
 		return;
 	case PGRES_FATAL_ERROR:
 	case PGRES_BAD_RESPONSE:
-		keep_error(t, r, began);
+		keep_error(t, r, index, began);
 		break;
 	case PGRES_PIPELINE_ABORTED:
 		break;
@@ -219,7 +230,7 @@ void hf__trip_read_sync(hf__trip *t, int64_t began)
 			return;
 		}
 		if (r && st == PGRES_FATAL_ERROR) {
-			keep_error(t, r, began);
+			keep_error(t, r, t->n_commands, began);
 			had_error = true;
 		} else if (r || !had_error) {
 			t->l->broken = true; /* sign four */

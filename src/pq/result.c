@@ -32,19 +32,31 @@ struct hf_result {
 	size_t n_earlier;
 };
 
-hf_result *hf__result_new(PGresult *pg, char *notices)
+hf_result *hf__result_alloc(void)
 {
 	hf_result *r = hf__calloc(sizeof *r);
 
-	if (!r) {
-		PQclear(pg);
-		hf__free(notices);
-		return NULL;
-	}
-	hf__ref_init(&r->refs);
+	if (r)
+		hf__ref_init(&r->refs);
+	return r;
+}
+
+hf_result *hf__result_fill(hf_result *r, PGresult *pg, char *notices)
+{
 	r->pg = pg;
 	r->notices = notices;
 	return r;
+}
+
+hf_result *hf__result_new(PGresult *pg, char *notices)
+{
+	hf_result *r = hf__result_alloc();
+
+	if (r)
+		return hf__result_fill(r, pg, notices);
+	PQclear(pg);
+	hf__free(notices);
+	return NULL;
 }
 
 bool hf__result_chain(hf_result *last, hf_result **earlier, size_t n, char *notices)
@@ -137,9 +149,13 @@ uint32_t hf_result_column_type(const hf_result *r, int col)
 	return has_column(r, col) ? PQftype(r->pg, col) : 0;
 }
 
+/* The last word of the tag. Not PQcmdTuples: a tag that it cannot read makes it call the notice
+ * hook. */
 int64_t hf_result_affected(const hf_result *r)
 {
-	return r ? strtoll(PQcmdTuples(r->pg), NULL, 10) : 0;
+	const char *last = strrchr(hf_result_tag(r), ' ');
+
+	return last ? strtoll(last, NULL, 10) : 0;
 }
 
 const char *hf_result_tag(const hf_result *r)

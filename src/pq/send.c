@@ -34,6 +34,7 @@ static bool send_evicted(hf__trip *t)
 	if (!t->evicted)
 		return true;
 	snprintf(sql, sizeof sql, "DEALLOCATE %s", t->evicted->name);
+	t->evict_index = t->n_commands;
 	return send_text(t, sql);
 }
 

@@ -106,8 +106,8 @@ static hf__stmt_entry *make_room(hf__stmt_cache *c)
 	return NULL;
 }
 
-hf__stmt_entry *hf__stmt_cache_use(
-	hf__stmt_cache *c, const char *sql, const hf__params *params, hf__stmt_entry **evicted)
+hf__stmt_entry *hf__stmt_cache_use(hf__stmt_cache *c, const char *sql, const hf__params *params,
+	bool may_evict, hf__stmt_entry **evicted)
 {
 	uint32_t hash = hash_of(sql);
 	hf__stmt_entry *e;
@@ -117,6 +117,8 @@ hf__stmt_entry *hf__stmt_cache_use(
 		return NULL;
 	e = lookup(c, hash, sql, params);
 	if (!e) {
+		if (!may_evict && c->n >= c->max && APR_RING_LAST(&c->lru)->prepared)
+			return NULL;
 		*evicted = make_room(c);
 		e = add(c, hash, sql, params);
 		if (!e)

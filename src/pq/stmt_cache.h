@@ -35,9 +35,10 @@ void hf__stmt_cache_finish(hf__stmt_cache *c);
 
 /* Counts a use of this text with these parameter types. Returns its entry, to be used prepared (or
  * to be prepared now), or NULL: run it unprepared. *evicted receives an entry that had to make
- * room, if it was prepared on the server: the caller deallocates it there and hf__frees it. */
-hf__stmt_entry *hf__stmt_cache_use(
-	hf__stmt_cache *c, const char *sql, const hf__params *params, hf__stmt_entry **evicted);
+ * room, if it was prepared on the server: the caller deallocates it there and hf__frees it. Without
+ * may_evict nothing that is prepared makes room: a text that is new then runs unprepared. */
+hf__stmt_entry *hf__stmt_cache_use(hf__stmt_cache *c, const char *sql, const hf__params *params,
+	bool may_evict, hf__stmt_entry **evicted);
 
 /* Forgets one, or all: what the server has may differ. `e` is freed. */
 void hf__stmt_cache_forget(hf__stmt_cache *c, hf__stmt_entry *e);

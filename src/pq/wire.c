@@ -64,6 +64,7 @@ static void drop_results(struct results *rs)
 	while (rs->n > 0)
 		hf_result_unref(rs->v[--rs->n]);
 	hf__free(rs->v);
+	rs->v = NULL;
 }
 
 /* Outside pipeline mode: one trip of its own. */
@@ -85,15 +86,18 @@ static void run_alone(hf__trip *t, struct results *rs, int64_t began)
 
 /* --- a run --- */
 
+static bool is_plain(const hf__run *run)
+{
+	return run->kind == HF__SQL_PLAIN || run->kind == HF__SQL_READ ||
+	       run->kind == HF__SQL_EMPTY;
+}
+
 static bool goes_alone(const hf__link *l, const hf__run *run)
 {
-	bool plain = run->kind == HF__SQL_PLAIN || run->kind == HF__SQL_READ ||
-		     run->kind == HF__SQL_EMPTY;
-
 	if (run->script)
 		return true;
-	return !plain && !run->begin && !run->on_row && run->set_timeout == 0 &&
-	       !run->set_read_only && hf__link_session(l) == HF__SESSION_IDLE;
+	return !is_plain(run) && !run->begin && !run->on_row && !run->set_read_only &&
+	       hf__link_session(l) == HF__SESSION_IDLE;
 }
 
 /* Whoever was to be cancelled has ended; a request still under way would hit the next statement. */
@@ -105,16 +109,25 @@ static void settle_cancel(hf__link *l)
 		l->broken = true;
 }
 
-/* What the server's prepared statements became. */
-static void settle_cache(hf__trip *t, const char *tag)
+static bool drops_prepared(const char *tag)
+{
+	return strcmp(tag, "DISCARD ALL") == 0 || strncmp(tag, "DEALLOCATE", 10) == 0;
+}
+
+/* What the server's prepared statements became. One that was to make room and is not there tells
+ * that others took them away. */
+static void settle_cache(hf__trip *t, const struct results *rs)
 {
 	hf__stmt_cache *cache = &t->l->stmts;
+	bool gone = t->evict_failed || drops_prepared(t->run->tag);
 
+	for (size_t i = 0; i < rs->n && !gone; i++)
+		gone = drops_prepared(hf_result_tag(rs->v[i]));
 	hf__free(t->evicted);
-	if (t->run->stale_plan || (t->entry && !t->entry->prepared))
-		hf__stmt_cache_forget(cache, t->entry);
-	if (strcmp(tag, "DISCARD ALL") == 0 || strcmp(tag, "DEALLOCATE ALL") == 0)
+	if (gone)
 		hf__stmt_cache_clear(cache);
+	else if (t->run->stale_plan || (t->entry && !t->entry->prepared))
+		hf__stmt_cache_forget(cache, t->entry);
 }
 
 /* PREPARE itself, and the blocks that may hold one. */
@@ -124,9 +137,9 @@ static bool may_prepare(const char *tag)
 }
 
 /* What a statement prepared stays even if it failed later, so a failure counts as well. */
-static void note_foreign_stmts(hf__trip *t, const struct results *rs, const char *tag)
+static void note_foreign_stmts(hf__trip *t, const struct results *rs)
 {
-	bool any = t->error || may_prepare(tag);
+	bool any = t->error || may_prepare(t->run->tag);
 
 	for (size_t i = 0; i < rs->n && !any; i++)
 		any = may_prepare(hf_result_tag(rs->v[i]));
@@ -134,18 +147,16 @@ static void note_foreign_stmts(hf__trip *t, const struct results *rs, const char
 }
 
 /* The commands that may leave something behind in the session. */
-static void note_dirt(hf__trip *t, const struct results *rs, const char *tag)
+static void note_dirt(hf__trip *t, const struct results *rs)
 {
 	hf__run *run = t->run;
-	bool plain = run->kind == HF__SQL_PLAIN || run->kind == HF__SQL_READ ||
-		     run->kind == HF__SQL_EMPTY;
+	bool utility = run->script || !is_plain(run);
 
 	/* SELECT … INTO TEMP: a SELECT that returned no columns. */
-	if (run->script || !plain ||
-		(strncmp(tag, "SELECT", 6) == 0 && t->main && PQnfields(t->main) == 0))
+	if (utility || (strncmp(run->tag, "SELECT", 6) == 0 && t->main && PQnfields(t->main) == 0))
 		t->l->dirty = true;
-	if (run->script || !plain)
-		note_foreign_stmts(t, rs, tag);
+	if (utility)
+		note_foreign_stmts(t, rs);
 }
 
 static char *take_notices(hf__link *l)
@@ -164,38 +175,43 @@ static hf_result *chain_results(struct results *rs, char *notices)
 	return ok ? last : hf_result_unref(last);
 }
 
-static hf_error *finish_run(hf__trip *t, struct results *rs, hf_result **out)
+static hf_error *why_failed(hf__trip *t)
 {
-	hf__link *l = t->l;
-	hf_result *last = NULL;
-
 	if (t->run->stopped != HF_OK) {
 		hf_error_unref(t->error);
-		t->error = hf__error_fmt(t->run->stopped, 0, "the row callback stopped the query");
+		return hf__error_fmt(t->run->stopped, 0, "the row callback stopped the query");
 	}
-	if (l->broken && !t->error)
-		t->error = hf__link_lost(l, t->run->sql);
-	if (t->error) {
+	return t->l->broken && !t->error ? hf__link_lost(t->l, t->run->sql) : t->error;
+}
+
+/* Without an error, the result; `out` NULL means that none was wanted, and none is made. */
+static hf_error *finish_run(hf__trip *t, struct results *rs, hf_result **out)
+{
+	hf_error *e = why_failed(t);
+	hf_result *last = NULL;
+
+	if (!e && rs->n > 0)
+		last = chain_results(rs, take_notices(t->l));
+	else if (!e && t->shell)
+		last = hf__result_fill(t->shell, t->main, take_notices(t->l));
+	else
 		PQclear(t->main);
-		drop_results(rs);
-		return t->error;
-	}
-	if (rs->n > 0)
-		last = chain_results(rs, take_notices(l));
-	else if (t->main)
-		last = hf__result_new(t->main, take_notices(l));
-	if (!last && !t->run->on_row)
-		return hf__error_nomem();
-	if (out)
+	if (last != t->shell)
+		hf_result_unref(t->shell);
+	drop_results(rs);
+	if (!e && !last && out)
+		return hf__error_at(hf__error_nomem(), HF_MAYBE_COMMITTED, NULL, NULL);
+	if (!e && out)
 		*out = last;
 	else
 		hf_result_unref(last);
-	return NULL;
+	return e;
 }
 
-static void begin_run(hf__link *l)
+/* A poke that came while nothing was under way was not heard: what is wanted is asked for. */
+static void begin_run(hf__link *l, const hf__guard *g)
 {
-	l->asked = HF__ASK_NONE;
+	l->asked = g->ask ? g->ask(g->arg) : HF__ASK_NONE;
 	l->late = false;
 	l->cancels = 0;
 	l->bytes = 0;
@@ -203,77 +219,83 @@ static void begin_run(hf__link *l)
 	hf__strbuf_clear(&l->notices);
 }
 
-hf_error *hf__link_run(hf__link *l, hf__run *run, hf_result **out)
+static void note_tag(hf__trip *t, const struct results *rs)
 {
-	hf__trip t = { .l = l, .run = run };
+	const char *tag = rs->n > 0 ? hf_result_tag(rs->v[rs->n - 1])
+			  : t->main ? PQcmdStatus(t->main)
+				    : "";
+
+	snprintf(t->run->tag, sizeof t->run->tag, "%s", tag);
+}
+
+/* Room is not made inside a transaction: a DEALLOCATE that fails would undo its work. */
+static void use_cache(hf__trip *t)
+{
+	hf__run *run = t->run;
+	bool idle = hf__link_session(t->l) == HF__SESSION_IDLE && !run->begin;
+
+	if (run->kind == HF__SQL_PLAIN || run->kind == HF__SQL_READ)
+		t->entry =
+			hf__stmt_cache_use(&t->l->stmts, run->sql, run->params, idle, &t->evicted);
+}
+
+static hf_error *run_trip(hf__link *l, hf__run *run, hf_result **out, bool alone)
+{
+	hf__trip t = { .l = l, .run = run, .evict_index = -1 };
 	struct results rs = { NULL, 0, 0 };
 	int64_t began = hf__now();
-	const char *tag;
 
-	run->sent = run->stale_plan = false;
-	run->stopped = HF_OK;
-	if (hf__link_session(l) == HF__SESSION_LOST)
-		return hf__link_lost(l, run->sql);
-	begin_run(l);
-	if (goes_alone(l, run)) {
+	if (out && !alone && !(t.shell = hf__result_alloc()))
+		return hf__error_nomem();
+	begin_run(l, &run->guard);
+	if (alone) {
 		run_alone(&t, &rs, began);
 	} else {
-		if (run->kind == HF__SQL_PLAIN || run->kind == HF__SQL_READ)
-			t.entry = hf__stmt_cache_use(&l->stmts, run->sql, run->params, &t.evicted);
+		use_cache(&t);
 		run_pipelined(&t, began);
 	}
 	settle_cancel(l);
-	tag = rs.n > 0 ? hf_result_tag(rs.v[rs.n - 1]) : t.main ? PQcmdStatus(t.main) : "";
-	settle_cache(&t, tag);
-	note_dirt(&t, &rs, tag);
+	note_tag(&t, &rs);
+	settle_cache(&t, &rs);
+	note_dirt(&t, &rs);
 	l->used_at = hf__now();
 	return finish_run(&t, &rs, out);
 }
 
-hf_error *hf__link_command(hf__link *l, const char *sql, const hf__guard *guard, char *out_tag)
+static hf_error *set_limit(hf__link *l, int ms, const hf__guard *guard)
 {
-	hf__run run = { .sql = sql, .kind = HF__SQL_EMPTY, .guard = { HF__NEVER, 0, NULL, NULL } };
-	hf_result *res = NULL;
-	hf_error *e;
+	char sql[64];
 
-	if (guard)
-		run.guard = *guard;
-	run.guard.cancel_at = HF__NEVER;
-	run.guard.give_up_at = hf__deadline(l->cfg.stall_ms);
-	if (guard && guard->give_up_at < run.guard.give_up_at)
-		run.guard.give_up_at = guard->give_up_at;
-	e = hf__link_run(l, &run, &res);
-	if (!e && out_tag)
-		snprintf(out_tag, 32, "%s", hf_result_tag(res));
-	hf_result_unref(res);
+	snprintf(sql, sizeof sql, "SET statement_timeout = %d", ms);
+	return hf__link_command(l, sql, guard);
+}
+
+/* A statement that cannot share its trip with set_config has its limit set before and taken back
+ * after. */
+static hf_error *run_between_limits(hf__link *l, hf__run *run, hf_result **out)
+{
+	hf_error *e = set_limit(l, run->set_timeout, &run->guard), *undo;
+
+	if (e)
+		return e;
+	e = run_trip(l, run, out, true);
+	undo = l->broken ? NULL : set_limit(l, l->cfg.statement_ms, &run->guard);
+	if (undo)
+		l->broken = true;
+	hf_error_unref(undo);
 	return e;
 }
 
-hf_error *hf__link_ping(hf__link *l, int ms, const hf__guard *guard)
+hf_error *hf__link_run(hf__link *l, hf__run *run, hf_result **out)
 {
-	hf__guard g = *guard;
+	bool alone = goes_alone(l, run);
 
-	g.give_up_at = hf__deadline(ms);
-	return hf__link_command(l, "", &g, NULL);
-}
-
-#define RESET                                                                                      \
-	"CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; "                    \
-	"SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"
-
-/* DEALLOCATE ALL takes the cache's own statements along, hence not always; at the end, where its
- * tag is seen and the cache cleared. */
-hf_error *hf__link_reset(hf__link *l, const hf__guard *guard)
-{
-	hf__run run = { .sql = l->foreign_stmts ? RESET "; DEALLOCATE ALL" : RESET,
-		.script = true,
-		.guard = *guard };
-	hf_error *e;
-
-	run.guard.cancel_at = HF__NEVER;
-	run.guard.give_up_at = hf__deadline(l->cfg.stall_ms);
-	e = hf__link_run(l, &run, NULL);
-	if (!e)
-		l->dirty = l->foreign_stmts = false;
-	return e;
+	run->sent = run->stale_plan = false;
+	run->stopped = HF_OK;
+	run->tag[0] = '\0';
+	if (hf__link_session(l) == HF__SESSION_LOST)
+		return hf__link_lost(l, run->sql);
+	if (alone && run->set_timeout > 0)
+		return run_between_limits(l, run, out);
+	return run_trip(l, run, out, alone);
 }

@@ -16,6 +16,9 @@ typedef struct hf__trip {
 	int n_commands, main_index;
 	hf_error *error;
 	PGresult *main;
+	hf_result *shell; /* made before sending, for main */
+	int evict_index;  /* of the DEALLOCATE that makes room, or -1 */
+	bool evict_failed;
 } hf__trip;
 
 /* receive.c: the results of command `index`, and then the Sync. `began`: when the run did. */

@@ -149,11 +149,21 @@ static void note_failure(hf_conn *c, hf_txn *t, const hf__job *j)
 {
 	if (j->outcome.status == HF_OK || j->verb == HF__TXN_COMMIT || j->verb == HF__TXN_ROLLBACK)
 		return;
-	if (!c->poison && j->verb == HF__TXN_RUN)
+	if (!c->poison && j->verb != HF__TXN_ROLLBACK_TO)
 		c->poison = hf_error_ref(j->outcome.error);
 	hf__lock(&t->lock);
 	if (!t->first)
 		t->first = hf_error_ref(j->outcome.error);
+	hf__unlock(&t->lock);
+}
+
+/* A command that could not even be queued poisons the transaction as one that failed. */
+static void hear_of_loss(hf_conn *c, hf_txn *t)
+{
+	hf__lock(&t->lock);
+	if (t->lost_command && !c->poison)
+		c->poison = hf_error_ref(t->first);
+	t->lost_command = false;
 	hf__unlock(&t->lock);
 }
 
@@ -166,7 +176,9 @@ static bool serve_one(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j)
 	j->run_until = j->timeout_ms > 0 ? hf__after(j->started_at, j->timeout_ms) : HF__NEVER;
 	c->job = j;
 	c->run_until = j->run_until;
-	j->outcome = run_command(c, t, j);
+	hear_of_loss(c, t);
+	j->outcome = j->refused && !c->poison ? outcome_of(hf_error_ref(j->refused))
+					      : run_command(c, t, j);
 	note_failure(c, t, j);
 	c->job = serving;
 	c->run_until = HF__NEVER;

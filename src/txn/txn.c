@@ -204,17 +204,31 @@ static hf__job *command_new(
 	return j;
 }
 
-/* Queues it, or fails it with `e` or with what became of the transaction. */
+/* A command that never was one: what comes after it must not be committed without it. */
+static void lose_command(hf_txn *t, const hf_error *e)
+{
+	if (!t || t->is_static || t->forks != hf__fork_count())
+		return;
+	hf__lock(&t->lock);
+	t->lost_command = true;
+	if (!t->first)
+		t->first = hf_error_ref(e);
+	hf__unlock(&t->lock);
+}
+
+/* Queues it. One that is refused (`e`) is queued as well, to fail in its turn and poison what
+ * follows. Fails it at once with what became of the transaction, if it has ended. */
 static hf_future *submit(hf__job *j, hf_error *e)
 {
 	hf_future *f = &j->future;
 	hf_txn *t = j->txn;
+	hf_error *over = NULL;
 
 	j->submitted_at = hf__now();
+	j->refused = e ? hf__error_at(e, 0, j->sql, &j->site) : NULL;
 	hf__lock(&t->lock);
-	if (!e && t->ended)
-		e = t->end ? hf_error_ref(t->end) : hf__txn_end_error(t, 0, "has ended", NULL);
-	if (e) {
+	if (t->ended) {
+		over = t->end ? hf_error_ref(t->end) : hf__txn_end_error(t, 0, "has ended", NULL);
 		j->state = HF__JOB_DONE;
 	} else {
 		APR_RING_INSERT_TAIL(&t->commands, j, hf__job, link);
@@ -222,9 +236,19 @@ static hf_future *submit(hf__job *j, hf_error *e)
 		wake_locked(t);
 	}
 	hf__unlock(&t->lock);
-	if (e)
-		hf__txn_refuse(j, e);
+	if (over)
+		hf__txn_refuse(j, over);
 	return f;
+}
+
+/* No command was made: the reason `e`, or no memory. Consumes `e`. */
+static hf_future *refuse(
+	hf_txn *t, hf_error *e, const hf_site *site, hf_free_fn *free_arg, void *arg)
+{
+	if (!e)
+		e = hf__error_nomem();
+	lose_command(t, e);
+	return hf__job_refuse(NULL, e, site, free_arg, arg);
 }
 
 static hf_error *check_statement(const hf__job *j)
@@ -246,7 +270,7 @@ hf_future *hf_txn_query_at(
 	hf__job *j = e ? NULL : command_new(t, HF__JOB_QUERY, HF__TXN_RUN, site, t->label);
 
 	if (!j)
-		return hf__job_refuse(NULL, e ? e : hf__error_nomem(), site, NULL, NULL);
+		return refuse(t, e, site, NULL, NULL);
 	e = hf__job_set_query(j, sql, args, n);
 	return submit(j, e ? e : check_statement(j));
 }
@@ -263,7 +287,7 @@ hf_future *hf_txn_run_at(const hf_site *site, hf_txn *t, const hf_job *job)
 	if (!e)
 		j = command_new(t, HF__JOB_FN, HF__TXN_RUN, site, o.label ? o.label : t->label);
 	if (!j)
-		return hf__job_refuse(NULL, e ? e : hf__error_nomem(), site, o.free_arg, o.arg);
+		return refuse(t, e, site, o.free_arg, o.arg);
 	if (o.timeout_ms == 0)
 		o.timeout_ms = t->timeout_ms;
 	e = hf__job_set_fn(j, &o);
@@ -280,9 +304,9 @@ static hf_future *named(const hf_site *site, hf_txn *t, int verb, const char *na
 	hf__job *j = e ? NULL : command_new(t, HF__JOB_QUERY, verb, site, t->label);
 
 	if (!j)
-		return hf__job_refuse(NULL, e ? e : hf__error_nomem(), site, NULL, NULL);
-	j->sql = hf__strdup(name ? name : "");
-	return submit(j, j->sql ? NULL : hf__error_nomem());
+		return refuse(t, e, site, NULL, NULL);
+	j->sql = name ? hf__strdup(name) : NULL;
+	return submit(j, j->sql || !name ? NULL : hf__error_nomem());
 }
 
 hf_future *hf_txn_savepoint_at(const hf_site *site, hf_txn *t, const char *name)
@@ -297,22 +321,22 @@ hf_future *hf_txn_rollback_to_at(const hf_site *site, hf_txn *t, const char *nam
 
 hf_future *hf_txn_commit_at(const hf_site *site, hf_txn *t)
 {
-	return named(site, t, HF__TXN_COMMIT, "COMMIT");
+	return named(site, t, HF__TXN_COMMIT, NULL);
 }
 
 hf_future *hf_txn_rollback_at(const hf_site *site, hf_txn *t)
 {
-	return named(site, t, HF__TXN_ROLLBACK, "ROLLBACK");
+	return named(site, t, HF__TXN_ROLLBACK, NULL);
 }
 
 const hf_error *hf_txn_error(hf_txn *t)
 {
 	const hf_error *e;
 
+	if (t && t->is_static)
+		return hf__error_nomem();
 	if (!t || t->forks != hf__fork_count())
 		return NULL;
-	if (t->is_static)
-		return hf__error_nomem();
 	hf__lock(&t->lock);
 	e = t->first ? t->first : t->serving ? NULL : t->end;
 	hf__unlock(&t->lock);

@@ -37,8 +37,9 @@ struct hf_txn {
 	hf__worker *worker;                      /* while it is served */
 	bool ended, ending, abandoned, sleeping; /* ending: its COMMIT or ROLLBACK is queued */
 	hf__job *last;                           /* the command that ended it, with its outcome */
-	hf_error *first;                         /* the first error */
-	hf_error *end;                           /* what later commands are told */
+	bool lost_command; /* one was refused before it was one; its work is missing: see first */
+	hf_error *first;   /* the first error */
+	hf_error *end;     /* what later commands are told */
 };
 
 hf_txn *hf__txn_get(hf_txn *t);

@@ -23,6 +23,10 @@ struct hf_error {
 };
 
 static hf_error nomem = { .is_static = true, .status = HF_E_NOMEM, .message = "out of memory" };
+static hf_error nomem_unknown = { .is_static = true,
+	.status = HF_E_NOMEM,
+	.traits = HF_MAYBE_COMMITTED,
+	.message = "out of memory after the work was sent: its outcome is unknown" };
 static hf_error forked = {
 	.is_static = true,
 	.status = HF_E_FORKED,
@@ -111,6 +115,13 @@ hf_error *hf__error_fmt(hf_status st, unsigned traits, const char *fmt, ...)
 	return e;
 }
 
+hf_error *hf__error_without(hf_error *e, unsigned traits)
+{
+	if (!e->is_static)
+		e->traits &= ~traits;
+	return e;
+}
+
 hf_error *hf__error_at(hf_error *e, unsigned more_traits, const char *query, const hf_site *site)
 {
 	hf__error_spec spec = { .status = e->status,
@@ -120,6 +131,8 @@ hf_error *hf__error_at(hf_error *e, unsigned more_traits, const char *query, con
 		.position = e->position };
 	hf_error *fuller;
 
+	if (e == &nomem && (more_traits & HF_MAYBE_COMMITTED))
+		return &nomem_unknown;
 	if (e->is_static)
 		return e;
 	memcpy(spec.field, e->field, sizeof spec.field);

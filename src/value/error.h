@@ -30,6 +30,9 @@ hf_error *hf__error_vfmt(hf_status st, unsigned traits, const char *fmt, va_list
 /* The error again, with traits, a query text or a site added where it has none. Consumes `e`. */
 hf_error *hf__error_at(hf_error *e, unsigned more_traits, const char *query, const hf_site *site);
 
+/* Takes traits from an error that nobody else has seen yet. */
+hf_error *hf__error_without(hf_error *e, unsigned traits);
+
 /* Static errors: no memory needed, unref does nothing. */
 hf_error *hf__error_nomem(void);
 hf_error *hf__error_forked(void);

@@ -25,6 +25,9 @@ hf_status hf__opts_copy(
 			hf__error_fmt(HF_E_MISUSE, 0,
 				"struct_size is %zu: make the options with %s(...)", size, macro),
 			out_error);
+	memcpy(dst, src,
+		size < dst_size ? size : dst_size); /* also where refused: free functions run */
+	memcpy(dst, &dst_size, sizeof dst_size);
 	for (size_t i = dst_size; i < size; i++)
 		if (((const char *)src)[i] != 0)
 			return hf__error_give(hf__error_fmt(HF_E_MISUSE, 0,
@@ -32,7 +35,5 @@ hf_status hf__opts_copy(
 						      "library (%zu bytes) does not know",
 						      macro, size, dst_size),
 				out_error);
-	memcpy(dst, src, size < dst_size ? size : dst_size);
-	memcpy(dst, &dst_size, sizeof dst_size);
 	return HF_OK;
 }

@@ -274,6 +274,48 @@ hf__sql_kind hf__sql_classify(const char *sql)
 	return t == WORD ? classify_word(&sc) : HF__SQL_UTILITY;
 }
 
+/* Behind BEGIN ATOMIC: up to its END, with every CASE … END in between. */
+static void skip_atomic(struct scan *sc)
+{
+	long depth = 1;
+	enum token t;
+
+	while (depth > 0 && (t = next_solid(sc)) != END)
+		if (t == WORD)
+			depth += is(sc, "case") ? 1 : is(sc, "end") ? -1 : 0;
+}
+
+/* Moves behind the next semicolon. False: there is none. */
+static bool next_statement(struct scan *sc)
+{
+	enum token t;
+
+	while ((t = next_solid(sc)) != END) {
+		if (t == OTHER && *sc->from == ';')
+			return true;
+		if (t == WORD && is(sc, "begin")) {
+			struct scan ahead = *sc;
+
+			if (next_solid(&ahead) == WORD && is(&ahead, "atomic")) {
+				*sc = ahead;
+				skip_atomic(sc);
+			}
+		}
+	}
+	return false;
+}
+
+bool hf__sql_controls_txn(const char *sql)
+{
+	struct scan sc = { sql, sql };
+
+	do {
+		if (hf__sql_classify(sc.at) == HF__SQL_TXN)
+			return true;
+	} while (next_statement(&sc));
+	return false;
+}
+
 /* --- rendering --- */
 
 /* What a text is rendered with, and which arguments it has used. */

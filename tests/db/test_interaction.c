@@ -350,22 +350,25 @@ static hf_status savepoints(hf_conn *c, void *arg, hf_reply *reply)
 	return HF_OK;
 }
 
+/* A name that no savepoint can have fails the interaction, though the server never saw it. */
+static hf_status bad_savepoint(hf_conn *c, void *arg, hf_reply *reply)
+{
+	(void)reply;
+	if (hf_conn_query(c, NULL, "insert into test_values (val1) values (9)") != HF_OK)
+		return HF_E_USER;
+	return hf_conn_savepoint(c, arg) == HF_E_MISUSE ? HF_OK : HF_E_USER;
+}
+
 static hf_status unknown_savepoint(hf_conn *c, void *arg, hf_reply *reply)
 {
-	char long_name[65];
-
 	(void)arg;
 	(void)reply;
-	memset(long_name, 'x', 64);
-	long_name[64] = '\0';
-	if (hf_conn_savepoint(c, NULL) != HF_E_MISUSE || hf_conn_savepoint(c, "") != HF_E_MISUSE ||
-		hf_conn_savepoint(c, long_name) != HF_E_MISUSE)
-		return HF_E_USER;
 	return hf_conn_release(c, "nobody");
 }
 
 START_TEST(test_savepoints)
 {
+	char long_name[65], empty[] = "";
 	hf_future *f;
 	char *left;
 
@@ -377,29 +380,48 @@ START_TEST(test_savepoints)
 	f = hf_run(pool, unknown_savepoint, NULL, NULL);
 	ck_assert_str_eq(hf_error_sqlstate(t_fails(f, HF_E_SQL)), "3B001");
 	hf_future_unref(f);
+	memset(long_name, 'x', 64);
+	long_name[64] = '\0';
+	t_failed(hf_run(pool, bad_savepoint, NULL, NULL), HF_E_MISUSE);
+	t_failed(hf_run(pool, bad_savepoint, empty, NULL), HF_E_MISUSE);
+	t_failed(hf_run(pool, bad_savepoint, long_name, NULL), HF_E_MISUSE);
+	ck_assert_int_eq(stored(), 2);
 	t_close(pool);
 }
 END_TEST
 
-static hf_status refused_texts(hf_conn *c, void *arg, hf_reply *reply)
+/* It returns HF_OK all the same. */
+static hf_status refused_text(hf_conn *c, void *arg, hf_reply *reply)
 {
-	static const char *const texts[] = { "commit", "ROLLBACK", " begin", "end", "abort",
-		"savepoint x", "rollback to x", "copy test_values from stdin" };
-
-	(void)arg;
 	(void)reply;
-	for (size_t i = 0; i < T_COUNT(texts); i++)
-		if (hf_conn_query_at(HF_HERE, c, NULL, texts[i], NULL, 0) != HF_E_MISUSE)
-			return HF_E_USER;
-	/* A refusal is not a failed statement: the transaction is well. */
-	return hf_conn_query(c, NULL, "insert into test_values (val1) values (1)");
+	if (hf_conn_query(c, NULL, "insert into test_values (val1) values (1)") != HF_OK ||
+		hf_conn_query_at(HF_HERE, c, NULL, arg, NULL, 0) != HF_E_MISUSE)
+		return HF_E_USER;
+	return HF_OK;
+}
+
+static hf_status refused_script(hf_conn *c, void *arg, hf_reply *reply)
+{
+	(void)reply;
+	if (hf_conn_query(c, NULL, "insert into test_values (val1) values (1)") != HF_OK ||
+		hf_conn_script_at(HF_HERE, c, NULL, arg, NULL, 0) != HF_E_MISUSE)
+		return HF_E_USER;
+	return HF_OK;
 }
 
 START_TEST(test_control_is_refused)
 {
+	static const char *const texts[] = { "commit", "ROLLBACK", " begin", "end", "abort",
+		"savepoint x", "rollback to x", "copy test_values from stdin" };
+	static const char *const scripts[] = { "select 1; commit; select 2", "; /* ; */ end",
+		"select ';'; ROLLBACK" };
+
 	setup(NULL);
-	t_done(hf_run(pool, refused_texts, NULL, NULL));
-	ck_assert_int_eq(stored(), 1);
+	for (size_t i = 0; i < T_COUNT(texts); i++)
+		t_failed(hf_run(pool, refused_text, strdup(texts[i]), free), HF_E_MISUSE);
+	for (size_t i = 0; i < T_COUNT(scripts); i++)
+		t_failed(hf_run(pool, refused_script, strdup(scripts[i]), free), HF_E_MISUSE);
+	ck_assert_int_eq(stored(), 0);
 	t_close(pool);
 }
 END_TEST

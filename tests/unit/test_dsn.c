@@ -133,6 +133,7 @@ START_TEST(test_tls_is_verified_beyond_this_machine)
 	expect_tls("host=db.example.org sslrootcert=/x", "verify-full");
 	expect_tls("host=localhost,db.example.org sslrootcert=/x", "verify-full");
 	expect_tls("hostaddr=192.0.2.1 sslrootcert=/x", "verify-full");
+	expect_tls("host=127.db.example.org sslrootcert=/x", "verify-full");
 	expect_tls("host=db.example.org sslmode=require", "require");
 	expect_tls("host=db.example.org service=shop", "");
 	expect_tls("host=localhost", "");

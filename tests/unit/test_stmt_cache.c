@@ -9,7 +9,7 @@
 
 static hf__stmt_entry *use(hf__stmt_cache *c, const char *sql, const hf__params *p)
 {
-	hf__stmt_entry *evicted, *e = hf__stmt_cache_use(c, sql, p, &evicted);
+	hf__stmt_entry *evicted, *e = hf__stmt_cache_use(c, sql, p, true, &evicted);
 
 	hf__free(evicted);
 	return e;
@@ -64,7 +64,9 @@ START_TEST(test_least_recently_used_makes_room)
 		e = use(&c, "select 'old'", NULL);
 	e->prepared = true;
 	use(&c, "select 'new'", NULL);
-	hf__stmt_cache_use(&c, "select 'newer'", NULL, &evicted);
+	ck_assert_ptr_null(hf__stmt_cache_use(&c, "select 'newer'", NULL, false, &evicted));
+	ck_assert_ptr_null(evicted);
+	hf__stmt_cache_use(&c, "select 'newer'", NULL, true, &evicted);
 	ck_assert_ptr_eq(evicted, e);
 	ck_assert_str_eq(evicted->name, "hf_1");
 	hf__free(evicted);
