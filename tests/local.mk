@@ -40,6 +40,7 @@ DB_TESTS = \
 	tests/db/test_open \
 	tests/db/test_query \
 	tests/db/test_script \
+	tests/db/test_secrets \
 	tests/db/test_session_reset \
 	tests/db/test_shutdown \
 	tests/db/test_stream \
