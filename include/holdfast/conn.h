@@ -12,8 +12,8 @@ HF__BEGIN
 
 /* One statement. out may be NULL. Opens the interaction's transaction if it is not open (unless
  * .manual). Transaction control in the text is refused except in a .manual job: use the calls
- * below. After a failed statement further ones fail at once with the first error, until
- * hf_conn_rollback_to. */
+ * below. After a statement that failed, or was refused (text, arguments, savepoint
+ * name), further ones fail at once with the first error, until hf_conn_rollback_to. */
 HF_CHECK hf_status hf_conn_query_at(const hf_site *site, hf_conn *c, const hf_result **out,
 	const char *sql, const hf_value *args, size_t n);
 

@@ -45,7 +45,8 @@ HF_CHECK hf_status hf_future_wait_for(hf_future *f, int ms);
 HF_CHECK hf_status hf_future_wait_until(hf_future *f, int64_t monotonic_ns);
 
 /* Several at once. A NULL among them is HF_E_MISUSE. hf_wait_any writes the index of the first one
- * that is ready; n = 0 is HF_OK for all and HF_E_MISUSE for any. */
+ * that is ready; n = 0 is HF_OK for all and HF_E_MISUSE for any. hf_wait_any of more than 16
+ * needs memory: HF_E_NOMEM. */
 HF_CHECK hf_status hf_wait_all(hf_future *const *fs, size_t n, int ms);
 HF_CHECK hf_status hf_wait_any(hf_future *const *fs, size_t n, int ms, size_t *out_index);
 

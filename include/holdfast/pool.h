@@ -40,7 +40,8 @@ typedef struct hf_pool_opts {
 	const char *name; /* in thread names, log lines, messages, application_name ["holdfast"] */
 	int min_conns;    /* kept open [1]; HF_NONE: connect at the first use */
 	int max_conns;    /* hard limit [8] */
-	int max_queue;    /* waiting jobs, beyond it HF_E_BUSY [64 per connection] */
+	int max_queue;    /* waiting jobs, beyond it HF_E_BUSY [64 per connection]; HF_FOREVER: no
+			     limit */
 	int connect_ms;   /* one whole attempt, all hosts [10000] */
 	int acquire_ms;   /* longest stay in the queue, else HF_E_BUSY [30000] */
 	int statement_ms; /* limit of one statement, enforced by the server [none] */
@@ -49,7 +50,11 @@ typedef struct hf_pool_opts {
 	int ping_idle_ms; /* probe before use after this much silence [60000] */
 	int ping_ms;      /* how long a probe may take [2000] */
 	int shutdown_ms;  /* drain time of hf_pool_close, then cancel and terminate [5000] */
-	int stall_ms;     /* give up on a server that answers nothing at all [60000] */
+	/* How long holdfast's own commands (BEGIN, COMMIT, ROLLBACK, a session's reset) may stay
+	 * unanswered before the connection is given up [60000]. A statement without a limit of its
+	 * own waits as long as its connection lives: on TCP, keepalives see a dead one within a
+	 * minute. */
+	int stall_ms;
 	int max_statements; /* prepared statements kept per connection [256]; HF_NONE: none */
 	size_t max_result;  /* bytes of one result, beyond it HF_E_TOO_LARGE [256 MiB] */
 	bool read_only;     /* the server refuses writes (default_transaction_read_only) */
@@ -87,8 +92,13 @@ typedef enum hf_pool_state { HF_POOL_OPEN, HF_POOL_CLOSING, HF_POOL_CLOSED } hf_
  * seconds), pool_recycle (lifetime_ms, in seconds), pool_read_only. An unknown key is an error that
  * names it.
  *
- * Without an sslmode (in the string, a service or PGSSLMODE) and with a host that is neither a Unix
- * socket nor loopback, sslmode is verify-full.
+ * Without an sslmode (in the string or PGSSLMODE) and without a service, which may hold one,
+ * sslmode is verify-full, unless the host is a Unix socket or loopback.
+ *
+ * A pool that has never had a connection fails what waits with its first failed attempt
+ * (HF_E_CONNECT): most likely its settings are wrong. So does a refusal that is for good (password,
+ * role, database), at any time. A server that was there before may come back: what waits goes on
+ * waiting, up to acquire_ms.
  *
  * Starts threads and returns without waiting for the server, unless .strict. On failure nothing is
  * left behind and *out_error (may be NULL) says why: HF_E_MISUSE, HF_E_NOMEM, HF_E_CONNECT. Any
@@ -174,8 +184,8 @@ HF_OWNED hf_future *hf_dry_run_at(
 
 /* An interaction: runs on a worker with its connection. Its transaction opens with its first
  * statement, is committed when it returns HF_OK and rolled back otherwise, before the future is
- * ready. A statement that failed and was not rolled back to a savepoint fails the interaction,
- * whatever it returns. */
+ * ready. A statement that failed (or was refused before it was sent) and was not rolled back
+ * to a savepoint fails the interaction, whatever it returns. */
 typedef hf_status hf_fn(hf_conn *conn, void *arg, hf_reply *reply);
 
 typedef struct hf_job {
@@ -188,8 +198,10 @@ typedef struct hf_job {
 			 */
 	int acquire_ms;
 	bool urgent;
-	bool manual; /* no transaction of its own: hf_conn_begin, hf_conn_commit, hf_conn_rollback
-		      */
+	/* No transaction of its own: hf_conn_begin, hf_conn_commit, hf_conn_rollback. One that is
+	 * left open is rolled back with a warning in the log; the outcome is what the function
+	 * returned. */
+	bool manual;
 	hf_isolation isolation;
 	bool read_only;
 	bool dry_run; /* refused: a function cannot be rendered */

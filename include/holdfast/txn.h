@@ -4,7 +4,9 @@
  *
  * Commands run strictly in the order they were submitted and give futures. BEGIN travels with the
  * first statement. The first failed statement poisons the transaction: what follows fails at once
- * with that first error, until hf_txn_rollback_to or hf_txn_rollback. */
+ * with that first error, until hf_txn_rollback_to or hf_txn_rollback. That goes for one which was
+ * refused (a NULL text, no memory) as well; a command that was cancelled before it started is as if
+ * it had never been, and poisons nothing. */
 #ifndef HOLDFAST_TXN_H
 #define HOLDFAST_TXN_H
 
@@ -19,7 +21,7 @@ typedef struct hf_txn_opts {
 	const char *label;
 	hf_isolation isolation;
 	bool read_only;
-	int acquire_ms; /* how long the first command may wait for a connection [the pool's] */
+	int acquire_ms; /* how long it may wait for its connection [the pool's] */
 	int timeout_ms; /* limit of one statement [the pool's statement_ms] */
 } hf_txn_opts;
 

@@ -7,7 +7,8 @@
  * length: use hf_blob), structs of your own.
  *
  * Scalars travel as text and the server infers their SQL type, so an int serves int2, int8, numeric
- * and boolean parameters alike. */
+ * and boolean parameters alike. C11's `true` is an int and travels as 1; a bool variable as true.
+ */
 #ifndef HOLDFAST_VALUE_H
 #define HOLDFAST_VALUE_H
 
@@ -50,7 +51,9 @@ typedef struct hf_bytes {
 } hf_bytes;
 
 /* Microseconds since 1970-01-01 00:00:00 UTC, as apr_time_t. A struct, so that time() cannot be
- * stored by accident. HF_TIME_INFINITY and HF_TIME_MINUS_INFINITY are PostgreSQL's infinities. */
+ * stored by accident. Up to 294247-01-10: the last 29 years of PostgreSQL's range are HF_E_TYPE,
+ * and can be read as text. HF_TIME_INFINITY and HF_TIME_MINUS_INFINITY are PostgreSQL's infinities.
+ */
 typedef struct hf_timestamptz {
 	int64_t us;
 } hf_timestamptz;

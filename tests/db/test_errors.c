@@ -362,28 +362,52 @@ static int refused(hf_conn *c, hf_status st, const char *words)
 	       strstr(hf_error_message(hf_conn_error(c)), words) != NULL;
 }
 
-static hf_status misuse_conn(hf_conn *c, void *arg, hf_reply *reply)
+/* What belongs to a .manual job, in one that is none; and a function that is not there. */
+static hf_status misuse_ends(hf_conn *c, void *arg, hf_reply *reply)
 {
-	int *n = arg;
+	int n = 0;
 
-	*n += refused(c, hf_conn_query_at(HF_HERE, c, NULL, NULL, NULL, 0), "text is NULL");
-	*n += refused(c, hf_conn_savepoint(c, NULL), "savepoint is empty");
-	*n += refused(c, hf_conn_script_at(HF_HERE, c, NULL, NULL, NULL, 0), "text is NULL");
-	*n += refused(c, hf_conn_begin(c), "hf_conn_begin needs");
-	*n += refused(c, hf_conn_each_at(HF_HERE, c, NULL, NULL, "select 1", NULL, 0), "is NULL");
-	*n += refused(c, hf_conn_commit(c), "hf_conn_commit needs");
-	*n += refused(c, hf_conn_run(c, NULL, NULL, NULL, reply), "is NULL");
-	*n += refused(c, hf_conn_rollback_to(c, NULL), "savepoint is empty");
-	*n += refused(c, hf_conn_query_at(HF_HERE, c, NULL, "select $1", NULL, 1), "NULL");
-	*n += refused(c, hf_conn_release(c, ""), "savepoint is empty");
-	*n += refused(c, hf_conn_rollback(c), "hf_conn_rollback needs");
-	if (*n != 11)
+	(void)arg;
+	n += refused(c, hf_conn_begin(c), "hf_conn_begin needs");
+	n += refused(c, hf_conn_commit(c), "hf_conn_commit needs");
+	n += refused(c, hf_conn_rollback(c), "hf_conn_rollback needs");
+	n += refused(c, hf_conn_run(c, NULL, NULL, NULL, reply), "is NULL");
+	if (n != 4)
 		return hf_fail(
-			reply, "%d of 11; the last: %s", *n, hf_error_message(hf_conn_error(c)));
+			reply, "%d of 4; the last: %s", n, hf_error_message(hf_conn_error(c)));
 	hf_reply_value(NULL, NULL, NULL);
 	hf_reply_result(NULL, NULL);
 	/* None of them was a failed statement. */
 	return hf_conn_query(c, NULL, "select 1");
+}
+
+/* Statements that cannot be sent. Outside a transaction none of them spoils the next. */
+static hf_status misuse_conn(hf_conn *c, void *arg, hf_reply *reply)
+{
+	int n = 0;
+
+	(void)arg;
+	n += refused(c, hf_conn_query_at(HF_HERE, c, NULL, NULL, NULL, 0), "text is NULL");
+	n += refused(c, hf_conn_savepoint(c, NULL), "savepoint is empty");
+	n += refused(c, hf_conn_script_at(HF_HERE, c, NULL, NULL, NULL, 0), "text is NULL");
+	n += refused(c, hf_conn_each_at(HF_HERE, c, NULL, NULL, "select 1", NULL, 0), "is NULL");
+	n += refused(c, hf_conn_rollback_to(c, NULL), "savepoint is empty");
+	n += refused(c, hf_conn_query_at(HF_HERE, c, NULL, "select $1", NULL, 1), "NULL");
+	n += refused(c, hf_conn_release(c, ""), "savepoint is empty");
+	if (n != 7)
+		return hf_fail(
+			reply, "%d of 7; the last: %s", n, hf_error_message(hf_conn_error(c)));
+	return hf_conn_query(c, NULL, "select 1");
+}
+
+/* Within one, the first of them is the outcome, whatever is returned. */
+static hf_status misuse_in_txn(hf_conn *c, void *arg, hf_reply *reply)
+{
+	(void)arg;
+	if (hf_conn_query_at(HF_HERE, c, NULL, "select $1", NULL, 1) != HF_E_MISUSE ||
+		hf_conn_query(c, NULL, "select 1") != HF_E_MISUSE)
+		return hf_fail(reply, "what came after a refused statement was run");
+	return HF_OK;
 }
 
 START_TEST(test_null)
@@ -392,14 +416,13 @@ START_TEST(test_null)
 	hf_error *why = NULL;
 	hf_pool *none = p;
 	hf_txn *t = hf_txn_begin(p, NULL), *no = hf_txn_begin(NULL, NULL);
-	int n = 0;
 	hf_future *f[] = { hf_query_at(NULL, NULL, NULL, NULL, 0), hf_query(NULL, "select 1"),
 		hf_query_at(NULL, p, NULL, NULL, 0), hf_query_at(NULL, p, "select $1", NULL, 1),
 		hf_query_with_at(NULL, NULL, NULL, NULL, NULL, 0), hf_script(NULL, "select 1"),
 		hf_script_at(NULL, p, NULL, NULL, 0), hf_dry_run_at(NULL, p, NULL, NULL, 0),
 		hf_dry_run_at(NULL, NULL, NULL, NULL, 0), hf_submit_at(NULL, NULL, NULL),
 		hf_submit_at(NULL, p, NULL), hf_run(p, NULL, NULL, NULL),
-		hf_run(NULL, misuse_conn, &n, NULL), hf_txn_query(NULL, "select 1"),
+		hf_run(NULL, misuse_conn, NULL, NULL), hf_txn_query(NULL, "select 1"),
 		hf_txn_query_at(NULL, t, NULL, NULL, 0), hf_txn_run(NULL, NULL),
 		hf_txn_run(t, NULL), hf_txn_commit(NULL), hf_txn_rollback(NULL),
 		hf_txn_savepoint(NULL, NULL), hf_txn_savepoint(t, NULL), hf_txn_commit(no),
@@ -417,7 +440,9 @@ START_TEST(test_null)
 	}
 	hf_txn_unref(t);
 	hf_txn_unref(no);
-	t_done(hf_run(p, misuse_conn, &n, NULL));
+	t_done(hf_run(p, misuse_ends, NULL, NULL));
+	t_done(hf_submit(p, HF_JOB(.fn = misuse_conn, .manual = true)));
+	t_failed(hf_run(p, misuse_in_txn, NULL, NULL), HF_E_MISUSE);
 	ck_assert_int_eq(hf_pool_open(NULL, NULL, NULL, &why), HF_E_MISUSE);
 	ck_assert_str_ne(hf_error_message(why), "no error");
 	hf_error_unref(why);
