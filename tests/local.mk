@@ -38,6 +38,7 @@ DB_TESTS = \
 	tests/db/test_log \
 	tests/db/test_loss \
 	tests/db/test_open \
+	tests/db/test_outcomes \
 	tests/db/test_query \
 	tests/db/test_script \
 	tests/db/test_secrets \
@@ -46,6 +47,7 @@ DB_TESTS = \
 	tests/db/test_stream \
 	tests/db/test_submit \
 	tests/db/test_txn \
+	tests/db/test_upkeep \
 	tests/db/test_waiting
 
 STRESS_TESTS = \

@@ -12,7 +12,9 @@
  *   3. Every function may be called from any thread, except those that take an hf_conn: they belong
  *      to the thread that runs the interaction.
  *
- * Out-parameters are written on success only, unless their function says otherwise. */
+ * Out-parameters are written on success only, unless their function says otherwise. The one
+ * exception is called out_error: it may be NULL, and is else written in every case, with the error,
+ * yours to unref, or with NULL. */
 #ifndef HOLDFAST_BASE_H
 #define HOLDFAST_BASE_H
 

@@ -31,7 +31,8 @@ HF_CHECK hf_status hf_conn_commit(hf_conn *c);
 HF_API hf_status hf_conn_rollback(hf_conn *c);
 
 /* Savepoints by name (1 to 63 bytes; quoted by holdfast). rollback_to undoes what came after and
- * clears the error; the savepoint stays. release forgets it. */
+ * lets the interaction go on; the savepoint stays. After timeout_ms nothing is possible any more,
+ * not even this. release forgets it. */
 HF_CHECK hf_status hf_conn_savepoint(hf_conn *c, const char *name);
 HF_CHECK hf_status hf_conn_rollback_to(hf_conn *c, const char *name);
 HF_CHECK hf_status hf_conn_release(hf_conn *c, const char *name);

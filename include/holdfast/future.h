@@ -14,7 +14,12 @@
  *     hf_future_unref(f);
  *
  * Letting go of a future does not cancel its work: a request that goes away must not undo a write.
- * To fire and forget, write hf_future_unref(hf_query(...)).
+ * To fire and forget, write hf_future_unref(hf_query(...)); what
+ * the queue has no room for, or is still waiting when the process ends without hf_pool_close, is
+ * then lost without a word.
+ *
+ * Signals: a wait goes on after a handler has run. Workers block every signal. Nothing here may be
+ * called from a handler: let it write to a pipe, or set a flag that a loop looks at.
  *
  * When a future is ready, the connection that did its work is free again. */
 #ifndef HOLDFAST_FUTURE_H

@@ -8,7 +8,8 @@
  *     hf_error *why;
  *
  *     if (hf_pool_open("postgresql:///shop", HF_POOL_OPTS(.max_conns = 16), &pool, &why) != HF_OK)
- *         return fprintf(stderr, "%s\n", hf_error_message(why)), 1;
+ * { fprintf(stderr, "%s\n", hf_error_message(why)); hf_error_unref(why); return 1;
+ *     }
  *     ...
  *     hf_pool_close(pool, 0);
  *     hf_pool_unref(pool);
@@ -171,9 +172,9 @@ HF_OWNED hf_future *hf_query_at(
 HF_OWNED hf_future *hf_query_with_at(const hf_site *site, hf_pool *p, const hf_query_opts *opts,
 	const char *sql, const hf_value *args, size_t n);
 
-/* Several statements in one string, in one implicit transaction, through the simple protocol; $1 …
- * are quoted into the text by holdfast. The future's result is the last statement's; hf_result_at()
- * gives all. */
+/* Several statements in one string, in one implicit transaction (unless it says BEGIN or COMMIT
+ * itself), through the simple protocol; $1 … are quoted into the text by holdfast. The future's
+ * result is the last statement's; hf_result_at() gives all. */
 HF_OWNED hf_future *hf_script_at(
 	const hf_site *site, hf_pool *p, const char *sql, const hf_value *args, size_t n);
 
@@ -194,8 +195,10 @@ typedef struct hf_job {
 	void *arg;
 	hf_free_fn *free_arg; /* run once, however the job ends, after its last use of arg */
 	const char *label;
-	int timeout_ms; /* limit of the whole interaction: statements end, then it is asked to stop
-			 */
+	/* Limit of the whole interaction: the statement under way is stopped, later ones are
+	 * refused, and hf_conn_canceled tells. What it had done when it returns HF_OK without
+	 * another statement is committed. */
+	int timeout_ms;
 	int acquire_ms;
 	bool urgent;
 	/* No transaction of its own: hf_conn_begin, hf_conn_commit, hf_conn_rollback. One that is
@@ -221,7 +224,7 @@ HF_API void hf_reply_result(hf_reply *r, const hf_result *res);
 
 /* Fails with words of your own: return hf_fail(reply, "account %d is closed", id). Always
  * HF_E_USER. */
-HF_API hf_status hf_fail(hf_reply *r, const char *fmt, ...) HF_PRINTF(2);
+HF_CHECK hf_status hf_fail(hf_reply *r, const char *fmt, ...) HF_PRINTF(2);
 
 HF__END
 

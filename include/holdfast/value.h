@@ -3,7 +3,8 @@
  *
  * hf_query(pool, "... where id = $1 and name = $2", id, name): each argument goes through HF_V,
  * which tags it by its C type. There is no format string and no sentinel, and a type that holdfast
- * does not know does not compile. Not accepted on purpose: void *, unsigned char * (bytes need a
+ * does not know does not compile. Not accepted on purpose: void * (so a bare NULL: write (const
+ * char *)NULL or hf_v_null()), char, unsigned char * (bytes need a
  * length: use hf_blob), structs of your own.
  *
  * Scalars travel as text and the server infers their SQL type, so an int serves int2, int8, numeric
@@ -534,7 +535,11 @@ static inline hf_value hf__v_array(bool has, int element, const void *array)
 	return v;
 }
 
-/* Arrays are passed by pointer: &(hf_int4_array){...} or &HF_ARRAY(int4, items, n). */
+/* Arrays are passed by pointer: &(hf_int4_array){...} or &HF_ARRAY(int4, items, n). As an argument
+ * of hf_query and its kin a literal with a comma in it needs parentheses around it, or the
+ * preprocessor splits it:
+ * (&(hf_int4_array){ .has = true, … }), ((hf_interval){ .days = 2, .us = 3 }). In HF_ARRAY(text, …)
+ * a NULL item is SQL NULL. */
 static inline hf_value hf_v_bool_array(const hf_bool_array *x)
 {
 	return hf__v_array(x && x->has, HF_T_BOOL, x);
@@ -624,7 +629,7 @@ HF__END
 		.ndim = (count) ? 1 : 0,                                                           \
 		.dim = { (int32_t)(count) },                                                       \
 		.lower = { 1 },                                                                    \
-		.n = (count),                                                                      \
+		.n = (size_t)(count),                                                              \
 		.v = (items) })
 
 /* HF_V(x): a tagged value from a C expression; x is evaluated once. There is no default branch: an

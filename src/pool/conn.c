@@ -105,7 +105,7 @@ static hf_status statement(hf_conn *c, hf__run *run, const hf_result **out, cons
 		hf_result_unref(res);
 	hf__free(params);
 	hf__strbuf_finish(&text);
-	return failed(c, e);
+	return failed(c, e ? hf__error_at(e, 0, run->sql, site) : NULL);
 }
 
 hf_status hf_conn_query_at(const hf_site *site, hf_conn *c, const hf_result **out, const char *sql,

@@ -14,6 +14,9 @@
 #define LIMIT_GRACE_MS 400
 #define GIVE_UP_MS     5000
 
+/* Where the server's limit was rounded up, so that only the client knows the right one. */
+#define ROUNDED_GRACE_MS 30
+
 hf__guard hf__conn_guard(hf_conn *c, int limit_ms)
 {
 	hf__guard g = { HF__NEVER, HF__NEVER, hf__worker_ask, c->worker };
@@ -107,6 +110,8 @@ static void prepare_run(hf_conn *c, hf__run *run)
 	/* A failed transaction takes nothing but its end. */
 	if (run->script || hf__link_session(c->link) == HF__SESSION_FAILED)
 		return;
+	if (limit > 0 && round_up_125(limit) > limit)
+		run->guard.cancel_at = hf__deadline((int64_t)limit + ROUNDED_GRACE_MS);
 	limit = limit > 0 ? round_up_125(limit) : 0;
 	if (limit != c->txn_timeout) {
 		run->set_timeout = limit > 0 ? limit : -1;

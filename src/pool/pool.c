@@ -326,7 +326,7 @@ hf_status hf_pool_open(
 		return hf__error_give(e, out_error);
 	}
 	*out = p;
-	return HF_OK;
+	return hf__error_give(NULL, out_error);
 }
 
 /* Only one thread opens it again. */
@@ -351,12 +351,13 @@ hf_status hf_pool_reopen(hf_pool *p, hf_error **out_error)
 		e = start(p);
 	if (!e && p->opts.strict && (e = open_strictly(p)) != NULL)
 		hf_pool_terminate(p);
-	return e ? hf__error_give(e, out_error) : HF_OK;
+	return hf__error_give(e, out_error);
 }
 
 hf_status hf_pool_ready(hf_pool *p, int ms, hf_error **out_error)
 {
 	hf_error *e = hf__pool_refusal(p);
+	hf_status st;
 
 	if (e)
 		return hf__error_give(e, out_error);
@@ -365,7 +366,13 @@ hf_status hf_pool_ready(hf_pool *p, int ms, hf_error **out_error)
 			hf__error_fmt(HF_E_DEADLOCK, 0,
 				"a thread of pool \"%s\" cannot wait for it", p->name),
 			out_error);
-	return await_up(p, hf__deadline(ms), false, out_error);
+	st = await_up(p, hf__deadline(ms), false, &e);
+	if (!e && st == HF_E_CLOSED)
+		e = hf__error_fmt(st, 0, "pool \"%s\" is not open", p->name);
+	else if (!e && st == HF_PENDING)
+		e = hf__error_fmt(st, 0, "pool \"%s\": not all connections are up yet", p->name);
+	hf__error_give(e, out_error);
+	return st;
 }
 
 hf_status hf_pool_resize(hf_pool *p, int min_conns, int max_conns)

@@ -119,17 +119,18 @@ static hf_error *why_failed(hf_conn *c, hf_status st, hf_reply *r)
 	hf_error *own = r->outcome.error;
 
 	r->outcome.error = NULL;
-	if (st == HF_OK) {
-		hf_error_unref(own);
+	if (own && (st == HF_OK || st == HF_E_USER))
+		return own; /* who called hf_fail() has failed, also without returning its status */
+	if (st == HF_OK)
 		return c->poison ? hf_error_ref(c->poison) : NULL;
-	}
-	if (own && st == HF_E_USER)
-		return own;
 	hf_error_unref(own);
 	if (c->error && hf_error_status(c->error) == st)
 		return hf_error_ref(c->error);
-	return hf__error_fmt(st == HF_PENDING ? HF_E_USER : st, 0, "the interaction returned %s",
-		hf_status_name(st));
+	if (st == HF_PENDING || (unsigned)st > HF_E_TOO_LARGE)
+		return hf__error_fmt(HF_E_USER, 0,
+			"the interaction returned %d (%s), which is no outcome", (int)st,
+			hf_status_name(st));
+	return hf__error_fmt(st, 0, "the interaction returned %s", hf_status_name(st));
 }
 
 static hf__outcome run_fn(hf_conn *c, hf__job *j)

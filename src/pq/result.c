@@ -255,6 +255,8 @@ static hf_status read_column(hf_row row, int col, hf_dest to, hf_error **out_err
 	char why[256] = "";
 	hf_status st;
 
+	if (out_error)
+		*out_error = NULL;
 	if (row.n >= hf_result_rows(row.res))
 		return hf__error_give(
 			hf__error_fmt(HF_E_NO_ROWS, 0, "row %zu of a result of %zu rows", row.n,
@@ -286,6 +288,8 @@ hf_status hf_row_read(hf_row row, const char *column, hf_dest to, hf_error **out
 
 hf_status hf_row_scan_v(hf_row row, const hf_dest *to, size_t n, hf_error **out_error)
 {
+	if (out_error)
+		*out_error = NULL;
 	for (size_t i = 0; i < n; i++) {
 		hf_status st = read_column(row, (int)i, to[i], out_error);
 
