@@ -7,6 +7,7 @@
 #include "value/error.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 /* How much later than the server the client acts on a limit: the server's own answer is the better
@@ -180,6 +181,17 @@ static hf_error *begin_first(hf_conn *c, hf__run *run)
 	return e ? e : stop_asked(c);
 }
 
+/* The statement with the old plan. That it may be gone already is no error here. */
+static void deallocate(hf_conn *c, const hf__run *run)
+{
+	char sql[40];
+
+	if (!run->stale_name[0])
+		return;
+	snprintf(sql, sizeof sql, "DEALLOCATE %s", run->stale_name);
+	hf_error_unref(hf__link_command(c->link, sql, &run->guard));
+}
+
 /* Its prepared plan was out of date, so the statement did not run: once more, unless work would be
  * lost. */
 static hf_error *run_again(hf_conn *c, hf__run *run, hf_error *e, hf_result **out)
@@ -195,6 +207,7 @@ static hf_error *run_again(hf_conn *c, hf__run *run, hf_error *e, hf_result **ou
 	if (hf__link_session(c->link) != HF__SESSION_IDLE)
 		return e;
 	hf_error_unref(e);
+	deallocate(c, run);
 	e = stop_asked(c);
 	return e ? e : hf__link_run(c->link, run, out);
 }

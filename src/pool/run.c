@@ -205,6 +205,12 @@ static void reset_session(hf_conn *c)
 	hf_error_unref(e);
 }
 
+void hf__conn_end_part(hf_conn *c)
+{
+	drop_kept(c);
+	hf__arena_clear(&c->arena);
+}
+
 void hf__conn_leave(hf_conn *c, bool *was_left_open)
 {
 	*was_left_open = false;
@@ -215,9 +221,8 @@ void hf__conn_leave(hf_conn *c, bool *was_left_open)
 		reset_session(c);
 	in_use = NULL;
 	c->job = NULL;
-	drop_kept(c);
+	hf__conn_end_part(c);
 	drop_errors(c);
-	hf__arena_clear(&c->arena);
 }
 
 hf_error *hf__conn_hook(hf_conn *c)
@@ -247,9 +252,7 @@ hf_error *hf__conn_hook(hf_conn *c)
 	drop_errors(c);
 	in_use = outer ? c : NULL;
 	c->job = outer;
-	if (!outer) {
-		drop_kept(c);
-		hf__arena_clear(&c->arena);
-	}
+	if (!outer)
+		hf__conn_end_part(c);
 	return e;
 }

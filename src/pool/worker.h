@@ -108,6 +108,7 @@ hf__outcome hf__conn_run_job(hf_conn *c, hf__job *j);
  * the session clean, or the link broken; *was_left_open tells that a transaction had to be rolled
  * back that nobody ended. */
 void hf__conn_enter(hf_conn *c, hf__job *j);
+void hf__conn_end_part(hf_conn *c); /* what was lent to one part of a transaction */
 void hf__conn_leave(hf_conn *c, bool *was_left_open);
 
 /* The handle that the calling thread may use now, or NULL. */

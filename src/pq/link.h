@@ -82,10 +82,12 @@ typedef struct hf__run {
 	int limit_ms; /* what is in force for it, for telling a time-out from a cancel; 0: none */
 	hf__guard guard;
 	/* told afterwards */
-	bool sent;         /* the server may have seen some of it */
-	char tag[32];      /* of its last result */
-	bool stale_plan;   /* it failed since its prepared plan is out of date; it was not run */
-	hf_status stopped; /* what on_row answered, when it stopped the query */
+	bool sent;           /* the server may have seen some of it */
+	char tag[32];        /* of its last result */
+	char stale_name[16]; /* of its prepared statement, then: forgotten here, not yet at the
+				server */
+	bool stale_plan;     /* it failed since its prepared plan is out of date; it was not run */
+	hf_status stopped;   /* what on_row answered, when it stopped the query */
 } hf__run;
 
 void hf__link_init(hf__link *l, const hf__link_config *cfg);

@@ -114,6 +114,13 @@ static bool drops_prepared(const char *tag)
 	return strcmp(tag, "DISCARD ALL") == 0 || strncmp(tag, "DEALLOCATE", 10) == 0;
 }
 
+static void forget(hf__trip *t)
+{
+	if (t->run->stale_plan && t->entry->prepared)
+		snprintf(t->run->stale_name, sizeof t->run->stale_name, "%s", t->entry->name);
+	hf__stmt_cache_forget(&t->l->stmts, t->entry);
+}
+
 /* What the server's prepared statements became. One that was to make room and is not there tells
  * that others took them away. */
 static void settle_cache(hf__trip *t, const struct results *rs)
@@ -127,7 +134,7 @@ static void settle_cache(hf__trip *t, const struct results *rs)
 	if (gone)
 		hf__stmt_cache_clear(cache);
 	else if (t->run->stale_plan || (t->entry && !t->entry->prepared))
-		hf__stmt_cache_forget(cache, t->entry);
+		forget(t);
 }
 
 /* PREPARE itself, and the blocks that may hold one. */
@@ -292,7 +299,7 @@ hf_error *hf__link_run(hf__link *l, hf__run *run, hf_result **out)
 
 	run->sent = run->stale_plan = false;
 	run->stopped = HF_OK;
-	run->tag[0] = '\0';
+	run->tag[0] = run->stale_name[0] = '\0';
 	if (hf__link_session(l) == HF__SESSION_LOST)
 		return hf__link_lost(l, run->sql);
 	if (alone && run->set_timeout > 0)

@@ -180,6 +180,7 @@ static bool serve_one(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j)
 	j->outcome = j->refused && !c->poison ? outcome_of(hf_error_ref(j->refused))
 					      : run_command(c, t, j);
 	note_failure(c, t, j);
+	hf__conn_end_part(c);
 	c->job = serving;
 	c->run_until = HF__NEVER;
 	over = j->verb == HF__TXN_COMMIT || j->verb == HF__TXN_ROLLBACK;

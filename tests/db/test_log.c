@@ -123,6 +123,14 @@ static hf_status failing(hf_conn *c, void *arg, hf_reply *reply)
 	return hf_fail(reply, "no");
 }
 
+/* The level that the first such line was written at; -1: there is none. */
+static int level_of(const char *words)
+{
+	const char *line = line_with(words);
+
+	return line ? line[0] - '0' : -1;
+}
+
 START_TEST(test_pool_events)
 {
 	hf_pool *p;
@@ -133,7 +141,7 @@ START_TEST(test_pool_events)
 	p = logging(HF_LOG_INFO, false);
 	pid = (int)t_int(hf_query(p, "select pg_backend_pid()"));
 	ck_assert_ptr_nonnull(line_with("connection 1 up"));
-	ck_assert_int_eq(line_with("connection 1 up")[0], '0' + (int)HF_LOG_INFO);
+	ck_assert_int_eq(level_of("connection 1 up"), HF_LOG_INFO);
 	snprintf(kill, sizeof kill, "select pg_terminate_backend(%d)", pid);
 	free(t_psql(kill));
 	/* Its idle connection is missed by event, not by the next query. */
@@ -142,7 +150,7 @@ START_TEST(test_pool_events)
 	ck_assert_int_ne((int)t_int(hf_query(p, "select pg_backend_pid()")), pid);
 	/* Something was wrong with it: a warning. */
 	ck_assert_ptr_nonnull(line_with("closed: 57P01"));
-	ck_assert_int_eq(line_with("closed: 57P01")[0], '0' + (int)HF_LOG_WARN);
+	ck_assert_int_eq(level_of("closed: 57P01"), HF_LOG_WARN);
 	/* Statements are for DEBUG. */
 	ck_assert_int_eq(lines_of(HF_LOG_DEBUG), 0);
 	ck_assert_ptr_null(line_with("pg_backend_pid"));
