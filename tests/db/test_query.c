@@ -344,6 +344,6 @@ T_MAIN("query", { "C5 a statement tells its tag and its count", test_affected, 0
 	{ "C10 a wrong number of arguments is an error", test_wrong_arguments, 0 },
 	{ "C13 columns of one name are reachable by index", test_duplicate_names, 0 },
 	{ "C21 9 mixed queries on 16 connections within 10 s", test_select_ip_query, 60 },
-	{ "C7 J2 a prepared text survives a changed table", test_changed_table, 0 },
+	{ "C7 a prepared text survives a changed table", test_changed_table, 0 },
 	{ "C7 prepared texts survive DISCARD ALL", test_discard_all, 0 },
 	{ "C7 5,000 distinct statements leave no trace", test_distinct_statements, 60 })
