@@ -60,15 +60,6 @@ void hf__worker_down_locked(hf__worker *w)
 	hf__cond_broadcast(&p->changed);
 }
 
-/* Taken out of epoll first: closing is not enough where a child of ours has the socket open too,
- * and an event for a worker that is gone would be the end. */
-void hf__worker_close_link(hf__worker *w)
-{
-	if (w->link.sock >= 0)
-		epoll_ctl(w->pool->epoll, EPOLL_CTL_DEL, w->link.sock, NULL);
-	hf__link_close(&w->link);
-}
-
 /* Ends the session. `lost` tells that the server did, which puts every older link in doubt. */
 void hf__worker_drop_link(hf__worker *w, bool lost, const char *why)
 {
@@ -77,7 +68,7 @@ void hf__worker_drop_link(hf__worker *w, bool lost, const char *why)
 	char reason[256];
 
 	snprintf(reason, sizeof reason, "%s", why); /* it may stand in the link */
-	hf__worker_close_link(w);
+	hf__link_close(&w->link);
 	hf__lock(&p->lock);
 	hf__worker_down_locked(w);
 	p->stats.discards++;
@@ -191,10 +182,12 @@ static int64_t lifetime_end(const hf_pool *p, int64_t from)
 		      : hf__after(from, ms - (int64_t)hf__random((uint64_t)ms / 10 + 1));
 }
 
-/* Idle links are watched for a server that hangs up, never for input: replies wake nobody. */
+/* Idle links are watched for a server that hangs up, never for input: replies wake nobody. The
+ * event carries the worker's number, not its address: libpq closes a lost socket by itself, and
+ * where a child of ours has it open too, its event may come when the worker is long gone. */
 static void watch_socket(hf__worker *w)
 {
-	struct epoll_event ev = { .events = EPOLLRDHUP | EPOLLET, .data.ptr = w };
+	struct epoll_event ev = { .events = EPOLLRDHUP | EPOLLET, .data.u64 = (uint64_t)w->number };
 
 	epoll_ctl(w->pool->epoll, EPOLL_CTL_ADD, w->link.sock, &ev);
 }
@@ -289,7 +282,7 @@ static bool connect_link(hf__worker *w)
 	if (!e) {
 		e = hf__conn_hook(&w->conn);
 		if (e)
-			hf__worker_close_link(w);
+			hf__link_close(&w->link);
 	}
 	if (!e)
 		connected(w);

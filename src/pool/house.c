@@ -2,8 +2,7 @@
 /* The housekeeper: one thread a pool for everything that is nobody's job. Never talks to a server.
  *
  * It sleeps in epoll on the sockets of the workers (for a server that hangs up, nothing else), on
- * its own wake descriptor, and until the next deadline of a queued job. Workers are freed by this
- * thread only, after their thread was joined, so an event never points to one that is gone. */
+ * its own wake descriptor, and until the next deadline of a queued job. */
 #include "pool/pool.h"
 
 #include "base/clock.h"
@@ -187,13 +186,19 @@ static void join_ended(hf_pool *p)
 	}
 }
 
-/* A server hung up on this worker: it looks for itself, now if it is idle. */
-static void suspect(hf__worker *w)
+/* A server hung up on this worker: it looks for itself, now if it is idle. It may have ended
+ * meanwhile. */
+static void suspect(hf_pool *p, uint64_t number)
 {
-	hf__lock(&w->pool->lock);
-	w->suspect = true;
-	hf__cond_signal(&w->cond);
-	hf__unlock(&w->pool->lock);
+	hf__worker *w;
+
+	hf__lock(&p->lock);
+	APR_RING_FOREACH (w, &p->workers, hf__worker, all)
+		if ((uint64_t)w->number == number) {
+			w->suspect = true;
+			hf__cond_signal(&w->cond);
+		}
+	hf__unlock(&p->lock);
 }
 
 static void sleep_until(hf_pool *p, int64_t deadline)
@@ -202,8 +207,8 @@ static void sleep_until(hf_pool *p, int64_t deadline)
 	int n = epoll_wait(p->epoll, ev, EVENTS, hf__ms_left(deadline, 60000));
 
 	for (int i = 0; i < n; i++) {
-		if (ev[i].data.ptr)
-			suspect(ev[i].data.ptr);
+		if (ev[i].data.u64)
+			suspect(p, ev[i].data.u64);
 		else
 			hf__wake_clear(&p->house_wake);
 	}

@@ -314,7 +314,7 @@ static void end_worker(hf__worker *w)
 {
 	hf_pool *p = w->pool;
 
-	hf__worker_close_link(w);
+	hf__link_close(&w->link);
 	hf__conn_finish(&w->conn);
 	hf__lock(&p->lock);
 	hf_assert(!w->is_idle);

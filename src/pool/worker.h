@@ -84,9 +84,6 @@ bool hf__worker_ensure_link(hf__worker *w);
  * the server is asked. If not, the link is closed. */
 bool hf__worker_link_fit(hf__worker *w);
 
-/* Ends the session, if there is one; the housekeeper hears no more of its socket. */
-void hf__worker_close_link(hf__worker *w);
-
 /* Ends the session. `lost` tells that the server did, which puts every older link in doubt. */
 void hf__worker_drop_link(hf__worker *w, bool lost, const char *why);
 void hf__worker_down_locked(hf__worker *w);

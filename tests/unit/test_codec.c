@@ -8,16 +8,30 @@
 
 #include <locale.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static char why[200];
 
+/* Memory lent by nobody in particular, gone with the process of the case; listed, so that it is no
+ * leak. */
+static struct lent {
+	struct lent *next;
+	max_align_t data[];
+} * all_lent;
+
 static void *lend(void *owner, size_t n)
 {
+	struct lent *l = malloc(sizeof *l + n);
+
 	(void)owner;
-	return malloc(n ? n : 1);
+	if (!l)
+		return NULL;
+	l->next = all_lent;
+	all_lent = l;
+	return l->data;
 }
 
 static void *lend_nothing(void *owner, size_t n)
