@@ -83,7 +83,7 @@ typedef struct hf__run {
 	hf__guard guard;
 	/* told afterwards */
 	bool sent;           /* the server may have seen some of it */
-	char tag[32];        /* of its last result */
+	char tag[64];        /* of its last result */
 	char stale_name[16]; /* of its prepared statement, then: forgotten here, not yet at the
 				server */
 	bool stale_plan;     /* it failed since its prepared plan is out of date; it was not run */

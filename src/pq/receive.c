@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "value/error.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -125,6 +126,8 @@ static void deliver(hf__trip *t, PGresult *pg)
 	hf_result *rows;
 
 	t->l->bytes = 0;
+	if (*PQcmdStatus(pg))
+		snprintf(run->tag, sizeof run->tag, "%s", PQcmdStatus(pg));
 	if (run->stopped != HF_OK || t->error) {
 		PQclear(pg);
 		return;

@@ -15,6 +15,7 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,7 @@ struct hf_result {
 	hf__ref refs;
 	PGresult *pg;
 	char *notices;
+	char tag[64]; /* libpq keeps no more of it */
 	_Atomic(struct lent *) lent;
 	hf_result **earlier; /* of a script: the results before this one */
 	size_t n_earlier;
@@ -41,8 +43,11 @@ hf_result *hf__result_alloc(void)
 	return r;
 }
 
-hf_result *hf__result_fill(hf_result *r, PGresult *pg, char *notices)
+hf_result *hf__result_fill(hf_result *r, PGresult *pg, char *notices, const char *tag)
 {
+	const char *own = PQcmdStatus(pg);
+
+	snprintf(r->tag, sizeof r->tag, "%s", own && *own ? own : tag);
 	r->pg = pg;
 	r->notices = notices;
 	return r;
@@ -53,7 +58,7 @@ hf_result *hf__result_new(PGresult *pg, char *notices)
 	hf_result *r = hf__result_alloc();
 
 	if (r)
-		return hf__result_fill(r, pg, notices);
+		return hf__result_fill(r, pg, notices, "");
 	PQclear(pg);
 	hf__free(notices);
 	return NULL;
@@ -160,7 +165,7 @@ int64_t hf_result_affected(const hf_result *r)
 
 const char *hf_result_tag(const hf_result *r)
 {
-	return r ? PQcmdStatus(r->pg) : "";
+	return r ? r->tag : "";
 }
 
 const char *hf_result_notices(const hf_result *r)

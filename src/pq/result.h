@@ -10,7 +10,8 @@
 /* An empty result, to be filled once its rows are there: made before a statement is sent, so that
  * what was committed can be told without memory. NULL: no memory. */
 hf_result *hf__result_alloc(void);
-hf_result *hf__result_fill(hf_result *r, PGresult *pg, char *notices); /* answers r */
+hf_result *hf__result_fill(
+	hf_result *r, PGresult *pg, char *notices, const char *tag); /* answers r */
 
 /* Takes over `pg` and `notices` (hf__alloc'ed text or NULL), also on failure: NULL, no memory. */
 hf_result *hf__result_new(PGresult *pg, char *notices);

@@ -200,7 +200,7 @@ static hf_error *finish_run(hf__trip *t, struct results *rs, hf_result **out)
 	if (!e && rs->n > 0)
 		last = chain_results(rs, take_notices(t->l));
 	else if (!e && t->shell)
-		last = hf__result_fill(t->shell, t->main, take_notices(t->l));
+		last = hf__result_fill(t->shell, t->main, take_notices(t->l), t->run->tag);
 	else
 		PQclear(t->main);
 	if (last != t->shell)
@@ -232,7 +232,8 @@ static void note_tag(hf__trip *t, const struct results *rs)
 			  : t->main ? PQcmdStatus(t->main)
 				    : "";
 
-	snprintf(t->run->tag, sizeof t->run->tag, "%s", tag);
+	if (*tag)
+		snprintf(t->run->tag, sizeof t->run->tag, "%s", tag);
 }
 
 /* Room is not made inside a transaction: a DEALLOCATE that fails would undo its work. */
