@@ -230,7 +230,8 @@ static void wait_for_pair(struct stage *s, size_t i)
 	size_t at = 9;
 
 	ck_assert_int_eq(hf_wait_any(both, 3, HF_FOREVER, &at), HF_OK);
-	ck_assert(at < 2 && hf_future_ready(both[at]));
+	/* 2 is the same future as 0: it may have become ready after 0 was looked at. */
+	ck_assert(at < 3 && hf_future_ready(both[at]));
 	ck_assert_int_eq(hf_wait_all(both, 3, HF_FOREVER), HF_OK);
 	hf_future_unref(s->f[i]);
 	hf_future_unref(s->g[i]);
