@@ -14,5 +14,6 @@
 #include <holdfast/pool.h>
 #include <holdfast/conn.h>
 #include <holdfast/txn.h>
+#include <holdfast/global.h>
 
 #endif

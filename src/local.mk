@@ -66,6 +66,7 @@ SRC_POOL = \
 	src/pool/exec.c \
 	src/pool/house.c \
 	src/pool/job.c src/pool/job.h \
+	src/pool/options.c \
 	src/pool/pool.c src/pool/pool.h \
 	src/pool/query.c \
 	src/pool/queue.c src/pool/queue.h \
@@ -85,6 +86,7 @@ hfinclude_HEADERS = \
 	include/holdfast/base.h \
 	include/holdfast/conn.h \
 	include/holdfast/future.h \
+	include/holdfast/global.h \
 	include/holdfast/inbox.h \
 	include/holdfast/pool.h \
 	include/holdfast/result.h \

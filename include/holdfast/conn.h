@@ -42,6 +42,33 @@ HF_CHECK hf_status hf_conn_release(hf_conn *c, const char *name);
  */
 HF_CHECK hf_status hf_conn_run(hf_conn *c, hf_pool *p, hf_fn *fn, void *arg, hf_reply *reply);
 
+/* Where a transaction is open already: */
+typedef enum hf_nesting {
+	HF_NEST_SAVEPOINT, /* a savepoint: a failure undoes the inner work, and the outer may go on
+			    */
+	HF_NEST_JOIN,      /* be part of it: a failure fails the outer as well */
+	HF_NEST_REFUSE,    /* HF_E_MISUSE, which fails the outer as well */
+} hf_nesting;
+
+/* Runs fn as one piece that happens as a whole or not at all: in a .manual job without an open
+ * transaction between BEGIN and COMMIT, else as `nesting` says; any depth. An automatic interaction
+ * counts as having its transaction open from the start. Answers what fn returned, or why its work
+ * could not be kept; the story is hf_conn_error's. What fn hands to `reply` (may be NULL) is
+ * the caller's own. */
+HF_CHECK hf_status hf_conn_atomic_at(
+	const hf_site *site, hf_conn *c, hf_nesting nesting, hf_fn *fn, void *arg, hf_reply *reply);
+
+/* Runs fn once after the transaction that is open (or opens with the next statement) has
+ * committed: on the worker's thread, before the future of the commit is ready, in the order given.
+ * It must not use the connection. Work that is undone (a rollback, also to a savepoint; an attempt
+ * that is repeated; an outcome that stays unknown) takes its hooks with it. free_arg (may be NULL)
+ * runs in every case. HF_E_MISUSE in a .manual job without an open transaction. */
+typedef void hf_hook_fn(void *arg);
+HF_CHECK hf_status hf_conn_on_commit(hf_conn *c, hf_hook_fn *fn, void *arg, hf_free_fn *free_arg);
+
+/* Which attempt of hf_transact this is, from 1; 1 in every other interaction. */
+HF_API int hf_conn_attempt(hf_conn *c);
+
 HF_API const hf_error *hf_conn_error(hf_conn *c); /* of the last call that failed; NULL: none did */
 HF_API bool hf_conn_canceled(hf_conn *c); /* asked to stop, or out of time: poll it in long loops */
 HF_API hf_pool *hf_conn_pool(hf_conn *c); /* lent */
@@ -59,6 +86,8 @@ HF__END
 #define hf_conn_query(conn, out, ...) hf_conn_query_at(HF_HERE, (conn), (out), HF__SQL(__VA_ARGS__))
 #define hf_conn_each(conn, fn, arg, ...)                                                           \
 	hf_conn_each_at(HF_HERE, (conn), (fn), (arg), HF__SQL(__VA_ARGS__))
+#define hf_conn_atomic(conn, nesting, fn, arg, reply)                                              \
+	hf_conn_atomic_at(HF_HERE, (conn), (nesting), (fn), (arg), (reply))
 #define hf_conn_script(conn, out, ...)                                                             \
 	hf_conn_script_at(HF_HERE, (conn), (out), HF__SQL(__VA_ARGS__))
 #endif

@@ -57,8 +57,24 @@ typedef struct hf_pool_opts {
 	 * minute. */
 	int stall_ms;
 	int max_statements; /* prepared statements kept per connection [256]; HF_NONE: none */
-	size_t max_result;  /* bytes of one result, beyond it HF_E_TOO_LARGE [256 MiB] */
-	bool read_only;     /* the server refuses writes (default_transaction_read_only) */
+	/* Transactions (hf_txn) that nobody gives a command for so long are rolled back [30000]. */
+	int txn_idle_ms;
+	int txn_max_ms; /* and those that live longer, with commands or without [300000] */
+	/* The longest idle time that a transaction may be given, held or parked [600000]. The
+	 * server itself ends a session that was idle in a transaction for 10 s more than that. */
+	int lease_ms;
+	/* Parked transactions at most [max_conns - max(1, max_conns / 4)], and never so many that
+	 * no connection is left for other work; HF_NONE: none. */
+	int max_parked;
+	int hold_warn_ms; /* log who holds a connection for longer, once each [60000] */
+	int outcome_ms;   /* how long to ask after a COMMIT whose answer was lost [30000] */
+	/* A table of hf_outcome_setup, "schema.name": each transaction that wrote leaves a row in
+	 * it, so that what became of its COMMIT can be told even by a server that took over [none].
+	 */
+	const char *outcome_table;
+	bool two_phase;    /* allow PREPARE TRANSACTION: .manual jobs and hf_global */
+	size_t max_result; /* bytes of one result, beyond it HF_E_TOO_LARGE [256 MiB] */
+	bool read_only;    /* the server refuses writes (default_transaction_read_only) */
 	bool strict; /* hf_pool_open waits until min_conns are up, or fails and leaves nothing */
 	bool strict_auth; /* require SCRAM with channel binding */
 	hf_connect_fn *on_connect;
@@ -82,6 +98,12 @@ typedef struct hf_pool_stats {
 	uint64_t connects, connect_failures, reconnects, discards, resets, pings;
 	uint64_t queue_ns, run_ns; /* sums over completed work; means come from differences */
 	uint64_t wakeups, futile_wakeups;
+	uint32_t parked, max_parked; /* gauges: of pinned, those that are parked; the limit */
+	uint32_t oldest_txn_ms; /* gauge: the age of the oldest open hf_txn; 0: there is none */
+	uint64_t parks, resumes,
+		expired;  /* expired: transactions rolled back by one of their clocks */
+	uint64_t retries; /* further attempts of hf_transact */
+	uint64_t outcomes_resolved, outcomes_unknown; /* of COMMITs whose answer was lost */
 } hf_pool_stats;
 
 typedef enum hf_pool_state { HF_POOL_OPEN, HF_POOL_CLOSING, HF_POOL_CLOSED } hf_pool_state;
@@ -150,6 +172,19 @@ typedef enum hf_isolation {
 	HF_ISO_SERIALIZABLE,
 } hf_isolation;
 
+/* How sure the outcome of a COMMIT is to be when its answer is lost. */
+typedef enum hf_outcome {
+	/* What a transaction or an interaction wrote can be told: the server is asked for the
+	 * transaction's number in the same trip as its statements, and COMMIT goes out after it. A
+	 * single query is not asked after. */
+	HF_OUTCOME_DEFAULT,
+	HF_OUTCOME_FAST,     /* one trip less where possible; a lost COMMIT stays unknown */
+	HF_OUTCOME_RESOLVED, /* for single queries too: one trip more */
+} hf_outcome;
+
+/* What follows a part of a transaction that went well. */
+typedef enum hf_then { HF_THEN_GO_ON, HF_THEN_COMMIT, HF_THEN_ROLLBACK } hf_then;
+
 /* How one query is to run. */
 typedef struct hf_query_opts {
 	size_t struct_size; /* set by HF_QUERY_OPTS */
@@ -162,6 +197,8 @@ typedef struct hf_query_opts {
 	hf_row_fn *on_row; /* stream the rows instead of keeping them: constant memory */
 	void *arg;         /* of on_row */
 	hf_free_fn *free_arg;
+	hf_outcome outcome;
+	hf_then then; /* only for hf_txn_query_with: COMMIT travels with it where that is safe */
 } hf_query_opts;
 
 /* Each plain query is one transaction of its own: its future is ready when the server has committed
@@ -208,6 +245,14 @@ typedef struct hf_job {
 	hf_isolation isolation;
 	bool read_only;
 	bool dry_run; /* refused: a function cannot be rendered */
+	hf_outcome outcome;
+	hf_then then; /* only for hf_txn_run: end the transaction with this part */
+	/* Only for hf_txn_run: in a savepoint of its own, so that its failure undoes this part and
+	 * no more. */
+	bool nested;
+	/* While it runs, submissions to its pool from its thread are refused (HF_E_MISUSE): they
+	 * would run on another connection, and not see what this one has not committed. */
+	bool no_submit;
 } hf_job;
 
 /* Submits an interaction; `job` is copied. Where it is refused, free_arg has run on return. */

@@ -30,6 +30,7 @@ typedef enum hf_status {
 	HF_E_USER,      /* an interaction failed for its own reasons: hf_fail() */
 	HF_E_FORKED,    /* this process is a fork: the object belongs to its parent */
 	HF_E_TOO_LARGE, /* a limit on size was exceeded; the error names it */
+	HF_E_PARK_LIMIT, /* max_parked transactions are parked already */
 } hf_status;
 
 /* Traits of an error, to be or-ed. */
@@ -38,6 +39,7 @@ enum {
 	HF_MAYBE_COMMITTED = 1 << 1, /* the link broke after the work was sent: outcome unknown */
 	HF_CONNECTION = 1 << 2,      /* the connection is gone, or could not be made */
 	HF_INTEGRITY = 1 << 3, /* unique, foreign key, check, not null, exclusion (class 23) */
+	HF_COMMITTED = 1 << 4, /* the work was committed, only its answer was lost */
 };
 
 typedef enum hf_field_id {

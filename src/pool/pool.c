@@ -17,8 +17,6 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define MAX_CONNS 10000
-
 hf_error *hf__pool_refusal(const hf_pool *p)
 {
 	if (!p)
@@ -96,46 +94,6 @@ hf_pool *hf_pool_unref(hf_pool *p)
 	return NULL;
 }
 
-/* --- options --- */
-
-static void set_default(int *field, int value)
-{
-	if (*field == 0)
-		*field = value;
-}
-
-static hf_error *final_options(hf_pool_opts *o)
-{
-	set_default(&o->min_conns, 1);
-	set_default(&o->max_conns, 8);
-	if (o->min_conns < 0)
-		o->min_conns = 0;
-	else if (o->min_conns > o->max_conns && o->max_conns > 0 && o->min_conns == 1)
-		o->min_conns = o->max_conns;
-	set_default(&o->connect_ms, 10000);
-	set_default(&o->acquire_ms, 30000);
-	set_default(&o->idle_ms, 600000);
-	set_default(&o->lifetime_ms, 1800000);
-	set_default(&o->ping_idle_ms, 60000);
-	set_default(&o->ping_ms, 2000);
-	set_default(&o->shutdown_ms, 5000);
-	set_default(&o->stall_ms, 60000);
-	set_default(&o->max_statements, 256);
-	if (o->max_result == 0)
-		o->max_result = (size_t)256 << 20;
-	if (o->max_conns < 1 || o->max_conns > MAX_CONNS)
-		return hf__error_fmt(HF_E_MISUSE, 0,
-			"max_conns is %d: 1 to %d connections are possible", o->max_conns,
-			MAX_CONNS);
-	if (o->min_conns > o->max_conns)
-		return hf__error_fmt(HF_E_MISUSE, 0, "min_conns (%d) is above max_conns (%d)",
-			o->min_conns, o->max_conns);
-	set_default(&o->max_queue, 64 * o->max_conns);
-	if (o->max_queue < 0)
-		o->max_queue = INT32_MAX;
-	return NULL;
-}
-
 static void write_log(int level, const char *line, void *pool)
 {
 	hf_pool *p = pool;
@@ -144,17 +102,6 @@ static void write_log(int level, const char *line, void *pool)
 }
 
 /* --- making --- */
-
-/* Settings from the connection string, where the options do not say anything. */
-static void take_dsn_settings(hf_pool_opts *o, const hf__dsn_pool *from)
-{
-	set_default(&o->max_conns, from->size);
-	set_default(&o->min_conns, from->min);
-	set_default(&o->max_queue, from->queue);
-	set_default(&o->acquire_ms, from->timeout_ms);
-	set_default(&o->lifetime_ms, from->recycle_ms);
-	o->read_only |= from->read_only;
-}
 
 static hf_error *set_name(hf_pool *p, const char *in_dsn)
 {
@@ -173,10 +120,8 @@ static hf_error *configure(hf_pool *p, const char *dsn, const hf_pool_opts *opts
 		return e;
 	if (!dsn)
 		return hf__error_fmt(HF_E_MISUSE, 0, "the connection string is NULL");
-	if (hf__dsn_init(&p->dsn, dsn, &from, &e) == HF_OK) {
-		take_dsn_settings(&p->opts, &from);
-		e = final_options(&p->opts);
-	}
+	if (hf__dsn_init(&p->dsn, dsn, &from, &e) == HF_OK)
+		e = hf__pool_settle_options(&p->opts, &from);
 	if (!e)
 		e = set_name(p, from.name);
 	hf__free(from.name);
@@ -186,6 +131,7 @@ static hf_error *configure(hf_pool *p, const char *dsn, const hf_pool_opts *opts
 	session.read_only = p->opts.read_only;
 	session.strict_auth = p->opts.strict_auth;
 	session.statement_ms = p->opts.statement_ms > 0 ? p->opts.statement_ms : 0;
+	session.idle_in_txn_ms = hf__pool_backstop_ms(&p->opts);
 	hf__dsn_complete(&p->dsn, &session, &e);
 	return e;
 }
@@ -379,7 +325,7 @@ hf_status hf_pool_resize(hf_pool *p, int min_conns, int max_conns)
 {
 	hf__worker *w;
 
-	if (!p || min_conns < HF_NONE || max_conns < 1 || max_conns > MAX_CONNS ||
+	if (!p || min_conns < HF_NONE || max_conns < 1 || max_conns > HF__MAX_CONNS ||
 		min_conns > max_conns)
 		return HF_E_MISUSE;
 	if (p->forks != hf__fork_count())

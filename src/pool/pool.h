@@ -24,6 +24,8 @@
 
 #include <holdfast/pool.h>
 
+#define HF__MAX_CONNS 10000
+
 struct hf_pool {
 	hf__ref refs;  /* users, jobs under way, threads */
 	hf__ref users; /* of refs: those that hf_pool_unref counts */
@@ -71,6 +73,12 @@ hf_error *hf__pool_refusal(const hf_pool *p);
 /* Memory: the last reference frees it, once closed. */
 hf_pool *hf__pool_ref(hf_pool *p);
 void hf__pool_put(hf_pool *p);
+
+/* options.c: defaults for what was not said; NULL, or what does not fit together. */
+hf_error *hf__pool_settle_options(hf_pool_opts *o, const hf__dsn_pool *from);
+int hf__pool_max_parked(
+	const hf_pool_opts *o, int max_conns);   /* in force with so many connections */
+int hf__pool_backstop_ms(const hf_pool_opts *o); /* idle_in_transaction_session_timeout; 0: none */
 
 /* Asks the housekeeper to look around. */
 void hf__pool_poke_locked(hf_pool *p);

@@ -126,7 +126,7 @@ static hf_error *why_failed(hf_conn *c, hf_status st, hf_reply *r)
 	hf_error_unref(own);
 	if (c->error && hf_error_status(c->error) == st)
 		return hf_error_ref(c->error);
-	if (st == HF_PENDING || (unsigned)st > HF_E_TOO_LARGE)
+	if (st == HF_PENDING || (unsigned)st > HF_E_PARK_LIMIT)
 		return hf__error_fmt(HF_E_USER, 0,
 			"the interaction returned %d (%s), which is no outcome", (int)st,
 			hf_status_name(st));

@@ -403,6 +403,9 @@ static bool set_session(hf__dsn *d, const hf__dsn_session *want)
 		hf__strbuf_puts(&o, " -c default_transaction_read_only=on");
 	if (want->statement_ms > 0)
 		hf__strbuf_printf(&o, " -c statement_timeout=%d", want->statement_ms);
+	if (want->idle_in_txn_ms > 0)
+		hf__strbuf_printf(
+			&o, " -c idle_in_transaction_session_timeout=%d", want->idle_in_txn_ms);
 	if (theirs)
 		hf__strbuf_printf(&o, " %s", theirs);
 	ok = !o.failed && set(d, "options", hf__strbuf_text(&o));

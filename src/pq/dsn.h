@@ -24,7 +24,8 @@ typedef struct hf__dsn_pool {
 typedef struct hf__dsn_session {
 	const char *name;
 	bool read_only, strict_auth;
-	int statement_ms; /* 0: no limit */
+	int statement_ms;   /* 0: no limit */
+	int idle_in_txn_ms; /* idle_in_transaction_session_timeout; 0: no limit */
 } hf__dsn_session;
 
 /* Reads a conninfo string or URI; pool keys in it go to *pool (zeroed first). HF_E_MISUSE: the

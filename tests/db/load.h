@@ -18,7 +18,7 @@ struct t_load {
 	atomic_bool stop;
 	/* How the queries ended. hung: not within 20 s. */
 	atomic_long ok, failed, hung;
-	atomic_long by_status[HF_E_TOO_LARGE + 1];
+	atomic_long by_status[HF_E_PARK_LIMIT + 1];
 };
 
 /* Fills in `l` and starts. */

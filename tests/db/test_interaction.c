@@ -47,7 +47,7 @@ START_TEST(test_commit_policy)
 	setup(NULL);
 	t_done(hf_run(pool, insert_then, &then, NULL));
 	ck_assert_int_eq(stored(), 1);
-	for (then = HF_PENDING; then <= HF_E_TOO_LARGE; then++) {
+	for (then = HF_PENDING; then <= HF_E_PARK_LIMIT; then++) {
 		hf_future *f = hf_run(pool, insert_then, &then, NULL);
 
 		ck_assert_str_ne(
