@@ -61,12 +61,14 @@ SRC_ASYNC = \
 # 4: workers
 SRC_POOL = \
 	src/pool/close.c \
+	src/pool/commit.c \
 	src/pool/conn.c \
 	src/pool/connect.c \
 	src/pool/exec.c \
 	src/pool/house.c \
 	src/pool/job.c src/pool/job.h \
 	src/pool/options.c \
+	src/pool/outcome.c \
 	src/pool/pool.c src/pool/pool.h \
 	src/pool/query.c \
 	src/pool/queue.c src/pool/queue.h \

@@ -43,18 +43,14 @@ static hf_error *stop_asked(hf_conn *c)
 	return hf__error_fmt(HF_E_CANCELED, 0, "cancelled while it ran");
 }
 
-const char *hf__conn_begin_text(const hf_conn *c)
+const char *hf__conn_begin_text(hf_conn *c)
 {
-	static const char *const text[2][4] = {
-		{ "BEGIN", "BEGIN ISOLATION LEVEL READ COMMITTED",
-			"BEGIN ISOLATION LEVEL REPEATABLE READ",
-			"BEGIN ISOLATION LEVEL SERIALIZABLE" },
-		{ "BEGIN READ ONLY", "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY",
-			"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-			"BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY" },
-	};
+	static const char *const level[] = { "", " ISOLATION LEVEL READ COMMITTED",
+		" ISOLATION LEVEL REPEATABLE READ", " ISOLATION LEVEL SERIALIZABLE" };
 
-	return text[c->read_only][c->isolation];
+	snprintf(c->begin, sizeof c->begin, "BEGIN%s%s%s", level[c->isolation],
+		c->read_only ? " READ ONLY" : "", c->deferrable ? " DEFERRABLE" : "");
+	return c->begin;
 }
 
 /* Up to the next of 1, 2, 5, 10, 20, 50 …: neighbours then mostly share one limit, and send it
@@ -92,6 +88,39 @@ static int wanted_limit(const hf_conn *c)
 	return session > 0 && left >= session && !own ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
+/* Whether the transaction's number is worth knowing: it may write, and the server can tell later
+ * what became of it. */
+static bool asks_xid(const hf_conn *c)
+{
+	return c->outcome != HF_OUTCOME_FAST && !c->read_only && hf__link_tells_outcomes(c->link);
+}
+
+/* What travels after a statement of a transaction. COMMIT does where its outcome can still be told:
+ * the number is known from an earlier trip, or there is nothing to tell, or nobody wants to know.
+ */
+static void prepare_tail(hf_conn *c, hf__run *run)
+{
+	bool asks = asks_xid(c), plain = run->kind == HF__SQL_PLAIN || run->kind == HF__SQL_READ;
+
+	if (run->script || hf__link_session(c->link) == HF__SESSION_FAILED)
+		return;
+	run->commit = c->then_commit && plain && !run->on_row && (!asks || c->xid[0]);
+	run->stamp = run->commit ? hf__conn_stamp(c) : NULL;
+	run->ask_xid = asks && plain && !c->xid[0] && !run->commit;
+	run->close_portal = c->rests;
+}
+
+/* A statement that could not be followed by the question leaves it open until COMMIT. */
+static void note_xid(hf_conn *c, const hf__run *run)
+{
+	if (run->xid[0])
+		snprintf(c->xid, sizeof c->xid, "%s", run->xid);
+	if (run->ask_xid)
+		c->xid_stale = false;
+	else if (run->kind != HF__SQL_EMPTY && !c->xid[0])
+		c->xid_stale = asks_xid(c);
+}
+
 /* What travels before the statement: BEGIN, a limit that differs from the one in force, read only.
  */
 static void prepare_run(hf_conn *c, hf__run *run)
@@ -108,6 +137,7 @@ static void prepare_run(hf_conn *c, hf__run *run)
 		run->set_read_only = c->read_only && !run->script && !c->link->cfg.read_only;
 		return;
 	}
+	prepare_tail(c, run);
 	/* A failed transaction takes nothing but its end. */
 	if (run->script || hf__link_session(c->link) == HF__SESSION_FAILED)
 		return;
@@ -229,71 +259,22 @@ hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_s
 		e = hf__link_run(c->link, run, out);
 	if (e && run->stale_plan)
 		e = run_again(c, run, e, out);
-	c->txn_open = c->txn_auto && hf__link_session(c->link) != HF__SESSION_IDLE;
-	if (e)
+	note_xid(c, run);
+	if (run->commit && run->sent &&
+		(run->main_done || hf__link_session(c->link) == HF__SESSION_LOST))
+		e = hf__conn_committed(c, run, e, out);
+	else if (e)
 		e = hf__error_at(e, fate(c, run, e, in_txn), run->sql, site);
+	c->txn_open = c->txn_auto && hf__link_session(c->link) != HF__SESSION_IDLE;
 	if (hf__link_session(c->link) == HF__SESSION_IDLE)
-		c->txn_timeout = 0;
+		hf__conn_txn_over(c);
+	if (run->commit)
+		return e;
 	if (!e && c->txn_auto && !c->txn_open)
 		e = hf__error_fmt(
 			HF_E_MISUSE, 0, "the script ended the transaction that it ran in");
 	if (e && !c->poison && hf__link_session(c->link) != HF__SESSION_IDLE)
 		c->poison = hf_error_ref(e);
 	log_run(c, run, e, began, site);
-	return e;
-}
-
-/* --- ends --- */
-
-/* A COMMIT is not cancelled; only a pool that is being torn down gives up on it, and then says so.
- */
-hf__ask hf__conn_ask_commit(void *worker)
-{
-	return hf__worker_ask(worker) == HF__ASK_ABORT ? HF__ASK_ABORT : HF__ASK_NONE;
-}
-
-static hf_error *ended_by_server(hf_conn *c)
-{
-	return hf__error_fmt(HF_E_TXN_ENDED, HF_RETRYABLE,
-		"the server rolled the transaction back at COMMIT%s%s", c->poison ? ": " : "",
-		c->poison ? hf_error_message(c->poison) : "");
-}
-
-/* No result is asked for, so that none must be made: a COMMIT that worked is told without memory.
- */
-hf_error *hf__conn_commit(hf_conn *c)
-{
-	bool failed = hf__link_session(c->link) == HF__SESSION_FAILED;
-	hf__run run = { .sql = "COMMIT",
-		.kind = HF__SQL_EMPTY,
-		.set_timeout = c->txn_timeout && !failed ? -1 : 0 };
-	hf_error *e;
-
-	if (hf__link_session(c->link) == HF__SESSION_IDLE)
-		return NULL;
-	run.guard = (hf__guard){ HF__NEVER, hf__deadline(c->link->cfg.stall_ms),
-		hf__conn_ask_commit, c->worker };
-	e = hf__link_run(c->link, &run, NULL);
-	if (!e && strcmp(run.tag, "COMMIT") != 0)
-		e = ended_by_server(c);
-	else if (e && hf__link_session(c->link) == HF__SESSION_LOST)
-		e = hf__error_at(
-			e, run.sent ? HF_MAYBE_COMMITTED : HF_RETRYABLE, NULL, &c->job->site);
-	c->txn_open = false;
-	c->txn_timeout = 0;
-	return e;
-}
-
-hf_error *hf__conn_rollback(hf_conn *c)
-{
-	hf__guard g = { HF__NEVER, HF__NEVER, hf__conn_ask_commit, c->worker };
-	hf_error *e = NULL;
-
-	if (hf__link_session(c->link) == HF__SESSION_TXN ||
-		hf__link_session(c->link) == HF__SESSION_FAILED)
-		e = hf__link_command(c->link, "ROLLBACK", &g);
-	c->txn_open = false;
-	c->txn_timeout = 0;
-	c->poison = hf_error_unref(c->poison);
 	return e;
 }

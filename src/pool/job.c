@@ -132,6 +132,8 @@ hf_error *hf__job_set_fn(hf__job *j, const hf_job *opts)
 	j->manual = opts->manual;
 	j->isolation = opts->isolation;
 	j->read_only = opts->read_only;
+	j->outcome_wanted = opts->outcome;
+	j->then = opts->then;
 	if (opts->dry_run)
 		return hf__error_fmt(HF_E_MISUSE, 0,
 			"a function has no dry run: only SQL can be rendered (hf_dry_run)");

@@ -33,6 +33,9 @@ typedef struct hf__job {
 	atomic_bool cancel_asked;
 	bool has_own_acquire, urgent, manual, read_only;
 	hf_isolation isolation;
+	hf_outcome outcome_wanted;
+	hf_then then;             /* of a transaction's command */
+	bool deferrable;          /* of a transaction */
 	int timeout_ms, limit_ms; /* as given; in force */
 	int64_t submitted_at, acquire_by, started_at, run_until;
 	hf_site site;

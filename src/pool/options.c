@@ -2,9 +2,11 @@
 /* A pool's options: defaults for what was not said, and what does not fit together. */
 #include "pool/pool.h"
 
+#include "value/codec.h"
 #include "value/error.h"
 
 #include <limits.h>
+#include <string.h>
 
 /* How much later than ours the server's limit of an idle transaction is: ours, which keeps the
  * connection, is to come first. */
@@ -108,4 +110,32 @@ int hf__pool_backstop_ms(const hf_pool_opts *o)
 	if (o->lease_ms < 0)
 		return 0;
 	return o->lease_ms < INT_MAX - BACKSTOP_MS ? o->lease_ms + BACKSTOP_MS : INT_MAX;
+}
+
+hf_error *hf__pool_outcome_table(const char *name, char **out)
+{
+	hf__strbuf b = HF__STRBUF_INIT;
+	const char *dot = name ? strchr(name, '.') : NULL;
+	char schema[64] = "";
+	hf_error *e = NULL;
+
+	if (!name)
+		return NULL;
+	if (dot && (size_t)(dot - name) >= sizeof schema)
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			"outcome_table \"%s\": the schema's name is longer "
+			"than 63 bytes",
+			name);
+	if (dot) {
+		memcpy(schema, name, (size_t)(dot - name));
+		if (hf__ident(&b, schema, "outcome_table", &e) == HF_OK)
+			hf__strbuf_puts(&b, ".");
+	}
+	if (!e)
+		hf__ident(&b, dot ? dot + 1 : name, "outcome_table", &e);
+	*out = e ? NULL : hf__strbuf_take(&b);
+	if (!e && !*out)
+		e = hf__error_nomem();
+	hf__strbuf_finish(&b);
+	return e;
 }

@@ -44,6 +44,7 @@ static void pool_free(hf_pool *p)
 	hf__cond_finish(&p->changed);
 	hf__mutex_finish(&p->lock);
 	hf__free(p->name);
+	hf__free(p->outcome_table);
 	hf__free(p);
 }
 
@@ -125,6 +126,8 @@ static hf_error *configure(hf_pool *p, const char *dsn, const hf_pool_opts *opts
 	if (!e)
 		e = set_name(p, from.name);
 	hf__free(from.name);
+	if (!e)
+		e = hf__pool_outcome_table(p->opts.outcome_table, &p->outcome_table);
 	if (e)
 		return e;
 	session.name = p->name;

@@ -32,6 +32,7 @@ struct hf_pool {
 	unsigned forks;
 	hf_pool_opts opts; /* final; min_conns and max_conns below are the ones in force */
 	char *name;
+	char *outcome_table; /* quoted, as it goes into SQL; NULL: none */
 	hf__dsn dsn;
 	hf__log log;
 	hf__callbacks *callbacks;
@@ -76,6 +77,8 @@ void hf__pool_put(hf_pool *p);
 
 /* options.c: defaults for what was not said; NULL, or what does not fit together. */
 hf_error *hf__pool_settle_options(hf_pool_opts *o, const hf__dsn_pool *from);
+/* "schema.name" quoted, into *out, yours to hf__free; NULL stays NULL. */
+hf_error *hf__pool_outcome_table(const char *name, char **out);
 int hf__pool_max_parked(
 	const hf_pool_opts *o, int max_conns);   /* in force with so many connections */
 int hf__pool_backstop_ms(const hf_pool_opts *o); /* idle_in_transaction_session_timeout; 0: none */

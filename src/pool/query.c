@@ -55,6 +55,8 @@ static void set_query_opts(hf__job *j, const hf_query_opts *o)
 	j->urgent = o->urgent;
 	j->isolation = o->isolation;
 	j->read_only = o->read_only;
+	j->outcome_wanted = o->outcome;
+	j->then = o->then;
 	set_acquire(j, o->acquire_ms);
 }
 

@@ -45,7 +45,16 @@ static bool wants_txn(const hf__job *j)
 		return !j->manual;
 	if (j->on_row && j->sql_kind == HF__SQL_PLAIN)
 		return true;
-	return j->kind == HF__JOB_SERVE || j->isolation != HF_ISO_DEFAULT;
+	return j->kind == HF__JOB_SERVE || j->isolation != HF_ISO_DEFAULT ||
+	       j->outcome_wanted == HF_OUTCOME_RESOLVED;
+}
+
+/* A single query is not asked after, unless that was asked for. */
+static hf_outcome outcome_of_job(const hf__job *j)
+{
+	if (j->kind == HF__JOB_QUERY && j->outcome_wanted != HF_OUTCOME_RESOLVED)
+		return HF_OUTCOME_FAST;
+	return j->outcome_wanted;
 }
 
 void hf__conn_enter(hf_conn *c, hf__job *j)
@@ -55,10 +64,15 @@ void hf__conn_enter(hf_conn *c, hf__job *j)
 	c->manual = j->kind == HF__JOB_FN && j->manual;
 	c->isolation = j->isolation;
 	c->read_only = j->read_only;
+	c->deferrable = j->deferrable;
+	c->outcome = outcome_of_job(j);
+	c->then_commit = j->kind == HF__JOB_QUERY && c->txn_auto;
+	c->rests = false;
+	c->end = HF__END_NONE;
 	c->run_until = j->run_until;
 	c->hook_until = HF__NEVER;
-	c->txn_open = c->discard = c->in_row = false;
-	c->txn_timeout = 0;
+	c->discard = c->in_row = false;
+	hf__conn_txn_over(c);
 	in_use = c;
 }
 

@@ -234,7 +234,9 @@ static void explain_termination(hf__worker *w, hf__outcome *o)
 	if (!torn || (o->status != HF_E_CANCELED && o->status != HF_E_CONN_LOST))
 		return;
 	e = hf__error_fmt(HF_E_CLOSED,
-		hf_error_is(o->error, HF_MAYBE_COMMITTED) ? HF_MAYBE_COMMITTED : 0,
+		hf_error_is(o->error, HF_MAYBE_COMMITTED) ? HF_MAYBE_COMMITTED
+		: hf_error_is(o->error, HF_COMMITTED)     ? HF_COMMITTED
+							  : 0,
 		"pool \"%s\" was closed while this ran", p->name);
 	hf_error_unref(o->error);
 	o->error = e;

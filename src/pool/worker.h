@@ -17,6 +17,14 @@ struct hf__kept {
 	hf_result *res;
 };
 
+/* How a transaction ended. */
+typedef enum hf__end {
+	HF__END_NONE,
+	HF__END_COMMITTED,
+	HF__END_ROLLED_BACK,
+	HF__END_UNKNOWN
+} hf__end;
+
 /* What an interaction sees. Embedded in its worker; valid between hf__conn_begin_job and
  * hf__conn_end_job. */
 struct hf_conn {
@@ -26,7 +34,17 @@ struct hf_conn {
 	bool txn_open, txn_auto; /* a transaction of its own; opened by the first statement */
 	bool manual, discard;
 	hf_isolation isolation;
-	bool read_only;
+	hf_outcome outcome;
+	bool read_only, deferrable;
+	bool then_commit; /* the statement that comes is the transaction's last */
+	bool rests;       /* and if it is not, none is known to follow */
+	/* of the open transaction */
+	char begin[96];
+	char xid[24];    /* its number; "": it has not written, as far as was asked */
+	bool xid_stale;  /* something was run since that was asked */
+	char stamp[360]; /* the statement that puts its row into the outcome table; "": none yet */
+	char stamp_id[40];
+	hf__end end;        /* how the last one ended */
 	int txn_timeout;    /* statement_timeout set in this transaction; 0: the session's */
 	int64_t hook_until; /* of an on_connect hook, or HF__NEVER */
 	int64_t run_until;  /* of the job, or HF__NEVER */
@@ -115,10 +133,26 @@ hf_conn *hf__conn_in_use(void);
  * its limit, one more try where its prepared plan was out of date. NULL, or the story, which also
  * poisons an open transaction. `out` may be NULL. */
 hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_site *site);
-hf_error *hf__conn_commit(hf_conn *c);
-hf_error *hf__conn_rollback(hf_conn *c);
-const char *hf__conn_begin_text(const hf_conn *c);
+const char *hf__conn_begin_text(hf_conn *c);        /* lent by the connection */
 hf__guard hf__conn_guard(hf_conn *c, int limit_ms); /* 0: no limit */
+
+/* commit.c: the ends of a transaction. c->end tells which it was. commit: NULL, or why the work is
+ * not (or not surely) kept; *out receives what the server had to say. */
+hf_error *hf__conn_commit(hf_conn *c);
+hf_error *hf__conn_commit_with(hf_conn *c, hf_result **out);
+hf_error *hf__conn_rollback(hf_conn *c);
+
+/* COMMIT was sent with `run`, and this is what came: e, consumed, or NULL. Resolves an answer that
+ * was lost. `out` holds the result of the statement before it, if it has one. */
+hf_error *hf__conn_committed(hf_conn *c, const hf__run *run, hf_error *e, hf_result **out);
+
+/* What to run right before COMMIT, or NULL. */
+const char *hf__conn_stamp(hf_conn *c);
+void hf__conn_txn_over(hf_conn *c); /* forgets what belonged to the open transaction */
+
+/* outcome.c: asks the server what became of the transaction of `c`, whose link was lost during its
+ * COMMIT. Blocks for up to outcome_ms. UNKNOWN: `why` tells why nobody can say. */
+hf__end hf__outcome_ask(hf_conn *c, char *why, size_t n);
 
 /* During a COMMIT and the like nothing is cancelled; only a pool that is torn down gives up on it.
  */

@@ -41,7 +41,7 @@ void hf__link_close(hf__link *l)
 	l->sock = l->fork_slot = -1;
 	l->pid = 0;
 	l->broken = l->dirty = l->foreign_stmts = false;
-	l->fatal[0] = '\0';
+	l->fatal[0] = l->server[0] = '\0';
 }
 
 /* Runs in the middle of libpq's parsing: it copies, and calls nothing of libpq that talks. */
@@ -80,6 +80,11 @@ hf__session hf__link_session(const hf__link *l)
 bool hf__link_gone(const hf__link *l)
 {
 	return l->pg && (l->fatal[0] || PQstatus(l->pg) != CONNECTION_OK);
+}
+
+bool hf__link_tells_outcomes(const hf__link *l)
+{
+	return l->server[0] && l->pg && PQserverVersion(l->pg) >= 130000;
 }
 
 bool hf__link_escaped_read_only(const hf__link *l)
@@ -279,6 +284,8 @@ hf_error *hf__link_open(hf__link *l, const hf__dsn *dsn, const hf__guard *guard)
 		e = connect_error(l, dsn, *problem ? problem : NULL);
 	else if (!settle_in(l))
 		e = hf__error_nomem();
+	if (!e && !l->cfg.read_only)
+		e = hf__link_ask_server(l, guard);
 	if (e)
 		hf__link_close(l);
 	else

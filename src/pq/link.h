@@ -51,6 +51,7 @@ typedef struct hf__link {
 	bool broken, dirty;
 	bool foreign_stmts; /* prepared statements may be there that the cache did not make */
 	char fatal[6];      /* SQLSTATE of a FATAL notice; "" */
+	char server[96];    /* which server this is, in which life of it; "": not known */
 	/* of the run under way */
 	hf__ask asked;
 	bool late; /* a cancel was sent since its time was up */
@@ -79,11 +80,20 @@ typedef struct hf__run {
 	bool script; /* simple protocol, several statements */
 	hf_row_fn *on_row;
 	void *row_arg;
+	/* what travels after it */
+	bool ask_xid;      /* the number of the transaction, if it has one */
+	const char *stamp; /* a statement right before COMMIT, be that `commit` or sql itself */
+	bool commit;       /* COMMIT, if all went well so far */
+	bool close_portal; /* leave no portal open, which would pin a snapshot while the link rests
+			    */
 	int limit_ms; /* what is in force for it, for telling a time-out from a cancel; 0: none */
 	hf__guard guard;
 	/* told afterwards */
 	bool sent;           /* the server may have seen some of it */
+	bool main_done;      /* the statement itself worked; what failed came after it */
 	char tag[64];        /* of its last result */
+	char xid[24];        /* "": none so far */
+	char commit_tag[16]; /* of `commit`; "": it did not come to that, or was not answered */
 	char stale_name[16]; /* of its prepared statement, then: forgotten here, not yet at the
 				server */
 	bool stale_plan;     /* it failed since its prepared plan is out of date; it was not run */
@@ -97,6 +107,9 @@ void hf__link_close(hf__link *l); /* ends the session; accepts a closed link */
  */
 hf_error *hf__link_open(hf__link *l, const hf__dsn *dsn, const hf__guard *guard);
 
+/* Whether the server can be asked later what became of a transaction. */
+bool hf__link_tells_outcomes(const hf__link *l);
+
 /* Whether it is fit for use, as far as can be seen without asking the server: reads what has
  * arrived. */
 bool hf__link_alive(hf__link *l);
@@ -104,7 +117,13 @@ bool hf__link_alive(hf__link *l);
 /* An empty query. */
 hf_error *hf__link_ping(hf__link *l, int ms, const hf__guard *guard);
 
-/* Runs it and waits. NULL and *out (yours; NULL for a streamed one), or the story. What was
+/* Fills in `server`: "SYSTEM/TIMELINE/LIFE"; a standby has "standby" for its timeline. Transaction
+ * numbers mean the same for as long as this stays the same. Without the right to know, it stays
+ * unknown. An error only for a link that is lost. */
+hf_error *hf__link_ask_server(hf__link *l, const hf__guard *guard);
+
+/* Runs it and waits. NULL and *out (yours; NULL for a streamed one), or the story, and *out only
+ * for a statement that worked itself (main_done) while the COMMIT behind it did not. What was
  * notified by the server meanwhile is in the result. */
 hf_error *hf__link_run(hf__link *l, hf__run *run, hf_result **out);
 

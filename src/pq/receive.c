@@ -103,7 +103,9 @@ static void keep_error(hf__trip *t, const PGresult *r, int index, int64_t began)
 	if (hf__error_ends_session(r))
 		t->l->broken = true;
 	if (!t->error)
-		t->error = hf__error_from_pg(r, t->run->sql, as, t->run->text == NULL);
+		t->error = hf__error_from_pg(r,
+			t->run->commit && index > t->main_index ? "COMMIT" : t->run->sql, as,
+			t->run->text == NULL);
 }
 
 static void check_size(hf__trip *t)
@@ -153,6 +155,19 @@ static void refuse_copy(hf__trip *t)
 	t->l->broken = true;
 }
 
+/* The result of what travelled along with the statement. */
+static void note_answer(hf__trip *t, PGresult *r, int index)
+{
+	hf__run *run = t->run;
+
+	if (t->preparing && index == t->main_index - 1)
+		t->entry->prepared = true;
+	if (index == t->xid_index && PQntuples(r) == 1)
+		snprintf(run->xid, sizeof run->xid, "%s", PQgetvalue(r, 0, 0));
+	else if (index == t->commit_index)
+		snprintf(run->commit_tag, sizeof run->commit_tag, "%s", PQcmdStatus(r));
+}
+
 /* Sorts one result of command `index` in. Takes it. */
 static void take_result(hf__trip *t, PGresult *r, int index, int64_t began)
 {
@@ -164,8 +179,7 @@ static void take_result(hf__trip *t, PGresult *r, int index, int64_t began)
 			t->main = r;
 			return;
 		}
-		if (t->preparing && index == t->main_index - 1)
-			t->entry->prepared = true;
+		note_answer(t, r, index);
 		break;
 #ifdef LIBPQ_HAS_CHUNK_MODE
 	case PGRES_TUPLES_CHUNK:
@@ -217,6 +231,8 @@ void hf__trip_read(hf__trip *t, int index, int64_t began)
 	}
 	if (!any) /* sign four */
 		t->l->broken = true;
+	if (index == t->main_index)
+		t->run->main_done = !t->l->broken && !t->error;
 }
 
 /* Up to and with the Sync; an error that belongs to it comes first. */

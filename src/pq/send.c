@@ -64,6 +64,45 @@ static bool send_main(hf__trip *t)
 		       p ? p->lengths : NULL, p ? p->formats : NULL, 0) == 1;
 }
 
+static bool send_question(hf__trip *t)
+{
+	if (!t->run->ask_xid)
+		return true;
+	t->xid_index = t->n_commands;
+	return send_text(t, "SELECT pg_catalog.pg_current_xact_id_if_assigned()");
+}
+
+static bool send_stamp(hf__trip *t)
+{
+	return !t->run->stamp || send_text(t, t->run->stamp);
+}
+
+/* A COMMIT is not to be stopped by the limit of the statement before it. */
+static bool send_commit(hf__trip *t)
+{
+	if (!t->run->commit)
+		return true;
+	if (t->run->limit_ms > 0 &&
+		!send_text(t, "SELECT pg_catalog.set_config('statement_timeout','0',true)"))
+		return false;
+	if (!send_stamp(t))
+		return false;
+	t->commit_index = t->n_commands;
+	return send_text(t, "COMMIT");
+}
+
+static bool send_close_portal(hf__trip *t)
+{
+	if (!t->run->close_portal || t->run->commit)
+		return true;
+#ifdef LIBPQ_HAS_CLOSE_PREPARED
+	t->n_commands++;
+	return PQsendClosePortal(t->l->pg, "") == 1;
+#else
+	return send_text(t, ""); /* takes the unnamed portal's place */
+#endif
+}
+
 static bool send_sync(hf__link *l)
 {
 #ifdef LIBPQ_HAS_ASYNC_CANCEL /* came with the same release as PQsendPipelineSync */
@@ -75,8 +114,9 @@ static bool send_sync(hf__link *l)
 
 bool hf__trip_send(hf__trip *t)
 {
-	return send_settings(t) && send_evicted(t) && send_prepare(t) && send_main(t) &&
-	       send_sync(t->l);
+	return send_settings(t) && send_evicted(t) && send_prepare(t) &&
+	       (t->run->commit || send_stamp(t)) && send_main(t) && send_question(t) &&
+	       send_commit(t) && send_close_portal(t) && send_sync(t->l);
 }
 
 bool hf__trip_send_alone(hf__trip *t)

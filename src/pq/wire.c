@@ -199,7 +199,7 @@ static hf_error *finish_run(hf__trip *t, struct results *rs, hf_result **out)
 
 	if (!e && rs->n > 0)
 		last = chain_results(rs, take_notices(t->l));
-	else if (!e && t->shell)
+	else if (t->shell && (!e || (t->run->commit && t->run->main_done)))
 		last = hf__result_fill(t->shell, t->main, take_notices(t->l), t->run->tag);
 	else
 		PQclear(t->main);
@@ -208,7 +208,7 @@ static hf_error *finish_run(hf__trip *t, struct results *rs, hf_result **out)
 	drop_results(rs);
 	if (!e && !last && out)
 		return hf__error_at(hf__error_nomem(), HF_MAYBE_COMMITTED, NULL, NULL);
-	if (!e && out)
+	if (out)
 		*out = last;
 	else
 		hf_result_unref(last);
@@ -249,7 +249,7 @@ static void use_cache(hf__trip *t)
 
 static hf_error *run_trip(hf__link *l, hf__run *run, hf_result **out, bool alone)
 {
-	hf__trip t = { .l = l, .run = run, .evict_index = -1 };
+	hf__trip t = { .l = l, .run = run, .evict_index = -1, .xid_index = -1, .commit_index = -1 };
 	struct results rs = { NULL, 0, 0 };
 	int64_t began = hf__now();
 
@@ -298,9 +298,9 @@ hf_error *hf__link_run(hf__link *l, hf__run *run, hf_result **out)
 {
 	bool alone = goes_alone(l, run);
 
-	run->sent = run->stale_plan = false;
+	run->sent = run->stale_plan = run->main_done = false;
 	run->stopped = HF_OK;
-	run->tag[0] = run->stale_name[0] = '\0';
+	run->tag[0] = run->stale_name[0] = run->xid[0] = run->commit_tag[0] = '\0';
 	if (hf__link_session(l) == HF__SESSION_LOST)
 		return hf__link_lost(l, run->sql);
 	if (alone && run->set_timeout > 0)

@@ -14,6 +14,7 @@ typedef struct hf__trip {
 	hf__stmt_entry *entry, *evicted;
 	bool preparing;
 	int n_commands, main_index;
+	int xid_index, commit_index; /* -1: not sent */
 	hf_error *error;
 	PGresult *main;
 	hf_result *shell; /* made before sending, for main */
