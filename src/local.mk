@@ -69,6 +69,7 @@ SRC_POOL = \
 	src/pool/job.c src/pool/job.h \
 	src/pool/options.c \
 	src/pool/outcome.c \
+	src/pool/parking.c src/pool/parking.h \
 	src/pool/pool.c src/pool/pool.h \
 	src/pool/query.c \
 	src/pool/queue.c src/pool/queue.h \
@@ -79,6 +80,9 @@ SRC_POOL = \
 
 # 5: transactions
 SRC_TXN = \
+	src/txn/command.c \
+	src/txn/outcome_table.c \
+	src/txn/park.c \
 	src/txn/serve.c \
 	src/txn/txn.c src/txn/txn.h
 

@@ -41,7 +41,7 @@ typedef struct hf_txn_opts {
 	int acquire_ms;  /* how long it may wait for its connection [the pool's] */
 	int timeout_ms;  /* limit of one statement [the pool's statement_ms] */
 	int idle_ms;     /* between two commands [the pool's txn_idle_ms]; at most its lease_ms */
-	int max_ms;      /* whole life, from its first command on [the pool's txn_max_ms] */
+	int max_ms;      /* whole life, from when it has its connection [the pool's txn_max_ms] */
 	bool deferrable; /* with read only and serializable: wait for a snapshot that cannot fail */
 	hf_outcome outcome;
 } hf_txn_opts;

@@ -220,7 +220,8 @@ hf_error *hf__conn_rollback(hf_conn *c)
 		hf__link_session(c->link) == HF__SESSION_FAILED)
 		e = hf__link_command(c->link, "ROLLBACK", &g);
 	hf__conn_txn_over(c);
-	c->end = HF__END_ROLLED_BACK;
+	if (c->end == HF__END_NONE)
+		c->end = HF__END_ROLLED_BACK;
 	c->poison = hf_error_unref(c->poison);
 	return e;
 }

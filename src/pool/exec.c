@@ -249,6 +249,7 @@ hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_s
 	bool in_txn = hf__link_session(c->link) == HF__SESSION_TXN ||
 		      hf__link_session(c->link) == HF__SESSION_FAILED;
 	int64_t began = hf__now();
+	bool decided; /* by the COMMIT that travelled along */
 	hf_error *e = stop_asked(c);
 
 	if (e)
@@ -260,20 +261,19 @@ hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_s
 	if (e && run->stale_plan)
 		e = run_again(c, run, e, out);
 	note_xid(c, run);
-	if (run->commit && run->sent &&
-		(run->main_done || hf__link_session(c->link) == HF__SESSION_LOST))
+	decided = run->commit && run->sent &&
+		  (run->main_done || hf__link_session(c->link) == HF__SESSION_LOST);
+	if (decided)
 		e = hf__conn_committed(c, run, e, out);
 	else if (e)
 		e = hf__error_at(e, fate(c, run, e, in_txn), run->sql, site);
 	c->txn_open = c->txn_auto && hf__link_session(c->link) != HF__SESSION_IDLE;
 	if (hf__link_session(c->link) == HF__SESSION_IDLE)
 		hf__conn_txn_over(c);
-	if (run->commit)
-		return e;
-	if (!e && c->txn_auto && !c->txn_open)
+	if (!e && c->txn_auto && !c->txn_open && !decided)
 		e = hf__error_fmt(
 			HF_E_MISUSE, 0, "the script ended the transaction that it ran in");
-	if (e && !c->poison && hf__link_session(c->link) != HF__SESSION_IDLE)
+	if (e && !c->poison && !decided && hf__link_session(c->link) != HF__SESSION_IDLE)
 		c->poison = hf_error_ref(e);
 	log_run(c, run, e, began, site);
 	return e;

@@ -37,6 +37,7 @@ static void pool_free(hf_pool *p)
 {
 	hf__callbacks_unref(p->callbacks);
 	hf_error_unref(p->connect_error);
+	hf__parking_finish(&p->parking);
 	hf__dsn_finish(&p->dsn);
 	if (p->epoll >= 0)
 		close(p->epoll);
@@ -142,6 +143,7 @@ static hf_error *configure(hf_pool *p, const char *dsn, const hf_pool_opts *opts
 static void init_guarded(hf_pool *p)
 {
 	hf__queue_init(&p->queue);
+	hf__parking_init(&p->parking);
 	APR_RING_INIT(&p->idle, hf__worker, idle);
 	APR_RING_INIT(&p->workers, hf__worker, all);
 	APR_RING_INIT(&p->ended, hf__worker, all);

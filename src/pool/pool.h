@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/ref.h"
 #include "pool/job.h"
+#include "pool/parking.h"
 #include "pool/queue.h"
 #include "pool/worker.h"
 #include "pq/cancel.h"
@@ -64,6 +65,7 @@ struct hf_pool {
 				use */
 	int failures;        /* connects that failed since the last that worked */
 	int64_t failed_at, retry_at;
+	hf__parking parking;
 	hf_error *connect_error; /* of the last attempt; NULL after one that worked */
 	hf_pool_stats stats;     /* its counters; gauges are filled in when read */
 };

@@ -1,25 +1,36 @@
 /* SPDX-License-Identifier: MIT */
-/* Serving a transaction on its worker. */
+/* Serving a transaction on its worker: the loop, its clocks, and how it ends. */
 #include "txn/txn.h"
 
 #include "base/attr.h"
 #include "base/clock.h"
 #include "value/error.h"
 
+#include <stdio.h>
+
 hf_error *hf__txn_end_error(const hf_txn *t, unsigned traits, const char *what, const hf_error *why)
 {
-	return hf__error_fmt(HF_E_TXN_ENDED, traits, "transaction%s%s%s %s%s%s",
-		t->label ? " \"" : "", t->label ? t->label : "", t->label ? "\"" : "", what,
-		why ? ": " : "", why ? hf_error_message(why) : "");
+	char name[200];
+
+	return hf__error_fmt(HF_E_TXN_ENDED, traits, "transaction %s %s%s%s",
+		hf__site_name(t->label, &t->site, name, sizeof name), what, why ? ": " : "",
+		why ? hf_error_message(why) : "");
 }
 
-static void set_end(hf_txn *t, hf_error *e)
+static void set_end_locked(hf_txn *t, hf_txn_state state, hf_error *e)
+{
+	if (t->end) {
+		hf_error_unref(e);
+		return;
+	}
+	t->state = state;
+	t->end = e;
+}
+
+void hf__txn_set_end(hf_txn *t, hf_txn_state state, hf_error *e)
 {
 	hf__lock(&t->lock);
-	if (t->end)
-		hf_error_unref(e);
-	else
-		t->end = e;
+	set_end_locked(t, state, e);
 	hf__unlock(&t->lock);
 }
 
@@ -33,6 +44,8 @@ static hf__job *take_command_locked(hf_txn *t)
 	APR_RING_REMOVE(j, link);
 	return j;
 }
+
+/* --- answers --- */
 
 /* Completes a command and lets go of its transaction. */
 static void answer(hf__job *j, hf__outcome outcome)
@@ -49,210 +62,250 @@ void hf__txn_refuse(hf__job *j, hf_error *e)
 	answer(j, (hf__outcome){ .status = hf_error_status(e), .error = e });
 }
 
-/* The serving job is over, or never was: its worker is free. */
-void hf__txn_served(hf__watch *w, hf_future *f)
+static void refuse_the_rest(hf_txn *t)
 {
-	hf_txn *t = hf_container_of(w, hf_txn, watch);
-	const hf_error *why = hf_future_error(f);
-	hf__job *last, *j;
+	hf__job *j;
 
-	hf__lock(&t->lock);
-	t->ended = true;
-	t->worker = NULL;
-	if (!t->end)
-		t->end = why ? hf_error_ref(why) : hf__txn_end_error(t, 0, "was rolled back", NULL);
-	last = t->last;
-	t->last = NULL;
-	hf__unlock(&t->lock);
-	if (last)
-		answer(last, last->outcome);
-	for (;;) {
+	do {
 		hf__lock(&t->lock);
 		j = take_command_locked(t);
 		if (j)
 			j->state = HF__JOB_DONE;
 		hf__unlock(&t->lock);
-		if (!j)
-			break;
-		hf__txn_refuse(j, hf_error_ref(t->end));
-	}
+		if (j)
+			hf__txn_refuse(j, hf_error_ref(t->end));
+	} while (j);
+}
+
+/* The serving job is over, or never was: its worker is free. */
+void hf__txn_served(hf__watch *w, hf_future *f)
+{
+	hf_txn *t = hf_container_of(w, hf_txn, watch);
+	const hf_error *why = hf_future_error(f);
+	hf__job *last;
+	bool parked;
+
+	hf__lock(&t->lock);
+	t->ended = true;
+	t->worker = NULL;
+	if (!t->end)
+		set_end_locked(t, HF_TXN_ROLLED_BACK,
+			why ? hf_error_ref(why) : hf__txn_end_error(t, 0, "was rolled back", NULL));
+	last = t->last;
+	t->last = NULL;
+	parked = t->is_parked;
+	t->is_parked = false;
+	hf__unlock(&t->lock);
+	if (last)
+		answer(last, last->outcome);
+	refuse_the_rest(t);
+	if (parked)
+		hf__txn_bury(t);
 	hf__txn_put(t);
 }
 
-/* --- serving --- */
+/* --- clocks --- */
 
-static hf__outcome outcome_of(hf_error *e)
+static const char *duration(int64_t ms, char *out, size_t n)
 {
-	return (hf__outcome){ .status = hf_error_status(e), .error = e };
-}
-
-static hf__outcome commit(hf_conn *c, hf_txn *t)
-{
-	hf_error *e, *undo;
-
-	if (c->poison) {
-		e = hf__txn_end_error(
-			t, HF_RETRYABLE, "was rolled back instead of committed", c->poison);
-		undo = hf__conn_rollback(c);
-		hf_error_unref(undo);
-		set_end(t, hf_error_ref(e));
-		return outcome_of(e);
-	}
-	e = hf__conn_commit(c);
-	if (!e)
-		set_end(t, hf__txn_end_error(t, 0, "was committed", NULL));
-	else if (hf_error_is(e, HF_MAYBE_COMMITTED))
-		set_end(t, hf__txn_end_error(
-				   t, HF_MAYBE_COMMITTED, "ended with an unknown outcome", e));
+	if (ms >= 10000 && ms % 1000 == 0)
+		snprintf(out, n, "%lld s", (long long)(ms / 1000));
 	else
-		set_end(t, hf__txn_end_error(t, HF_RETRYABLE, "was rolled back", e));
-	return outcome_of(e);
+		snprintf(out, n, "%lld ms", (long long)ms);
+	return out;
 }
 
-static hf__outcome rollback(hf_conn *c, hf_txn *t)
+static int64_t since(int64_t from, int ms)
 {
-	hf_error *e = hf__conn_rollback(c);
+	return ms < 0 ? HF__NEVER : hf__after(from, ms);
+}
 
-	/* Where the connection is lost the server rolls back by itself: that is what was asked for.
-	 */
+/* When it is to be rolled back if nothing comes. */
+static int64_t idle_until_locked(const hf_txn *t)
+{
+	return t->is_parked ? since(t->parked_at, t->lease_ms) : since(t->idle_since, t->idle_ms);
+}
+
+static int64_t expires_at_locked(const hf_txn *t)
+{
+	int64_t idle = idle_until_locked(t);
+
+	return idle < t->life_until ? idle : t->life_until;
+}
+
+/* Its time is up and nothing is queued: this decides it. */
+static void expire_locked(hf_txn *t)
+{
+	bool life = hf__now() >= t->life_until;
+	char what[120], d[32];
+
+	duration(life ? t->max_ms : t->is_parked ? t->lease_ms : t->idle_ms, d, sizeof d);
+	snprintf(what, sizeof what, "expired after %s%s and was rolled back", d,
+		life           ? " of life"
+		: t->is_parked ? " parked"
+			       : " idle");
+	t->ended = true;
+	set_end_locked(t, HF_TXN_ROLLED_BACK, hf__txn_end_error(t, HF_RETRYABLE, what, NULL));
+}
+
+/* --- waiting for commands --- */
+
+static void end_unasked(hf_txn *t, hf_error *e)
+{
+	hf__logf(&t->pool->log, HF__LOG_WARN, "%s", hf_error_message(e));
+	hf__txn_set_end(t, HF_TXN_ROLLED_BACK, e);
+}
+
+/* Nobody can resume what is parked in a pool that is closing. */
+static bool pool_ends(hf_conn *c, hf_txn *t)
+{
+	bool parked;
+
+	if (hf__worker_ask(c->worker) != HF__ASK_NONE)
+		return true;
+	hf__lock(&t->lock);
+	parked = t->is_parked;
+	hf__unlock(&t->lock);
+	return parked && hf_pool_get_state(t->pool) != HF_POOL_OPEN;
+}
+
+static hf_error *closed(const hf_txn *t)
+{
+	char name[200];
+
+	return hf__error_fmt(HF_E_CLOSED, HF_RETRYABLE,
+		"pool \"%s\" was closed: transaction %s was rolled back", t->pool->name,
+		hf__site_name(t->label, &t->site, name, sizeof name));
+}
+
+/* What the server said before it hung up is among the notices. */
+static hf_error *hung_up(const hf_conn *c, const hf_txn *t)
+{
+	char what[200], text[600];
+	hf__error_spec spec = { .status = HF_E_TXN_ENDED,
+		.traits = HF_CONNECTION | HF_RETRYABLE,
+		.sqlstate = c->link->fatal,
+		.message = text,
+		.site = &t->site };
+	hf_error *e;
+
+	snprintf(what, sizeof what, "was rolled back, the server closed its connection%s%s",
+		c->link->notices.n ? ": " : "", hf__strbuf_text(&c->link->notices));
+	e = hf__txn_end_error(t, 0, what, NULL);
+	snprintf(text, sizeof text, "%s", hf_error_message(e));
 	hf_error_unref(e);
-	set_end(t, hf__txn_end_error(t, 0, "was rolled back", NULL));
-	return outcome_of(NULL);
+	return hf__error_new(&spec);
 }
 
-static hf__outcome savepoint(hf_conn *c, const hf__job *j)
+/* The next command, or NULL: none yet, or (t->ended) none any more. *until: when to look again. */
+static hf__job *next_locked(hf_conn *c, hf_txn *t, int64_t *until)
 {
-	hf_status st = j->verb == HF__TXN_SAVEPOINT ? hf_conn_savepoint(c, j->sql)
-						    : hf_conn_rollback_to(c, j->sql);
+	hf__job *j = take_command_locked(t);
 
-	return outcome_of(st == HF_OK ? NULL : hf_error_ref(c->error));
-}
-
-static hf__outcome run_command(hf_conn *c, hf_txn *t, hf__job *j)
-{
-	switch (j->verb) {
-	case HF__TXN_SAVEPOINT:
-	case HF__TXN_ROLLBACK_TO:
-		return savepoint(c, j);
-	case HF__TXN_COMMIT:
-		return commit(c, t);
-	case HF__TXN_ROLLBACK:
-		return rollback(c, t);
-	default:
-		return hf__conn_run_job(c, j);
+	if (j) {
+		j->state = HF__JOB_RUNNING;
+		j->worker = c->worker;
+		t->running = j;
+		c->rests = APR_RING_EMPTY(&t->commands, hf__job, link);
+		return j;
 	}
-}
-
-/* The first failure is kept, and poisons what follows, also where it was the function that failed.
- */
-static void note_failure(hf_conn *c, hf_txn *t, const hf__job *j)
-{
-	if (j->outcome.status == HF_OK || j->verb == HF__TXN_COMMIT || j->verb == HF__TXN_ROLLBACK)
-		return;
-	if (!c->poison && j->verb != HF__TXN_ROLLBACK_TO)
-		c->poison = hf_error_ref(j->outcome.error);
-	hf__lock(&t->lock);
-	if (!t->first)
-		t->first = hf_error_ref(j->outcome.error);
-	hf__unlock(&t->lock);
-}
-
-/* A command that could not even be queued poisons the transaction as one that failed. */
-static void hear_of_loss(hf_conn *c, hf_txn *t)
-{
-	hf__lock(&t->lock);
-	if (t->lost_command && !c->poison)
-		c->poison = hf_error_ref(t->first);
-	t->lost_command = false;
-	hf__unlock(&t->lock);
-}
-
-/* Runs one command. True: the transaction goes on. */
-static bool serve_one(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j)
-{
-	bool over;
-
-	j->started_at = hf__now();
-	j->run_until = j->timeout_ms > 0 ? hf__after(j->started_at, j->timeout_ms) : HF__NEVER;
-	c->job = j;
-	c->run_until = j->run_until;
-	hear_of_loss(c, t);
-	j->outcome = j->refused && !c->poison ? outcome_of(hf_error_ref(j->refused))
-					      : run_command(c, t, j);
-	note_failure(c, t, j);
-	hf__conn_end_part(c);
-	c->job = serving;
-	c->run_until = HF__NEVER;
-	over = j->verb == HF__TXN_COMMIT || j->verb == HF__TXN_ROLLBACK;
-	if (!over && hf__link_session(c->link) == HF__SESSION_LOST) {
-		set_end(t, hf__txn_end_error(t, HF_CONNECTION | HF_RETRYABLE,
-				   "was rolled back, its connection was lost", j->outcome.error));
-		over = true;
-	}
-	hf__lock(&t->lock);
-	j->state = HF__JOB_DONE;
-	j->worker = NULL;
-	if (over) {
-		t->last = j;
+	*until = expires_at_locked(t);
+	if (t->abandoned)
 		t->ended = true;
-	}
-	hf__unlock(&t->lock);
-	if (!over)
-		answer(j, j->outcome);
-	return !over;
+	else if (hf__now() >= *until)
+		expire_locked(t);
+	t->sleeping = !t->ended;
+	return NULL;
 }
 
-/* The next command; NULL: the transaction is to end (*why says how, or it was let go of). */
+static void count_expiry(hf_txn *t)
+{
+	hf__logf(&t->pool->log, HF__LOG_WARN, "%s", hf_error_message(t->end));
+	hf__lock(&t->pool->lock);
+	t->pool->stats.expired++;
+	hf__unlock(&t->pool->lock);
+}
+
+/* The next command; NULL: the transaction is to end (t->end says how, or it was let go of). */
 static hf__job *await_command(hf_conn *c, hf_txn *t)
 {
-	hf__job *j = NULL;
-	bool gone = false;
+	int64_t until = HF__NEVER;
+	hf__job *j;
+	bool ended;
 
-	while (!j && !gone) {
-		if (hf__worker_ask(c->worker) != HF__ASK_NONE) {
-			set_end(t,
-				hf__error_fmt(HF_E_CLOSED, HF_RETRYABLE,
-					"pool \"%s\" was closed: the transaction was rolled back",
-					t->pool->name));
+	for (;;) {
+		if (pool_ends(c, t)) {
+			hf__txn_set_end(t, HF_TXN_ROLLED_BACK, closed(t));
 			return NULL;
 		}
 		hf__lock(&t->lock);
-		j = take_command_locked(t);
-		if (j) {
-			j->state = HF__JOB_RUNNING;
-			j->worker = c->worker;
-		}
-		gone = !j && t->abandoned;
-		t->sleeping = !j && !gone;
+		j = next_locked(c, t, &until);
+		ended = t->ended;
 		hf__unlock(&t->lock);
-		if (j || gone)
-			break;
-		if (!hf__link_rest(c->link, HF__NEVER)) {
-			set_end(t,
-				hf__txn_end_error(t, HF_CONNECTION | HF_RETRYABLE,
-					"was rolled back, the server closed its connection", NULL));
+		if (ended && t->end)
+			count_expiry(t);
+		if (j || ended)
+			return j;
+		if (!hf__link_rest(c->link, until)) {
+			end_unasked(t, hung_up(c, t));
 			return NULL;
 		}
 		hf__lock(&t->lock);
 		t->sleeping = false;
 		hf__unlock(&t->lock);
 	}
-	return j;
+}
+
+/* --- serving --- */
+
+static int64_t run_until(const hf_txn *t, const hf__job *j)
+{
+	int64_t own = j->timeout_ms > 0 ? hf__after(j->started_at, j->timeout_ms) : HF__NEVER;
+
+	return own < t->life_until ? own : t->life_until;
+}
+
+/* Runs one command. True: the transaction goes on. */
+static bool serve_one(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j)
+{
+	bool goes_on;
+
+	j->started_at = hf__now();
+	j->run_until = run_until(t, j);
+	c->job = j;
+	c->run_until = j->run_until;
+	goes_on = hf__txn_run_command(c, t, j);
+	hf__conn_end_part(c);
+	c->job = serving;
+	c->run_until = HF__NEVER;
+	hf__lock(&t->lock);
+	j->state = HF__JOB_DONE;
+	j->worker = NULL;
+	t->running = NULL;
+	t->idle_since = hf__now();
+	if (!goes_on) {
+		t->last = j;
+		t->ended = true;
+	}
+	hf__unlock(&t->lock);
+	if (goes_on)
+		answer(j, j->outcome);
+	return goes_on;
 }
 
 void hf__txn_serve(hf_conn *c, hf__job *serving)
 {
 	hf_txn *t = serving->arg;
-	hf_error *undo;
 	hf__job *j;
 
 	hf__lock(&t->lock);
 	t->worker = c->worker;
+	t->idle_since = hf__now();
+	t->life_until = since(t->idle_since, t->max_ms);
 	hf__unlock(&t->lock);
 	while ((j = await_command(c, t)) != NULL && serve_one(c, t, serving, j))
 		;
-	undo = hf__conn_rollback(c);
-	hf_error_unref(undo);
+	hf_error_unref(hf__conn_rollback(c));
 	hf__lock(&t->lock);
 	t->ended = true;
 	t->worker = NULL;

@@ -25,6 +25,7 @@ void hf__txn_put(hf_txn *t)
 		return;
 	hf_future_unref(t->serving);
 	hf_error_unref(t->first);
+	hf_error_unref(t->lost);
 	hf_error_unref(t->end);
 	hf__mutex_finish(&t->lock);
 	if (t->pool)
@@ -42,8 +43,7 @@ hf_txn *hf_txn_ref(hf_txn *t)
 	return t;
 }
 
-/* Wakes whoever serves it, if it sleeps. */
-static void wake_locked(hf_txn *t)
+void hf__txn_wake_locked(hf_txn *t)
 {
 	if (t->worker && t->sleeping)
 		hf__wake_signal(&t->worker->wake);
@@ -52,18 +52,18 @@ static void wake_locked(hf_txn *t)
 static void abandon(hf_txn *t)
 {
 	bool queued, open;
+	char name[200];
 
 	hf__lock(&t->lock);
 	t->abandoned = true;
 	open = !t->ended && !t->ending;
 	queued = open && !t->worker && APR_RING_EMPTY(&t->commands, hf__job, link);
-	wake_locked(t);
+	hf__txn_wake_locked(t);
 	hf__unlock(&t->lock);
 	if (open)
 		hf__logf(&t->pool->log, HF__LOG_WARN,
-			"transaction %s (%s:%d) was let go of: it is rolled back",
-			t->label ? t->label : "without a label", t->site.file ? t->site.file : "?",
-			t->site.line);
+			"transaction %s was let go of: it is rolled back",
+			hf__site_name(t->label, &t->site, name, sizeof name));
 	if (queued)
 		hf_future_cancel(t->serving);
 }
@@ -92,6 +92,8 @@ static hf_txn *txn_new(const hf_site *site, const hf_txn_opts *o)
 	APR_RING_INIT(&t->commands, hf__job, link);
 	t->forks = hf__fork_count();
 	t->timeout_ms = o->timeout_ms;
+	t->idle_ms = o->idle_ms;
+	t->max_ms = o->max_ms;
 	if (site)
 		t->site = *site;
 	if (o->label)
@@ -109,6 +111,8 @@ static hf_error *start_serving(hf_txn *t, hf_pool *p, const hf_txn_opts *o)
 	j->arg = t;
 	j->isolation = o->isolation;
 	j->read_only = o->read_only;
+	j->deferrable = o->deferrable;
+	j->outcome_wanted = o->outcome;
 	if (o->acquire_ms != 0) {
 		j->has_own_acquire = true;
 		j->acquire_by = hf__deadline(o->acquire_ms);
@@ -121,6 +125,24 @@ static hf_error *start_serving(hf_txn *t, hf_pool *p, const hf_txn_opts *o)
 	return NULL;
 }
 
+/* The pool's clocks where it has none of its own. */
+static hf_error *settle_opts(hf_txn_opts *o, const hf_pool *p)
+{
+	if ((unsigned)o->isolation > HF_ISO_SERIALIZABLE)
+		return hf__error_fmt(HF_E_MISUSE, 0, "isolation %d is unknown", (int)o->isolation);
+	if ((unsigned)o->outcome > HF_OUTCOME_RESOLVED)
+		return hf__error_fmt(HF_E_MISUSE, 0, "outcome %d is unknown", (int)o->outcome);
+	if (o->idle_ms == 0)
+		o->idle_ms = p->opts.txn_idle_ms;
+	if (o->max_ms == 0)
+		o->max_ms = p->opts.txn_max_ms;
+	if (p->opts.lease_ms > 0 && (o->idle_ms < 0 || o->idle_ms > p->opts.lease_ms))
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			"idle_ms (%d) is above the lease_ms (%d) of pool \"%s\"", o->idle_ms,
+			p->opts.lease_ms, p->name);
+	return NULL;
+}
+
 hf_txn *hf_txn_begin_at(const hf_site *site, hf_pool *p, const hf_txn_opts *opts)
 {
 	hf_txn_opts o;
@@ -130,8 +152,8 @@ hf_txn *hf_txn_begin_at(const hf_site *site, hf_pool *p, const hf_txn_opts *opts
 	hf__opts_copy(&o, sizeof o, opts, "HF_TXN_OPTS", &e);
 	if (!e)
 		e = hf__pool_refusal(p);
-	if (!e && (unsigned)o.isolation > HF_ISO_SERIALIZABLE)
-		e = hf__error_fmt(HF_E_MISUSE, 0, "isolation %d is unknown", (int)o.isolation);
+	if (!e)
+		e = settle_opts(&o, p);
 	t = txn_new(site, &o);
 	if (!t) {
 		hf_error_unref(e);
@@ -141,12 +163,18 @@ hf_txn *hf_txn_begin_at(const hf_site *site, hf_pool *p, const hf_txn_opts *opts
 		e = start_serving(t, p, &o);
 	if (e) {
 		t->ended = true;
+		t->state = HF_TXN_ROLLED_BACK;
 		t->end = e;
 	}
 	return t;
 }
 
 /* --- commands --- */
+
+static bool ends(const hf__job *j)
+{
+	return j->verb == HF__TXN_COMMIT || j->verb == HF__TXN_ROLLBACK || j->then != HF_THEN_GO_ON;
+}
 
 static hf_status cancel_command(hf_future *f)
 {
@@ -158,8 +186,7 @@ static hf_status cancel_command(hf_future *f)
 	if (j->state == HF__JOB_QUEUED) {
 		APR_RING_REMOVE(j, link);
 		j->state = HF__JOB_DONE;
-		if (j->verb == HF__TXN_COMMIT || j->verb == HF__TXN_ROLLBACK)
-			t->ending = false;
+		t->ending &= !ends(j);
 		st = HF_OK;
 	} else if (j->state == HF__JOB_RUNNING) {
 		atomic_store(&j->cancel_asked, true);
@@ -210,7 +237,8 @@ static void lose_command(hf_txn *t, const hf_error *e)
 	if (!t || t->is_static || t->forks != hf__fork_count())
 		return;
 	hf__lock(&t->lock);
-	t->lost_command = true;
+	if (!t->lost)
+		t->lost = hf_error_ref(e);
 	if (!t->first)
 		t->first = hf_error_ref(e);
 	hf__unlock(&t->lock);
@@ -232,8 +260,8 @@ static hf_future *submit(hf__job *j, hf_error *e)
 		j->state = HF__JOB_DONE;
 	} else {
 		APR_RING_INSERT_TAIL(&t->commands, j, hf__job, link);
-		t->ending |= j->verb == HF__TXN_COMMIT || j->verb == HF__TXN_ROLLBACK;
-		wake_locked(t);
+		t->ending |= ends(j);
+		hf__txn_wake_locked(t);
 	}
 	hf__unlock(&t->lock);
 	if (over)
@@ -263,16 +291,47 @@ static hf_error *check_statement(const hf__job *j)
 	return NULL;
 }
 
+static hf_error *check_query_opts(const hf_query_opts *o)
+{
+	if ((unsigned)o->then > HF_THEN_ROLLBACK)
+		return hf__error_fmt(HF_E_MISUSE, 0, "then %d is unknown", (int)o->then);
+	if (o->acquire_ms || o->urgent || o->isolation || o->read_only || o->outcome)
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			".acquire_ms, .urgent, .isolation, .read_only and .outcome belong to the "
+			"transaction, not to a statement of it");
+	return NULL;
+}
+
+hf_future *hf_txn_query_with_at(const hf_site *site, hf_txn *t, const hf_query_opts *opts,
+	const char *sql, const hf_value *args, size_t n)
+{
+	hf_query_opts o;
+	hf_error *e = NULL;
+	hf__job *j = NULL;
+
+	hf__opts_copy(&o, sizeof o, opts, "HF_QUERY_OPTS", &e);
+	if (!e)
+		e = refusal(t);
+	if (!e)
+		j = command_new(t, HF__JOB_QUERY, HF__TXN_RUN, site, o.label ? o.label : t->label);
+	if (!j)
+		return refuse(t, e, site, o.free_arg, o.arg);
+	j->arg = o.arg;
+	j->free_arg = o.free_arg;
+	j->on_row = o.on_row;
+	j->then = o.then;
+	if (o.timeout_ms)
+		j->timeout_ms = o.timeout_ms;
+	e = check_query_opts(&o);
+	if (!e)
+		e = hf__job_set_query(j, sql, args, n);
+	return submit(j, e ? e : check_statement(j));
+}
+
 hf_future *hf_txn_query_at(
 	const hf_site *site, hf_txn *t, const char *sql, const hf_value *args, size_t n)
 {
-	hf_error *e = refusal(t);
-	hf__job *j = e ? NULL : command_new(t, HF__JOB_QUERY, HF__TXN_RUN, site, t->label);
-
-	if (!j)
-		return refuse(t, e, site, NULL, NULL);
-	e = hf__job_set_query(j, sql, args, n);
-	return submit(j, e ? e : check_statement(j));
+	return hf_txn_query_with_at(site, t, NULL, sql, args, n);
 }
 
 hf_future *hf_txn_run_at(const hf_site *site, hf_txn *t, const hf_job *job)
@@ -291,9 +350,9 @@ hf_future *hf_txn_run_at(const hf_site *site, hf_txn *t, const hf_job *job)
 	if (o.timeout_ms == 0)
 		o.timeout_ms = t->timeout_ms;
 	e = hf__job_set_fn(j, &o);
-	if (!e && (o.manual || o.isolation != HF_ISO_DEFAULT || o.read_only))
+	if (!e && (o.manual || o.isolation != HF_ISO_DEFAULT || o.read_only || o.outcome))
 		e = hf__error_fmt(HF_E_MISUSE, 0,
-			".manual, .isolation and .read_only belong to the transaction, "
+			".manual, .isolation, .read_only and .outcome belong to the transaction, "
 			"not to a part of it");
 	return submit(j, e);
 }
@@ -319,6 +378,11 @@ hf_future *hf_txn_rollback_to_at(const hf_site *site, hf_txn *t, const char *nam
 	return named(site, t, HF__TXN_ROLLBACK_TO, name);
 }
 
+hf_future *hf_txn_release_at(const hf_site *site, hf_txn *t, const char *name)
+{
+	return named(site, t, HF__TXN_RELEASE, name);
+}
+
 hf_future *hf_txn_commit_at(const hf_site *site, hf_txn *t)
 {
 	return named(site, t, HF__TXN_COMMIT, NULL);
@@ -327,6 +391,28 @@ hf_future *hf_txn_commit_at(const hf_site *site, hf_txn *t)
 hf_future *hf_txn_rollback_at(const hf_site *site, hf_txn *t)
 {
 	return named(site, t, HF__TXN_ROLLBACK, NULL);
+}
+
+hf_future *hf_txn_commit_chain_at(const hf_site *site, hf_txn *t)
+{
+	return named(site, t, HF__TXN_COMMIT_CHAIN, NULL);
+}
+
+hf_future *hf_txn_rollback_chain_at(const hf_site *site, hf_txn *t)
+{
+	return named(site, t, HF__TXN_ROLLBACK_CHAIN, NULL);
+}
+
+hf_txn_state hf_txn_get_state(hf_txn *t)
+{
+	hf_txn_state s;
+
+	if (!t || t->is_static || t->forks != hf__fork_count())
+		return HF_TXN_ROLLED_BACK;
+	hf__lock(&t->lock);
+	s = t->state;
+	hf__unlock(&t->lock);
+	return s;
 }
 
 const hf_error *hf_txn_error(hf_txn *t)

@@ -3,14 +3,21 @@
  *
  * It is served by a job of its own (HF__JOB_SERVE), which keeps a worker from its first command to
  * its end and runs the commands in the order they came. A command is a job too, with a future of
- * its own, but it waits in the transaction's queue and not in the pool's.
+ * its own, but it waits in the transaction's queue and not in the pool's. Between commands the
+ * worker sleeps on its link: a server that is lost, a new command and the transaction's clocks wake
+ * it.
  *
  * Lock rule. t->lock (HF__L_TXN, below the pool's) guards what stands below a comment that says so,
- * and the state of every command. It is not held while a command runs or completes.
+ * and the state of every command. It is not held while a command runs or completes. Who decides
+ * what becomes of a transaction (a command that comes, a clock that runs out, somebody who resumes
+ * it) does so under this lock, so one of them wins.
  *
  * Note "the last command". The future of the command that ends the transaction is completed after
  * the worker is free again, by the watch on the serving job: whoever sees a COMMIT's result finds
- * the connection free. The same watch answers every command that never ran, for whatever reason. */
+ * the connection free. The same watch answers every command that never ran, for whatever reason.
+ *
+ * Note "parked". A parked transaction has no handle: the user's reference belongs to its entry in
+ * the pool's parking, until it is resumed or has ended. */
 #ifndef HF_TXN_TXN_H
 #define HF_TXN_TXN_H
 
@@ -19,14 +26,24 @@
 #include <holdfast/txn.h>
 
 /* What a command does: hf__job.verb. */
-enum { HF__TXN_RUN, HF__TXN_SAVEPOINT, HF__TXN_ROLLBACK_TO, HF__TXN_COMMIT, HF__TXN_ROLLBACK };
+enum {
+	HF__TXN_RUN,
+	HF__TXN_HOOK, /* RUN, but for its own sake: nobody waits for it */
+	HF__TXN_SAVEPOINT,
+	HF__TXN_ROLLBACK_TO,
+	HF__TXN_RELEASE,
+	HF__TXN_COMMIT,
+	HF__TXN_ROLLBACK,
+	HF__TXN_COMMIT_CHAIN,
+	HF__TXN_ROLLBACK_CHAIN,
+};
 
 struct hf_txn {
 	hf__ref refs, users;
 	bool is_static;
 	hf_pool *pool; /* a reference; NULL: it was refused */
 	unsigned forks;
-	int timeout_ms;
+	int timeout_ms, idle_ms, max_ms;
 	hf_site site;
 	char *label;
 	hf_future *serving; /* a reference */
@@ -35,15 +52,32 @@ struct hf_txn {
 	/* guarded by lock */
 	APR_RING_HEAD(txn_ring, hf__job) commands;
 	hf__worker *worker;                      /* while it is served */
+	hf__job *running;                        /* taken from commands, not answered yet */
 	bool ended, ending, abandoned, sleeping; /* ending: its COMMIT or ROLLBACK is queued */
-	hf__job *last;                           /* the command that ended it, with its outcome */
-	bool lost_command; /* one was refused before it was one; its work is missing: see first */
-	hf_error *first;   /* the first error */
-	hf_error *end;     /* what later commands are told */
+	hf_txn_state state;
+	int64_t idle_since;
+	hf__job *last;   /* the command that ended it, with its outcome */
+	hf_error *lost;  /* of a command that was refused before it was one: its work is missing */
+	hf_error *first; /* the first error */
+	hf_error *end;   /* what later commands are told */
+	bool is_parked;
+	int lease_ms;
+	int64_t parked_at;
+	/* guarded by the pool's lock */
+	hf__parked parked;
+	/* the worker's own */
+	int64_t life_until;
 };
 
 hf_txn *hf__txn_get(hf_txn *t);
 void hf__txn_put(hf_txn *t);
+
+/* Wakes whoever serves it, if it sleeps: its queue or its clocks have changed. */
+void hf__txn_wake_locked(hf_txn *t);
+
+/* "transaction "label" (file.c:42) was rolled back: why". `why` may be NULL. */
+hf_error *hf__txn_end_error(
+	const hf_txn *t, unsigned traits, const char *what, const hf_error *why);
 
 /* serve.c */
 
@@ -56,8 +90,14 @@ void hf__txn_served(hf__watch *w, hf_future *f);
 /* Fails a command that is in no queue any more. Consumes `e`. */
 void hf__txn_refuse(hf__job *j, hf_error *e);
 
-/* "transaction "label" was rolled back: why", HF_E_TXN_ENDED. `why` may be NULL. */
-hf_error *hf__txn_end_error(
-	const hf_txn *t, unsigned traits, const char *what, const hf_error *why);
+/* Sets the end, unless it has one: what it has become, and what later commands are told. Consumes
+ * `e`. */
+void hf__txn_set_end(hf_txn *t, hf_txn_state state, hf_error *e);
+
+/* command.c: runs one command; its outcome goes into j. True: the transaction goes on. */
+bool hf__txn_run_command(hf_conn *c, hf_txn *t, hf__job *j);
+
+/* park.c: it has ended while it was parked. */
+void hf__txn_bury(hf_txn *t);
 
 #endif

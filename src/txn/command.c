@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* One command of a transaction, on its worker. */
+#include "txn/txn.h"
+
+#include "value/error.h"
+
+static hf__outcome outcome_of(hf_error *e)
+{
+	return (hf__outcome){ .status = hf_error_status(e), .error = e };
+}
+
+/* --- ends --- */
+
+/* What the connection knows of the end, for those who come later. */
+static void note_end(const hf_conn *c, hf_txn *t, const hf_error *e)
+{
+	switch (c->end) {
+	case HF__END_COMMITTED:
+		hf__txn_set_end(
+			t, HF_TXN_COMMITTED, hf__txn_end_error(t, 0, "was committed", NULL));
+		break;
+	case HF__END_UNKNOWN:
+		hf__txn_set_end(t, HF_TXN_UNKNOWN,
+			hf__txn_end_error(
+				t, HF_MAYBE_COMMITTED, "ended with an unknown outcome", e));
+		break;
+	case HF__END_ROLLED_BACK:
+	case HF__END_NONE:
+		hf__txn_set_end(t, HF_TXN_ROLLED_BACK,
+			hf__txn_end_error(t, e ? HF_RETRYABLE : 0, "was rolled back", e));
+		break;
+	}
+}
+
+static hf__outcome commit_poisoned(hf_conn *c, hf_txn *t)
+{
+	hf_error *e = hf__txn_end_error(
+		t, HF_RETRYABLE, "was rolled back instead of committed", c->poison);
+
+	hf_error_unref(hf__conn_rollback(c));
+	hf__txn_set_end(t, HF_TXN_ROLLED_BACK, hf_error_ref(e));
+	return outcome_of(e);
+}
+
+static hf__outcome commit(hf_conn *c, hf_txn *t)
+{
+	hf_result *res = NULL;
+	hf_error *e;
+
+	if (c->poison)
+		return commit_poisoned(c, t);
+	e = hf__conn_commit_with(c, &res);
+	if (!e)
+		return (hf__outcome){ .status = HF_OK, .result = res };
+	hf_result_unref(res);
+	return outcome_of(e);
+}
+
+/* Where the connection is lost the server rolls back by itself: that is what was asked for. */
+static hf__outcome rollback(hf_conn *c)
+{
+	hf_error_unref(hf__conn_rollback(c));
+	return outcome_of(NULL);
+}
+
+/* The next statement begins anew. */
+static void begin_anew(hf_conn *c, hf_txn *t)
+{
+	c->end = HF__END_NONE;
+	hf__lock(&t->lock);
+	t->state = HF_TXN_OPEN;
+	hf__unlock(&t->lock);
+}
+
+static hf__outcome chain(hf_conn *c, hf_txn *t, bool keep)
+{
+	hf__outcome o = keep ? commit(c, t) : rollback(c);
+
+	if (o.status == HF_OK && hf__link_session(c->link) == HF__SESSION_IDLE)
+		begin_anew(c, t);
+	return o;
+}
+
+/* --- parts --- */
+
+static hf__outcome savepoint(hf_conn *c, const hf__job *j)
+{
+	hf_status st = j->verb == HF__TXN_SAVEPOINT ? hf_conn_savepoint(c, j->sql)
+		       : j->verb == HF__TXN_RELEASE ? hf_conn_release(c, j->sql)
+						    : hf_conn_rollback_to(c, j->sql);
+
+	return outcome_of(st == HF_OK ? NULL : hf_error_ref(c->error));
+}
+
+static void drop_value(hf__outcome *o)
+{
+	if (o->free_value)
+		o->free_value(o->value);
+	hf_result_unref(o->result);
+}
+
+/* A part that went well, and the end that was to follow it, unless COMMIT travelled along. */
+static hf__outcome end_after(hf_conn *c, hf_txn *t, hf__outcome part, hf_then then)
+{
+	hf__outcome end = then == HF_THEN_COMMIT ? commit(c, t) : rollback(c);
+
+	if (end.status != HF_OK) {
+		drop_value(&part);
+		return end;
+	}
+	hf_result_unref(end.result);
+	return part;
+}
+
+static hf__outcome part(hf_conn *c, hf_txn *t, hf__job *j)
+{
+	hf__outcome o;
+
+	c->then_commit = j->then == HF_THEN_COMMIT && j->kind == HF__JOB_QUERY;
+	o = hf__conn_run_job(c, j);
+	c->then_commit = false;
+	if (o.status == HF_OK && j->then != HF_THEN_GO_ON && c->end == HF__END_NONE)
+		o = end_after(c, t, o, j->then);
+	return o;
+}
+
+static hf__outcome run_verb(hf_conn *c, hf_txn *t, hf__job *j)
+{
+	switch (j->verb) {
+	case HF__TXN_SAVEPOINT:
+	case HF__TXN_ROLLBACK_TO:
+	case HF__TXN_RELEASE:
+		return savepoint(c, j);
+	case HF__TXN_COMMIT:
+		return commit(c, t);
+	case HF__TXN_ROLLBACK:
+		return rollback(c);
+	case HF__TXN_COMMIT_CHAIN:
+	case HF__TXN_ROLLBACK_CHAIN:
+		return chain(c, t, j->verb == HF__TXN_COMMIT_CHAIN);
+	default:
+		return part(c, t, j);
+	}
+}
+
+/* --- failures --- */
+
+/* A command that could not even be queued poisons the transaction as one that failed. */
+static void hear_of_loss(hf_conn *c, hf_txn *t)
+{
+	hf__lock(&t->lock);
+	if (!c->poison)
+		c->poison = t->lost;
+	else
+		hf_error_unref(t->lost);
+	t->lost = NULL;
+	hf__unlock(&t->lock);
+}
+
+/* The first failure is kept, and poisons what follows, also where it was the function that failed.
+ */
+static void note_failure(hf_conn *c, hf_txn *t, const hf__job *j)
+{
+	bool failed = j->outcome.status != HF_OK && c->end == HF__END_NONE;
+
+	if (failed && !c->poison && j->verb != HF__TXN_ROLLBACK_TO)
+		c->poison = hf_error_ref(j->outcome.error);
+	hf__lock(&t->lock);
+	if (failed && !t->first)
+		t->first = hf_error_ref(j->outcome.error);
+	if (c->end == HF__END_NONE)
+		t->state = c->poison ? HF_TXN_FAILED : HF_TXN_OPEN;
+	hf__unlock(&t->lock);
+}
+
+bool hf__txn_run_command(hf_conn *c, hf_txn *t, hf__job *j)
+{
+	c->end = HF__END_NONE;
+	hear_of_loss(c, t);
+	j->outcome =
+		j->refused && !c->poison ? outcome_of(hf_error_ref(j->refused)) : run_verb(c, t, j);
+	note_failure(c, t, j);
+	if (c->end == HF__END_NONE && hf__link_session(c->link) != HF__SESSION_LOST)
+		return true;
+	if (c->end != HF__END_NONE)
+		note_end(c, t, j->outcome.error);
+	else
+		hf__txn_set_end(t, HF_TXN_ROLLED_BACK,
+			hf__txn_end_error(t, HF_CONNECTION | HF_RETRYABLE,
+				"was rolled back, its connection was lost", j->outcome.error));
+	return false;
+}
