@@ -33,7 +33,7 @@ typedef struct hf__job {
 	atomic_bool cancel_asked;
 	bool has_own_acquire, urgent, manual, read_only;
 	hf_isolation isolation;
-	int timeout_ms, limit_ms; /* as given; in force */
+	int timeout_ms; /* as given */
 	int64_t submitted_at, acquire_by, started_at, run_until;
 	hf_site site;
 	char *label, *sql;
