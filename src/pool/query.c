@@ -2,18 +2,9 @@
 /* Submitting: queries, scripts, dry runs and interactions as jobs. */
 #include "pool/pool.h"
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "value/error.h"
 #include "value/opts.h"
-
-static void set_acquire(hf__job *j, int acquire_ms)
-{
-	if (acquire_ms == 0)
-		return;
-	j->has_own_acquire = true;
-	j->acquire_by = hf__deadline(acquire_ms);
-}
 
 /* Fails a job that was made and will not be submitted. */
 static hf_future *fail_job(hf__job *j, hf_error *e)
@@ -55,7 +46,7 @@ static void set_query_opts(hf__job *j, const hf_query_opts *o)
 	j->urgent = o->urgent;
 	j->isolation = o->isolation;
 	j->read_only = o->read_only;
-	set_acquire(j, o->acquire_ms);
+	j->acquire_ms = o->acquire_ms;
 }
 
 hf_future *hf_query_with_at(const hf_site *site, hf_pool *p, const hf_query_opts *opts,
@@ -136,6 +127,5 @@ hf_future *hf_submit_at(const hf_site *site, hf_pool *p, const hf_job *job)
 	if (!j)
 		return hf__job_refuse(p, hf__error_nomem(), site, o.free_arg, o.arg);
 	e = hf__job_set_fn(j, &o);
-	set_acquire(j, o.acquire_ms);
 	return e ? fail_job(j, e) : hf__job_submit(j);
 }
