@@ -64,9 +64,10 @@ SCRIPT_TESTS = \
 
 if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la
-tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h tests/promise.h \
-	tests/db/fixture.c tests/db/fixture.h \
-	tests/db/load.c tests/db/load.h tests/helpers.c tests/helpers.h
+tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
+	tests/db/fixture.c tests/db/fixture.h tests/db/load.c tests/db/load.h \
+	tests/db/silent.c tests/db/silent.h tests/helpers.c tests/helpers.h \
+	tests/lent.c tests/lent.h tests/promise.h
 tests_libtest_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_libtest_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_libtest_la_LIBADD = $(CHECK_LIBS)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The codecs against a real server: every type, both formats, there and back. */
 #include "helpers.h"
+#include "lent.h"
 
 #include "base/mem.h"
 #include "value/codec.h"
@@ -8,7 +9,6 @@
 #include "value/type.h"
 
 #include <libpq-fe.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,25 +193,6 @@ union any {
 	char room[128];
 };
 
-/* Memory lent by nobody in particular, gone with the process of the case; listed, so that it is no
- * leak. */
-static struct lent {
-	struct lent *next;
-	max_align_t data[];
-} * all_lent;
-
-static void *lend(void *owner, size_t n)
-{
-	struct lent *l = malloc(sizeof *l + n);
-
-	(void)owner;
-	if (!l)
-		return NULL;
-	l->next = all_lent;
-	all_lent = l;
-	return l->data;
-}
-
 static PGconn *conn;
 
 static void connect_as(const char *settings)
@@ -247,7 +228,7 @@ static void decode_ok(const PGresult *res, int tag, void *out, const char *what)
 {
 	hf__cell cell = cell_of(res);
 	char why[200] = "";
-	hf_status st = hf__decode(&cell, (hf_dest){ tag, out }, lend, NULL, why, sizeof why);
+	hf_status st = hf__decode(&cell, (hf_dest){ tag, out }, t_lend, NULL, why, sizeof why);
 
 	ck_assert_msg(
 		st == HF_OK, "%s, format %d: %s %s", what, cell.format, hf_status_name(st), why);
@@ -363,9 +344,9 @@ static void check_sample(const struct sample *s)
 
 	memset(&a, 0, sizeof a);
 	memset(&b, 0, sizeof b);
-	ck_assert_ptr_eq(hf__cell_text(&tc, lend, NULL), tc.data);
+	ck_assert_ptr_eq(hf__cell_text(&tc, t_lend, NULL), tc.data);
 	if (hf__has_binary(bc.type))
-		ck_assert_str_eq(hf__cell_text(&bc, lend, NULL), expected);
+		ck_assert_str_eq(hf__cell_text(&bc, t_lend, NULL), expected);
 	if (s->tag) {
 		decode_ok(text, s->tag, &a, s->text);
 		if (hf__has_binary(bc.type)) {

@@ -11,34 +11,6 @@
 
 static int pool_a, pool_b; /* domains */
 
-static atomic_long ran, freed;
-
-static void count_run(hf_future *f, void *arg)
-{
-	(void)f;
-	(void)arg;
-	atomic_fetch_add(&ran, 1);
-}
-
-static void count_free(void *arg)
-{
-	(void)arg;
-	atomic_fetch_add(&freed, 1);
-}
-
-/* Lets the common callback thread end, so that leak checkers do not meet its stack. */
-static void settle(void)
-{
-	sleep_ms(20);
-}
-
-static void *resolve_later(void *f)
-{
-	sleep_ms(30);
-	resolve(f);
-	return NULL;
-}
-
 START_TEST(test_failed)
 {
 	hf_future *f = hf__future_failed(NULL, hf__error_fmt(HF_E_CLOSED, 0, "pool is closed"));
@@ -116,11 +88,6 @@ START_TEST(test_wait)
 	hf_future_unref(f);
 }
 END_TEST
-
-static void *wait_for_ever(void *f)
-{
-	return hf_future_wait(f) == HF_OK ? f : NULL;
-}
 
 START_TEST(test_many_waiters)
 {
