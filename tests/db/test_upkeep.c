@@ -266,6 +266,7 @@ START_TEST(test_futile_wakeup)
 	hf__lock(&p->lock);
 	hf__queue_push(&p->queue, j);
 	hf__worker_wake_one_locked(p);
+	hf__worker_wake_one_locked(p); /* one is on its way already */
 	hf__queue_remove(&p->queue, j);
 	j->state = HF__JOB_DONE;
 	hf__unlock(&p->lock);
