@@ -11,6 +11,7 @@ UNIT_TESTS = \
 	tests/unit/test_dsn \
 	tests/unit/test_error \
 	tests/unit/test_future \
+	tests/unit/test_future_fork \
 	tests/unit/test_inbox \
 	tests/unit/test_queue \
 	tests/unit/test_sql \
@@ -26,6 +27,7 @@ DB_TESTS = \
 	tests/db/test_cancel_connect \
 	tests/db/test_close \
 	tests/db/test_codecs_server \
+	tests/db/test_codecs_settings \
 	tests/db/test_connect_refused \
 	tests/db/test_errors \
 	tests/db/test_fixture \
@@ -33,6 +35,7 @@ DB_TESTS = \
 	tests/db/test_getters \
 	tests/db/test_harness \
 	tests/db/test_interaction \
+	tests/db/test_interaction_txn \
 	tests/db/test_lifetime \
 	tests/db/test_limits \
 	tests/db/test_log \
@@ -44,6 +47,7 @@ DB_TESTS = \
 	tests/db/test_secrets \
 	tests/db/test_session_reset \
 	tests/db/test_shutdown \
+	tests/db/test_sql_server \
 	tests/db/test_stream \
 	tests/db/test_submit \
 	tests/db/test_txn \
@@ -64,9 +68,12 @@ SCRIPT_TESTS = \
 
 if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la
-tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h tests/promise.h \
-	tests/db/fixture.c tests/db/fixture.h \
-	tests/db/load.c tests/db/load.h tests/helpers.c tests/helpers.h
+tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
+	tests/db/codecs.c tests/db/codecs.h \
+	tests/db/fixture.c tests/db/fixture.h tests/db/interaction.h \
+	tests/db/load.c tests/db/load.h \
+	tests/db/silent.c tests/db/silent.h tests/helpers.c tests/helpers.h \
+	tests/lent.c tests/lent.h tests/promise.h
 tests_libtest_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_libtest_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_libtest_la_LIBADD = $(CHECK_LIBS)

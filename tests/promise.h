@@ -113,6 +113,42 @@ static inline bool reaches(atomic_long *n, long want)
 	return true;
 }
 
+/* What callbacks and free functions have done. */
+static atomic_long ran, freed;
+
+static inline void count_run(hf_future *f, void *arg)
+{
+	(void)f;
+	(void)arg;
+	atomic_fetch_add(&ran, 1);
+}
+
+static inline void count_free(void *arg)
+{
+	(void)arg;
+	atomic_fetch_add(&freed, 1);
+}
+
+/* Lets the common callback thread end, so that leak checkers do not meet its stack. */
+static inline void settle(void)
+{
+	sleep_ms(20);
+}
+
+/* For start(). */
+static inline void *resolve_later(void *f)
+{
+	sleep_ms(20);
+	resolve(f);
+	return NULL;
+}
+
+/* The same: answers the future when it is ready. */
+static inline void *wait_for_ever(void *f)
+{
+	return hf_future_wait(f) == HF_OK ? f : NULL;
+}
+
 static inline pthread_t start(void *(*run)(void *), void *arg)
 {
 	pthread_t t;

@@ -58,14 +58,6 @@ void hf__unlock(hf__mutex *m)
 	pthread_mutex_unlock(&m->m);
 }
 
-void hf__assert_held(const hf__mutex *m)
-{
-#ifdef HF_DEBUG
-	hf_assert(held[m->level] == 1);
-#endif
-	(void)m;
-}
-
 void hf__cond_init(hf__cond *c)
 {
 	pthread_condattr_t attr;

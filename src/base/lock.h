@@ -33,7 +33,6 @@ void hf__mutex_init(hf__mutex *m, int level);
 void hf__mutex_finish(hf__mutex *m);
 void hf__lock(hf__mutex *m);
 void hf__unlock(hf__mutex *m);
-void hf__assert_held(const hf__mutex *m); /* in debug builds */
 
 void hf__cond_init(hf__cond *c);
 void hf__cond_finish(hf__cond *c);

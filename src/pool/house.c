@@ -135,11 +135,8 @@ static bool more_wanted_locked(const hf_pool *p)
 {
 	if (p->state != HF_POOL_OPEN && p->queue.n == 0)
 		return false;
-	if (p->n_workers >= p->max_conns)
-		return false;
-	return p->n_workers < p->min_conns || p->n_workers == 0
-		       ? p->n_workers < p->min_conns || p->queue.n > 0
-		       : p->queue.n > 0 && p->n_idle == 0 && p->n_workers == p->n_up;
+	return (p->n_workers < p->min_conns && p->n_workers < p->max_conns) ||
+	       hf__worker_wanted_locked(p);
 }
 
 /* Starts what is wanted. Returns when to try again, after a failure. */

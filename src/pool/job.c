@@ -128,6 +128,7 @@ hf_error *hf__job_set_fn(hf__job *j, const hf_job *opts)
 	j->free_arg = opts->free_arg;
 	j->fn = opts->fn;
 	j->timeout_ms = opts->timeout_ms;
+	j->acquire_ms = opts->acquire_ms;
 	j->urgent = opts->urgent;
 	j->manual = opts->manual;
 	j->isolation = opts->isolation;
@@ -216,15 +217,21 @@ static void watch_deadline_locked(hf_pool *p, int64_t deadline)
 	hf__pool_poke_locked(p);
 }
 
+static void set_acquire_by(hf__job *j)
+{
+	j->submitted_at = hf__now();
+	j->has_own_acquire = j->acquire_ms != 0;
+	j->acquire_by = hf__after(
+		j->submitted_at, j->has_own_acquire ? j->acquire_ms : j->pool->opts.acquire_ms);
+}
+
 hf_future *hf__job_submit(hf__job *j)
 {
 	hf_pool *p = j->pool;
 	hf_future *f = &j->future;
 	hf_error *e;
 
-	j->submitted_at = hf__now();
-	j->acquire_by =
-		j->has_own_acquire ? j->acquire_by : hf__after(j->submitted_at, p->opts.acquire_ms);
+	set_acquire_by(j);
 	hf__lock(&p->lock);
 	e = refusal_locked(p);
 	if (e) {

@@ -31,12 +31,13 @@ typedef struct hf__job {
 	hf__job_state state;       /* guarded by pool->lock, or by the transaction's */
 	struct hf__worker *worker; /* while running; guarded as state is */
 	atomic_bool cancel_asked;
-	bool has_own_acquire, urgent, manual, read_only;
+	bool has_own_acquire; /* set when it is submitted, as acquire_by is */
+	bool urgent, manual, read_only;
 	hf_isolation isolation;
 	hf_outcome outcome_wanted;
-	hf_then then;             /* of a transaction's command */
-	bool deferrable;          /* of a transaction */
-	int timeout_ms, limit_ms; /* as given; in force */
+	hf_then then;               /* of a transaction's command */
+	bool deferrable;            /* of a transaction */
+	int timeout_ms, acquire_ms; /* as given; acquire_ms 0: the pool's */
 	int64_t submitted_at, acquire_by, started_at, run_until;
 	hf_site site;
 	char *label, *sql;

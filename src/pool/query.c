@@ -2,17 +2,21 @@
 /* Submitting: queries, scripts, dry runs and interactions as jobs. */
 #include "pool/pool.h"
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "value/error.h"
 #include "value/opts.h"
 
-static void set_acquire(hf__job *j, int acquire_ms)
+/* A job to fill in, unless *e tells already, or tells then, why there is none. */
+static hf__job *new_job(
+	hf_pool *p, hf__job_kind kind, const hf_site *site, const char *label, hf_error **e)
 {
-	if (acquire_ms == 0)
-		return;
-	j->has_own_acquire = true;
-	j->acquire_by = hf__deadline(acquire_ms);
+	hf__job *j = NULL;
+
+	if (!*e)
+		*e = hf__pool_refusal(p);
+	if (!*e && !(j = hf__job_new(p, kind, site, label)))
+		*e = hf__error_nomem();
+	return j;
 }
 
 /* Fails a job that was made and will not be submitted. */
@@ -23,6 +27,12 @@ static hf_future *fail_job(hf__job *j, hf_error *e)
 	j->state = HF__JOB_DONE;
 	hf__job_fail(j, hf__error_at(e, 0, j->sql, &j->site));
 	return f;
+}
+
+/* `e` is why not, or NULL. */
+static hf_future *submit(hf__job *j, hf_error *e)
+{
+	return e ? fail_job(j, e) : hf__job_submit(j);
 }
 
 static hf_error *check_plain(const hf__job *j)
@@ -57,7 +67,7 @@ static void set_query_opts(hf__job *j, const hf_query_opts *o)
 	j->read_only = o->read_only;
 	j->outcome_wanted = o->outcome;
 	j->then = o->then;
-	set_acquire(j, o->acquire_ms);
+	j->acquire_ms = o->acquire_ms;
 }
 
 hf_future *hf_query_with_at(const hf_site *site, hf_pool *p, const hf_query_opts *opts,
@@ -68,18 +78,12 @@ hf_future *hf_query_with_at(const hf_site *site, hf_pool *p, const hf_query_opts
 	hf__job *j;
 
 	hf__opts_copy(&o, sizeof o, opts, "HF_QUERY_OPTS", &e);
-	if (!e)
-		e = hf__pool_refusal(p);
-	if (e)
-		return hf__job_refuse(p, e, site, o.free_arg, o.arg);
-	j = hf__job_new(p, HF__JOB_QUERY, site, o.label);
+	j = new_job(p, HF__JOB_QUERY, site, o.label, &e);
 	if (!j)
-		return hf__job_refuse(p, hf__error_nomem(), site, o.free_arg, o.arg);
+		return hf__job_refuse(p, e, site, o.free_arg, o.arg);
 	set_query_opts(j, &o);
 	e = hf__job_set_query(j, sql, args, n);
-	if (!e)
-		e = check_plain(j);
-	return e ? fail_job(j, e) : hf__job_submit(j);
+	return submit(j, e ? e : check_plain(j));
 }
 
 hf_future *hf_query_at(
@@ -91,26 +95,25 @@ hf_future *hf_query_at(
 hf_future *hf_script_at(
 	const hf_site *site, hf_pool *p, const char *sql, const hf_value *args, size_t n)
 {
-	hf_error *e = hf__pool_refusal(p);
-	hf__job *j = e ? NULL : hf__job_new(p, HF__JOB_SCRIPT, site, NULL);
+	hf_error *e = NULL;
+	hf__job *j = new_job(p, HF__JOB_SCRIPT, site, NULL, &e);
 
 	if (!j)
-		return hf__job_refuse(p, e ? e : hf__error_nomem(), site, NULL, NULL);
-	e = hf__job_set_script(j, sql, args, n);
-	return e ? fail_job(j, e) : hf__job_submit(j);
+		return hf__job_refuse(p, e, site, NULL, NULL);
+	return submit(j, hf__job_set_script(j, sql, args, n));
 }
 
 /* Rendering needs no server, so the future is ready at once. */
 hf_future *hf_dry_run_at(
 	const hf_site *site, hf_pool *p, const char *sql, const hf_value *args, size_t n)
 {
-	hf_error *e = hf__pool_refusal(p);
-	hf__job *j = e ? NULL : hf__job_new(p, HF__JOB_SCRIPT, site, NULL);
+	hf_error *e = NULL;
+	hf__job *j = new_job(p, HF__JOB_SCRIPT, site, NULL, &e);
 	hf_future *f;
 	char *text;
 
 	if (!j)
-		return hf__job_refuse(p, e ? e : hf__error_nomem(), site, NULL, NULL);
+		return hf__job_refuse(p, e, site, NULL, NULL);
 	e = hf__job_set_script(j, sql, args, n);
 	if (e)
 		return fail_job(j, e);
@@ -130,14 +133,8 @@ hf_future *hf_submit_at(const hf_site *site, hf_pool *p, const hf_job *job)
 	hf__job *j;
 
 	hf__opts_copy(&o, sizeof o, job, "HF_JOB", &e);
-	if (!e)
-		e = hf__pool_refusal(p);
-	if (e)
-		return hf__job_refuse(p, e, site, o.free_arg, o.arg);
-	j = hf__job_new(p, HF__JOB_FN, site, o.label);
+	j = new_job(p, HF__JOB_FN, site, o.label, &e);
 	if (!j)
-		return hf__job_refuse(p, hf__error_nomem(), site, o.free_arg, o.arg);
-	e = hf__job_set_fn(j, &o);
-	set_acquire(j, o.acquire_ms);
-	return e ? fail_job(j, e) : hf__job_submit(j);
+		return hf__job_refuse(p, e, site, o.free_arg, o.arg);
+	return submit(j, hf__job_set_fn(j, &o));
 }

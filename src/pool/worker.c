@@ -18,7 +18,7 @@
 
 /* --- waking --- */
 
-static bool nobody_comes_locked(const hf_pool *p)
+bool hf__worker_wanted_locked(const hf_pool *p)
 {
 	return p->queue.n > 0 && p->n_idle == 0 && p->n_workers == p->n_up &&
 	       p->n_workers < p->max_conns;
@@ -30,7 +30,7 @@ void hf__worker_wake_one_locked(hf_pool *p)
 
 	if (p->queue.n == 0)
 		return;
-	if (nobody_comes_locked(p))
+	if (hf__worker_wanted_locked(p))
 		hf__pool_poke_locked(p);
 	if (p->queue.n == 1 && p->failures > 0)
 		hf__cond_broadcast(&p->changed);

@@ -77,6 +77,9 @@ typedef struct hf__worker {
 	hf_conn conn;
 } hf__worker;
 
+/* Whether the queue waits and nobody will come for it, though one more worker may be started. */
+bool hf__worker_wanted_locked(const hf_pool *p);
+
 /* Starts one more. False: no memory, no descriptor, no thread. The lock is held. */
 bool hf__worker_start_locked(hf_pool *p);
 

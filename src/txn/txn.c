@@ -113,10 +113,7 @@ static hf_error *start_serving(hf_txn *t, hf_pool *p, const hf_txn_opts *o)
 	j->read_only = o->read_only;
 	j->deferrable = o->deferrable;
 	j->outcome_wanted = o->outcome;
-	if (o->acquire_ms != 0) {
-		j->has_own_acquire = true;
-		j->acquire_by = hf__deadline(o->acquire_ms);
-	}
+	j->acquire_ms = o->acquire_ms;
 	t->pool = hf__pool_ref(p);
 	hf__watch_init(&t->watch, hf__txn_served);
 	t->serving = hf__job_submit(j);

@@ -44,8 +44,6 @@ hf_status hf__error_give(hf_error *e, hf_error **out);
 /* sqlstate.c: what a SQLSTATE says of itself. */
 hf_status hf__sqlstate_status(const char *sqlstate);
 unsigned hf__sqlstate_traits(const char *sqlstate);
-bool hf__sqlstate_fatal(
-	const char *sqlstate); /* the session is over: class 08, 57P01…05, 25P03, XX */
 bool hf__sqlstate_permanent(
 	const char *sqlstate); /* at connect: trying again with these settings is useless */
 

@@ -16,10 +16,11 @@ static bool of_class(const char *state, const char *two)
 	return strncmp(state, two, 2) == 0;
 }
 
-bool hf__sqlstate_fatal(const char *s)
+/* The session is over. */
+static bool ends_session(const char *s)
 {
 	return of_class(s, "08") || is(s, "57P01") || is(s, "57P02") || is(s, "57P03") ||
-	       is(s, "57P05") || is(s, "25P03") || is(s, "25P04") || of_class(s, "XX");
+	       is(s, "57P05") || is(s, "25P03") || is(s, "25P04");
 }
 
 /* 28: authorisation. 3D000: no such database. 42501, 42704: no right to connect, no such role
@@ -31,7 +32,7 @@ bool hf__sqlstate_permanent(const char *s)
 
 hf_status hf__sqlstate_status(const char *s)
 {
-	if (hf__sqlstate_fatal(s) && !of_class(s, "XX"))
+	if (ends_session(s))
 		return HF_E_CONN_LOST;
 	return HF_E_SQL;
 }
@@ -46,7 +47,7 @@ unsigned hf__sqlstate_traits(const char *s)
 		traits |= HF_RETRYABLE;
 	if (is(s, "40003"))
 		traits |= HF_MAYBE_COMMITTED;
-	if (hf__sqlstate_fatal(s) && !of_class(s, "XX"))
+	if (ends_session(s))
 		traits |= HF_CONNECTION;
 	return traits;
 }

@@ -44,6 +44,15 @@ static void release(hf_future *holder)
 /* --- B5 ------------------------------------------------------------------------------------------
  */
 
+/* The story tells how long it waited: no less than it was told to. */
+static void must_have_waited(const hf_error *e, long long ms)
+{
+	const char *told = strstr(hf_error_message(e), "within ");
+
+	ck_assert_ptr_nonnull(told);
+	ck_assert_int_ge(strtoll(told + strlen("within "), NULL, 10), ms);
+}
+
 static void waits_in_vain(hf_pool *p, int acquire_ms, const char *holder)
 {
 	int64_t began = hf_now_ns();
@@ -55,6 +64,7 @@ static void waits_in_vain(hf_pool *p, int acquire_ms, const char *holder)
 	ck_assert_int_le(ms, 100 + 100 * t_slow());
 	ck_assert(hf_error_is(e, HF_RETRYABLE));
 	must_say(e, "no connection came free within ");
+	must_have_waited(e, 100);
 	must_say(e, "1 of 1 busy");
 	must_say(e, holder);
 	must_say(e, "test_acquire.c:");
@@ -88,6 +98,26 @@ START_TEST(test_acquire_default)
 	release(holder);
 	t_done(patient);
 	nothing_acquired(p, 1);
+	t_close(p);
+}
+END_TEST
+
+/* Encoding a long argument takes its time; the wait begins behind it. */
+START_TEST(test_acquire_after_encoding)
+{
+	const size_t n = 64u << 20;
+	hf_pool *p = t_pool(HF_POOL_OPTS(.max_conns = 1, .strict = true));
+	hf_future *holder = hold(p, "the holder"), *f;
+	char *text = malloc(n + 1);
+
+	ck_assert_ptr_nonnull(text);
+	memset(text, 'x', n);
+	text[n] = '\0';
+	f = hf_query_with(p, HF_QUERY_OPTS(.acquire_ms = 20), "select length($1::text)", text);
+	must_have_waited(t_fails(f, HF_E_BUSY), 20);
+	hf_future_unref(f);
+	free(text);
+	release(holder);
 	t_close(p);
 }
 END_TEST
@@ -196,6 +226,7 @@ START_TEST(test_server_stopped)
 	for (int i = 0; i < 3; i++) {
 		f = hf_query_with(p, HF_QUERY_OPTS(.acquire_ms = 100), "select 1");
 		must_say(t_fails(f, HF_E_CONNECT), "no connection within 1");
+		must_have_waited(hf_future_error(f), 100);
 		must_say(hf_future_error(f), "cannot connect");
 		ck_assert(hf_error_is(hf_future_error(f), HF_RETRYABLE));
 		hf_future_unref(f);
@@ -435,6 +466,8 @@ START_TEST(test_introspection)
 END_TEST
 
 T_MAIN("acquire", { "B5 a pool of 1 busy: an error within 100 to 200 ms", test_acquire_timeout, 0 },
+	{ "promise-H24 the wait for a connection begins when the arguments are encoded",
+		test_acquire_after_encoding, 0 },
 	{ "B5 promise-H24 the pool's acquire_ms holds where none is given", test_acquire_default,
 		0 },
 	{ "B5 waiters are served in their order", test_fair, 0 },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Closing a pool: what was accepted is delivered, what comes later is refused, and nothing is left.
  */
-#include "fixture.h"
+#include "silent.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -369,17 +369,11 @@ START_TEST(test_terminate_while_probing)
 
 	t_need_pgctl();
 	p = t_pool(HF_POOL_OPTS(.max_conns = 1, .ping_idle_ms = 1, .ping_ms = 300));
-	pid = (int)t_int(hf_query(p, "select pg_backend_pid()"));
-	t_sleep_ms(5);
-	ck_assert(t_pgctl("stopcont STOP"));
-	ck_assert(t_pgctl("stopcont STOP %d", pid));
-	f = hf_query(p, "select 1");
-	t_wait_busy(p, 1);
+	f = t_probed_in_vain(p, &pid);
 	began = hf_now_ns();
 	ended = hf_pool_terminate(p);
 	took = t_ms_since(began);
-	ck_assert(t_pgctl("stopcont CONT %d", pid));
-	ck_assert(t_pgctl("stopcont CONT"));
+	t_thaw(pid);
 	ck_assert_int_eq(ended, HF_OK);
 	ck_assert_int_lt(took, 2000 * t_slow());
 	ck_assert(hf_future_ready(f));

@@ -356,6 +356,42 @@ START_TEST(test_first_in_first_out)
 }
 END_TEST
 
+static hf_status next_turn(hf_conn *c, void *arg, hf_reply *reply)
+{
+	const hf_result *res;
+	hf_status st = hf_conn_query(c, &res, "select nextval('turn')");
+
+	(void)arg;
+	if (st == HF_OK)
+		hf_reply_result(reply, res);
+	return st;
+}
+
+/* The only connection is held until all are in the queue. */
+START_TEST(test_urgent_first)
+{
+	hf_pool *p = t_pool(HF_POOL_OPTS(.max_conns = 1));
+	hf_future *holder, *plain[6], *urgent[2];
+
+	free(t_psql("create sequence turn"));
+	holder = hf_query(p, "select pg_sleep(60)");
+	t_wait_busy(p, 1);
+	for (int i = 0; i < 6; i++)
+		plain[i] = i % 2 ? hf_run(p, next_turn, NULL, NULL)
+				 : hf_query(p, "select nextval('turn')");
+	urgent[0] = hf_query_with(p, HF_QUERY_OPTS(.urgent = true), "select nextval('turn')");
+	urgent[1] = hf_submit(p, HF_JOB(.fn = next_turn, .urgent = true));
+	ck_assert_uint_eq(t_stats(p).queued, 8);
+	ck_assert_int_eq(hf_future_cancel(holder), HF_PENDING);
+	t_failed(holder, HF_E_CANCELED);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(t_int(urgent[i]), i + 1);
+	for (int i = 0; i < 6; i++)
+		ck_assert_int_eq(t_int(plain[i]), i + 3);
+	t_close(p);
+}
+END_TEST
+
 /* Three generations on one worker: none waits, each hands the future of the next one on. */
 static hf_status submit_next(hf_conn *c, void *arg, hf_reply *reply)
 {
@@ -404,4 +440,5 @@ T_MAIN("submit",
 	{ "A10 two submissions at once make two workers, none more than the limit",
 		test_workers_on_demand, 0 },
 	{ "A10 work starts in the order of its submission", test_first_in_first_out, 0 },
+	{ "urgent work runs before what was queued earlier and is not", test_urgent_first, 0 },
 	{ "A12 a function submits further work to its own pool", test_submit_from_worker, 0 })

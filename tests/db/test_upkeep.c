@@ -4,6 +4,7 @@
 #include "fixture.h"
 
 #include "base/thread.h"
+#include "pool/pool.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -208,6 +209,99 @@ START_TEST(test_refused_options_free_their_argument)
 }
 END_TEST
 
+/* --- the counters of wake-ups and probes ---------------------------------------------------------
+ */
+
+static hf_status pass_gate(hf_conn *c, void *arg, hf_reply *reply)
+{
+	(void)c;
+	(void)reply;
+	slow_free(arg);
+	return HF_OK;
+}
+
+/* One worker for each submission, though three are idle; and none where all are busy: they look for
+ * themselves. */
+START_TEST(test_wakeups)
+{
+	hf_pool *p = t_pool(HF_POOL_OPTS(.min_conns = 3, .max_conns = 3));
+	hf_future *f[13];
+	struct gate g;
+
+	atomic_init(&g.entered, false);
+	atomic_init(&g.open, false);
+	t_wait_idle(p, 3);
+	ck_assert_uint_eq(t_stats(p).wakeups, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		f[i] = hf_run(p, pass_gate, &g, NULL);
+		t_wait_busy(p, i + 1);
+		ck_assert_uint_eq(t_stats(p).wakeups, i + 1);
+	}
+	for (int i = 3; i < 13; i++)
+		f[i] = hf_query(p, "select 1");
+	atomic_store(&g.open, true);
+	for (int i = 0; i < 13; i++)
+		t_done(f[i]);
+	t_wait_idle(p, 3);
+	ck_assert_uint_eq(t_stats(p).wakeups, 3);
+	ck_assert_uint_eq(t_stats(p).futile_wakeups, 0);
+	t_close(p);
+}
+END_TEST
+
+static bool woken_in_vain(void *pool)
+{
+	return t_stats(pool).futile_wakeups > 0;
+}
+
+/* The job leaves the queue between the wake-up and the worker, which the pool's lock keeps out. */
+START_TEST(test_futile_wakeup)
+{
+	hf_pool *p = t_pool(HF_POOL_OPTS(.min_conns = 3, .max_conns = 3));
+	hf__job *j = hf__job_new(p, HF__JOB_QUERY, HF_HERE, NULL);
+	hf_future *f = &j->future;
+
+	ck_assert_ptr_nonnull(j);
+	t_wait_idle(p, 3);
+	hf__lock(&p->lock);
+	hf__queue_push(&p->queue, j);
+	hf__worker_wake_one_locked(p);
+	hf__worker_wake_one_locked(p); /* one is on its way already */
+	hf__queue_remove(&p->queue, j);
+	j->state = HF__JOB_DONE;
+	hf__unlock(&p->lock);
+	hf__job_fail(j, hf__job_canceled_early(j));
+	t_failed(f, HF_E_CANCELED);
+	ck_assert(t_wait_until(woken_in_vain, p, 10000));
+	ck_assert_uint_eq(t_stats(p).futile_wakeups, 1);
+	ck_assert_uint_eq(t_stats(p).wakeups, 1);
+	t_close(p);
+}
+END_TEST
+
+/* After a silence of ping_idle_ms each query is preceded by one probe. */
+START_TEST(test_pings)
+{
+	hf_pool *brisk = t_pool(HF_POOL_OPTS(.max_conns = 1, .ping_idle_ms = 60000));
+	hf_pool *p = t_pool(HF_POOL_OPTS(.max_conns = 1, .ping_idle_ms = 50));
+
+	for (int i = 0; i < 20; i++)
+		t_done(hf_query(brisk, "select 1"));
+	ck_assert_uint_eq(t_stats(brisk).pings, 0);
+	t_done(hf_query(p, "select 1"));
+	for (int i = 0; i < 3; i++) {
+		uint64_t before = t_stats(p).pings;
+
+		t_sleep_ms(51);
+		t_done(hf_query(p, "select 1"));
+		ck_assert_uint_eq(t_stats(p).pings, before + 1);
+	}
+	ck_assert_uint_eq(t_stats(p).connects, 1);
+	t_close(brisk);
+	t_close(p);
+}
+END_TEST
+
 T_MAIN("upkeep", { "a slow free function holds up nobody else", test_slow_free, 0 },
 	{ "terminate ends a hook that hangs", test_terminate_during_hook, 0 },
 	{ "promise-H10 a hook is bounded by connect_ms", test_hook_is_bounded, 0 },
@@ -218,4 +312,7 @@ T_MAIN("upkeep", { "a slow free function holds up nobody else", test_slow_free, 
 	{ "rule-68 a utility statement has its limit in trips of its own", test_utility_with_limit,
 		0 },
 	{ "refused options still free their argument", test_refused_options_free_their_argument,
-		0 })
+		0 },
+	{ "a submission wakes one idle worker, and none where all are busy", test_wakeups, 0 },
+	{ "a worker that was woken for nothing is counted so", test_futile_wakeup, 0 },
+	{ "a silence of ping_idle_ms costs one probe", test_pings, 0 })

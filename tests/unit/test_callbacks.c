@@ -5,32 +5,6 @@
 
 static int pool_a, pool_b; /* domains */
 
-static atomic_long ran, freed;
-
-static void count_run(hf_future *f, void *arg)
-{
-	(void)f;
-	(void)arg;
-	atomic_fetch_add(&ran, 1);
-}
-
-static void count_free(void *arg)
-{
-	(void)arg;
-	atomic_fetch_add(&freed, 1);
-}
-
-/* Lets the common callback thread end, so that leak checkers do not meet its stack. */
-static void settle(void)
-{
-	sleep_ms(20);
-}
-
-static void *wait_for_ever(void *f)
-{
-	return hf_future_wait(f) == HF_OK ? f : NULL;
-}
-
 struct seen {
 	hf_future *other;
 	hf_status own, others, canceled;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Parameters, cells and destinations without a server. */
 #include "check_main.h"
+#include "lent.h"
 
 #include "base/mem.h"
 #include "value/codec.h"
@@ -8,31 +9,9 @@
 
 #include <locale.h>
 #include <math.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static char why[200];
-
-/* Memory lent by nobody in particular, gone with the process of the case; listed, so that it is no
- * leak. */
-static struct lent {
-	struct lent *next;
-	max_align_t data[];
-} * all_lent;
-
-static void *lend(void *owner, size_t n)
-{
-	struct lent *l = malloc(sizeof *l + n);
-
-	(void)owner;
-	if (!l)
-		return NULL;
-	l->next = all_lent;
-	all_lent = l;
-	return l->data;
-}
 
 static void *lend_nothing(void *owner, size_t n)
 {
@@ -46,7 +25,7 @@ static hf_status read_cell(uint32_t type, int format, const char *s, int len, hf
 	hf__cell cell = { type, format, s, len };
 
 	why[0] = '\0';
-	return hf__decode(&cell, to, lend, NULL, why, sizeof why);
+	return hf__decode(&cell, to, t_lend, NULL, why, sizeof why);
 }
 
 static hf_status read_text(uint32_t type, const char *s, hf_dest to)
@@ -426,17 +405,17 @@ START_TEST(test_cell_bytes)
 	hf__cell hex = { 17, 0, "\\x00Ff", 6 }, binary = { 17, 1, "\0x", 2 };
 	hf__cell escape = { 17, 0, "a\\\\\\001", 7 }, odd = { 17, 0, "\\x0", 3 };
 	hf__cell number = { 23, 1, "\0\0\0\7", 4 }, null = { 17, 0, NULL, 0 };
-	hf_bytes b = hf__cell_bytes(&hex, lend, NULL);
+	hf_bytes b = hf__cell_bytes(&hex, t_lend, NULL);
 
 	ck_assert_uint_eq(b.len, 2);
 	ck_assert_mem_eq(b.data, "\0\xff", 2);
-	b = hf__cell_bytes(&escape, lend, NULL);
+	b = hf__cell_bytes(&escape, t_lend, NULL);
 	ck_assert_uint_eq(b.len, 3);
 	ck_assert_mem_eq(b.data, "a\\\1", 3);
-	ck_assert_ptr_eq(hf__cell_bytes(&binary, lend, NULL).data, binary.data);
-	ck_assert_ptr_null(hf__cell_bytes(&odd, lend, NULL).data);
-	ck_assert_ptr_null(hf__cell_bytes(&null, lend, NULL).data);
-	b = hf__cell_bytes(&number, lend, NULL);
+	ck_assert_ptr_eq(hf__cell_bytes(&binary, t_lend, NULL).data, binary.data);
+	ck_assert_ptr_null(hf__cell_bytes(&odd, t_lend, NULL).data);
+	ck_assert_ptr_null(hf__cell_bytes(&null, t_lend, NULL).data);
+	b = hf__cell_bytes(&number, t_lend, NULL);
 	ck_assert_uint_eq(b.len, 1);
 	ck_assert_mem_eq(b.data, "7", 1);
 }

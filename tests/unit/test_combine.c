@@ -4,7 +4,6 @@
 #include "promise.h"
 
 static int pool_a, pool_b;
-static atomic_long ran;
 
 static void make(hf_future **fs, size_t n)
 {
@@ -325,13 +324,6 @@ START_TEST(test_deadlock)
 }
 END_TEST
 
-static void count_run(hf_future *f, void *arg)
-{
-	(void)f;
-	(void)arg;
-	atomic_fetch_add(&ran, 1);
-}
-
 /* One pool has closed; what a combination owes for the other pool's future still runs. */
 START_TEST(test_two_pools)
 {
@@ -360,13 +352,6 @@ END_TEST
 static void *resolve_much_later(void *f)
 {
 	sleep_ms(700);
-	resolve(f);
-	return NULL;
-}
-
-static void *resolve_later(void *f)
-{
-	sleep_ms(20);
 	resolve(f);
 	return NULL;
 }

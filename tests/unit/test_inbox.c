@@ -81,13 +81,6 @@ START_TEST(test_ready_already)
 }
 END_TEST
 
-static void *resolve_later(void *f)
-{
-	sleep_ms(20);
-	resolve(f);
-	return NULL;
-}
-
 START_TEST(test_wait)
 {
 	hf_inbox *box = inbox();
