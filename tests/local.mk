@@ -39,6 +39,7 @@ DB_TESTS = \
 	tests/db/test_loss \
 	tests/db/test_open \
 	tests/db/test_outcomes \
+	tests/db/test_proxy \
 	tests/db/test_query \
 	tests/db/test_script \
 	tests/db/test_secrets \
@@ -66,7 +67,8 @@ if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h tests/promise.h \
 	tests/db/fixture.c tests/db/fixture.h \
-	tests/db/load.c tests/db/load.h tests/helpers.c tests/helpers.h
+	tests/db/load.c tests/db/load.h tests/db/proxy.c tests/db/proxy.h \
+	tests/db/proxy_wire.c tests/db/proxy_wire.h tests/helpers.c tests/helpers.h
 tests_libtest_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_libtest_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_libtest_la_LIBADD = $(CHECK_LIBS)
