@@ -5,8 +5,6 @@
 #include "proxy.h"
 #include "proxy_wire.h"
 
-#include <holdfast.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <libpq-fe.h>
