@@ -32,6 +32,7 @@ DB_TESTS = \
 	tests/db/test_fork \
 	tests/db/test_getters \
 	tests/db/test_harness \
+	tests/db/test_hermitage \
 	tests/db/test_interaction \
 	tests/db/test_lifetime \
 	tests/db/test_limits \
@@ -67,7 +68,7 @@ if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h tests/promise.h \
 	tests/db/fixture.c tests/db/fixture.h \
-	tests/db/load.c tests/db/load.h tests/db/proxy.c tests/db/proxy.h \
+	tests/db/hermitage.h tests/db/load.c tests/db/load.h tests/db/proxy.c tests/db/proxy.h \
 	tests/db/proxy_wire.c tests/db/proxy_wire.h tests/helpers.c tests/helpers.h
 tests_libtest_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_libtest_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
