@@ -43,13 +43,7 @@ static struct {
 	pid_t owner; /* 0: it does not run */
 } px = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .listener = -1 };
 
-/* --- sockets --- */
-
-static void unblock(int fd)
-{
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-}
+/* --- sockets: never inherited by what the case starts, or their ends would not be seen --- */
 
 static void close_fd(int *fd)
 {
@@ -84,7 +78,7 @@ static void write_some(int fd, struct way *w, struct way *back)
 static void accept_link(void)
 {
 	struct link *k;
-	int fd = accept(px.listener, NULL, NULL);
+	int fd = accept4(px.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd < 0)
 		return;
@@ -92,7 +86,7 @@ static void accept_link(void)
 	if (!k)
 		abort();
 	k->client = fd;
-	k->server = socket(px.server.ss_family, SOCK_STREAM, 0);
+	k->server = socket(px.server.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (px.n_links == MAX_LINKS ||
 		connect(k->server, (struct sockaddr *)&px.server, px.server_len) != 0) {
 		close_fd(&k->client);
@@ -100,8 +94,7 @@ static void accept_link(void)
 		free(k);
 		return;
 	}
-	unblock(k->client);
-	unblock(k->server);
+	fcntl(k->server, F_SETFL, O_RDWR | O_NONBLOCK);
 	px.links[px.n_links++] = k;
 }
 
@@ -109,12 +102,11 @@ static void listen_again(void)
 {
 	close_fd(&px.listener);
 	unlink(px.address.sun_path);
-	px.listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	px.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (px.listener < 0 ||
 		bind(px.listener, (struct sockaddr *)&px.address, sizeof px.address) != 0 ||
 		listen(px.listener, MAX_LINKS) != 0)
 		abort();
-	unblock(px.listener);
 }
 
 /* --- the thread --- */
@@ -290,10 +282,8 @@ static void start(void)
 
 	find_server();
 	make_address();
-	if (pipe(px.wake) != 0)
-		ck_abort_msg("pipe: %s", strerror(errno));
-	unblock(px.wake[0]);
-	unblock(px.wake[1]);
+	if (pipe2(px.wake, O_NONBLOCK | O_CLOEXEC) != 0)
+		ck_abort_msg("pipe2: %s", strerror(errno));
 	listen_again();
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);

@@ -150,7 +150,7 @@ static void take_message(struct link *k, struct plan *p, size_t n)
 	const unsigned char *m = k->request.in.data + k->group;
 	unsigned char type = m[0];
 
-	if (p->armed && holds(m + HEADER, n - HEADER, p->trigger)) {
+	if (p->armed && strchr("QFPBDECSH", type) && holds(m + HEADER, n - HEADER, p->trigger)) {
 		k->triggered = true;
 		p->armed = false;
 	}
