@@ -38,6 +38,17 @@ bool t_pgctl(const char *fmt, ...)
 	return system(command) == 0;
 }
 
+const char *t_standby_dsn(void)
+{
+	static char dsn[320];
+
+	if (!t_pgctl("standby"))
+		ck_abort_msg("there is no standby: see ctl.log and standby.log beside %s",
+			getenv("HOLDFAST_TEST_PGDATA"));
+	snprintf(dsn, sizeof dsn, "%s port=5433", t_dsn());
+	return dsn;
+}
+
 char *t_psql(const char *sql)
 {
 	PGconn *conn = PQconnectdb(t_dsn());

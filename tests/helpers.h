@@ -18,6 +18,11 @@ bool t_pgctl(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Skips the case unless t_pgctl can work. */
 void t_need_pgctl(void);
 
+/* A hot standby of t_dsn(), made if there is none that streams (a promoted one is made anew); it
+ * lives until t_pgctl("standby-stop") or the end of the program. t_pgctl("promote") makes it a
+ * server of its own. Lent for ever. Skips the case as t_pgctl does. */
+const char *t_standby_dsn(void);
+
 /* Runs SQL on a connection of its own. The first column of the first row, yours to free(); NULL
  * when there is no row or it is SQL NULL. */
 char *t_psql(const char *sql);

@@ -34,6 +34,7 @@ DB_TESTS = \
 	tests/db/test_fork \
 	tests/db/test_getters \
 	tests/db/test_harness \
+	tests/db/test_hermitage \
 	tests/db/test_interaction \
 	tests/db/test_interaction_txn \
 	tests/db/test_lifetime \
@@ -42,6 +43,7 @@ DB_TESTS = \
 	tests/db/test_loss \
 	tests/db/test_open \
 	tests/db/test_outcomes \
+	tests/db/test_proxy \
 	tests/db/test_query \
 	tests/db/test_script \
 	tests/db/test_secrets \
@@ -70,10 +72,16 @@ if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/codecs.c tests/db/codecs.h \
-	tests/db/fixture.c tests/db/fixture.h tests/db/interaction.h \
+	tests/db/fixture.c tests/db/fixture.h \
+	tests/db/hermitage.h \
+	tests/db/interaction.h \
 	tests/db/load.c tests/db/load.h \
-	tests/db/silent.c tests/db/silent.h tests/helpers.c tests/helpers.h \
-	tests/lent.c tests/lent.h tests/promise.h
+	tests/db/proxy.c tests/db/proxy.h \
+	tests/db/proxy_wire.c tests/db/proxy_wire.h \
+	tests/db/silent.c tests/db/silent.h \
+	tests/helpers.c tests/helpers.h \
+	tests/lent.c tests/lent.h \
+	tests/promise.h
 tests_libtest_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_libtest_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_libtest_la_LIBADD = $(CHECK_LIBS)

@@ -5,6 +5,7 @@
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 START_TEST(test_server)
 {
@@ -83,8 +84,63 @@ START_TEST(test_password)
 }
 END_TEST
 
+/* The first column of the only row on the standby; NULL while it does not answer. */
+static char *ask_standby(const char *dsn, const char *sql)
+{
+	PGconn *conn = PQconnectdb(dsn);
+	PGresult *res = PQexec(conn, sql);
+	char *text = PQntuples(res) == 1 ? strdup(PQgetvalue(res, 0, 0)) : NULL;
+
+	PQclear(res);
+	PQfinish(conn);
+	return text;
+}
+
+/* Within 10 s: it replays what the server has written a little later. */
+static bool standby_says(const char *dsn, const char *sql, const char *expected)
+{
+	for (int i = 0; i < 1000 * t_slow(); i++) {
+		char *text = ask_standby(dsn, sql);
+		bool same = text && strcmp(text, expected) == 0;
+
+		free(text);
+		if (same)
+			return true;
+		t_sleep_ms(10);
+	}
+	return false;
+}
+
+START_TEST(test_standby)
+{
+	const char *dsn = t_standby_dsn(), *in_recovery = "select pg_is_in_recovery()";
+	const char *since = "select pg_postmaster_start_time()";
+	char *started;
+
+	free(t_psql("set client_min_messages to warning; drop table if exists copied;"
+		    "create table copied as select 42 as n"));
+	ck_assert(standby_says(dsn, "select n from copied", "42"));
+	ck_assert(standby_says(dsn, in_recovery, "t"));
+	started = ask_standby(dsn, since);
+	ck_assert_str_eq(t_standby_dsn(), dsn);
+	ck_assert(standby_says(dsn, since, started)); /* the same one still */
+	free(started);
+	ck_assert(t_pgctl("promote"));
+	ck_assert(t_pgctl("promote"));
+	ck_assert(standby_says(dsn, in_recovery, "f"));
+	ck_assert(standby_says(dsn, "update copied set n = 43 returning n", "43"));
+	ck_assert_int_eq(t_psql_int("select n from copied"), 42);
+	t_standby_dsn();
+	ck_assert(standby_says(dsn, "select n from copied", "42"));
+	ck_assert(t_pgctl("standby-stop"));
+	ck_assert(t_pgctl("standby-stop"));
+	ck_assert_ptr_null(ask_standby(dsn, "select 1"));
+}
+END_TEST
+
 T_MAIN("harness", { "the server answers in UTF-8", test_server, 0 },
 	{ "the server restarts", test_restart, 0 },
 	{ "every session can be ended", test_kill_backends, 0 },
 	{ "the server can be frozen", test_freeze, 0 },
-	{ "one role needs a password", test_password, 0 })
+	{ "one role needs a password", test_password, 0 },
+	{ "a standby streams, is promoted, made anew and removed", test_standby, 60 })
