@@ -270,7 +270,7 @@ hf_error *hf__conn_commit(hf_conn *c)
 	hf_error *e;
 
 	if (hf__link_session(c->link) == HF__SESSION_IDLE)
-		return NULL;
+		return hf__conn_ended(c, NULL);
 	run.guard = (hf__guard){ HF__NEVER, hf__deadline(c->link->cfg.stall_ms),
 		hf__conn_ask_commit, c->worker };
 	e = hf__link_run(c->link, &run, NULL);
@@ -281,7 +281,7 @@ hf_error *hf__conn_commit(hf_conn *c)
 			e, run.sent ? HF_MAYBE_COMMITTED : HF_RETRYABLE, NULL, &c->job->site);
 	c->txn_open = false;
 	c->txn_timeout = 0;
-	return e;
+	return hf__conn_ended(c, e);
 }
 
 hf_error *hf__conn_rollback(hf_conn *c)
@@ -292,6 +292,7 @@ hf_error *hf__conn_rollback(hf_conn *c)
 	if (hf__link_session(c->link) == HF__SESSION_TXN ||
 		hf__link_session(c->link) == HF__SESSION_FAILED)
 		e = hf__link_command(c->link, "ROLLBACK", &g);
+	hf__conn_undone(c);
 	c->txn_open = false;
 	c->txn_timeout = 0;
 	c->poison = hf_error_unref(c->poison);

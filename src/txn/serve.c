@@ -149,6 +149,8 @@ static void note_failure(hf_conn *c, hf_txn *t, const hf__job *j)
 {
 	if (j->outcome.status == HF_OK || j->verb == HF__TXN_COMMIT || j->verb == HF__TXN_ROLLBACK)
 		return;
+	if (j->nested && !c->poison)
+		return; /* it was undone */
 	if (!c->poison && j->verb != HF__TXN_ROLLBACK_TO)
 		c->poison = hf_error_ref(j->outcome.error);
 	hf__lock(&t->lock);

@@ -227,7 +227,7 @@ static hf_future *submit(hf__job *j, hf_error *e)
 	j->submitted_at = hf__now();
 	j->refused = e ? hf__error_at(e, 0, j->sql, &j->site) : NULL;
 	hf__lock(&t->lock);
-	if (t->ended) {
+	if (t->ended || (t->ending && j->fn == hf__txn_add_hook)) {
 		over = t->end ? hf_error_ref(t->end) : hf__txn_end_error(t, 0, "has ended", NULL);
 		j->state = HF__JOB_DONE;
 	} else {

@@ -60,4 +60,7 @@ void hf__txn_refuse(hf__job *j, hf_error *e);
 hf_error *hf__txn_end_error(
 	const hf_txn *t, unsigned traits, const char *what, const hf_error *why);
 
+/* hooks.c: the part that adds the hook of hf_txn_on_commit. */
+hf_status hf__txn_add_hook(hf_conn *c, void *arg, hf_reply *reply);
+
 #endif
