@@ -60,11 +60,13 @@ SRC_ASYNC = \
 
 # 4: workers
 SRC_POOL = \
+	src/pool/atomic.c \
 	src/pool/close.c \
 	src/pool/commit.c \
 	src/pool/conn.c \
 	src/pool/connect.c \
 	src/pool/exec.c \
+	src/pool/hooks.c src/pool/hooks.h \
 	src/pool/house.c \
 	src/pool/job.c src/pool/job.h \
 	src/pool/options.c \
@@ -74,6 +76,7 @@ SRC_POOL = \
 	src/pool/query.c \
 	src/pool/queue.c src/pool/queue.h \
 	src/pool/reply.c \
+	src/pool/retry.c \
 	src/pool/run.c \
 	src/pool/stats.c \
 	src/pool/worker.c src/pool/worker.h
@@ -81,9 +84,11 @@ SRC_POOL = \
 # 5: transactions
 SRC_TXN = \
 	src/txn/command.c \
+	src/txn/hooks.c \
 	src/txn/outcome_table.c \
 	src/txn/park.c \
 	src/txn/serve.c \
+	src/txn/transact.c \
 	src/txn/txn.c src/txn/txn.h
 
 include_HEADERS = include/holdfast.h

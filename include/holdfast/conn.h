@@ -53,8 +53,9 @@ typedef enum hf_nesting {
 /* Runs fn as one piece that happens as a whole or not at all: in a .manual job without an open
  * transaction between BEGIN and COMMIT, else as `nesting` says; any depth. An automatic interaction
  * counts as having its transaction open from the start. Answers what fn returned, or why its work
- * could not be kept; the story is hf_conn_error's. What fn hands to `reply` (may be NULL) is
- * the caller's own. */
+ * could not be kept; the story, and the words of its hf_fail, are hf_conn_error's. What fn replies
+ * reaches `reply` (may be NULL) if its work is kept, and is freed otherwise. fn ends savepoints of
+ * its own making only, and no transaction. */
 HF_CHECK hf_status hf_conn_atomic_at(
 	const hf_site *site, hf_conn *c, hf_nesting nesting, hf_fn *fn, void *arg, hf_reply *reply);
 
@@ -62,7 +63,8 @@ HF_CHECK hf_status hf_conn_atomic_at(
  * committed: on the worker's thread, before the future of the commit is ready, in the order given.
  * It must not use the connection. Work that is undone (a rollback, also to a savepoint; an attempt
  * that is repeated; an outcome that stays unknown) takes its hooks with it. free_arg (may be NULL)
- * runs in every case. HF_E_MISUSE in a .manual job without an open transaction. */
+ * runs in every case. HF_E_MISUSE in a .manual job without an open transaction; after it, the text
+ * of such a job's statements may not contain transaction control. */
 typedef void hf_hook_fn(void *arg);
 HF_CHECK hf_status hf_conn_on_commit(hf_conn *c, hf_hook_fn *fn, void *arg, hf_free_fn *free_arg);
 

@@ -149,6 +149,7 @@ hf_error *hf__conn_committed(hf_conn *c, const hf__run *run, hf_error *e, hf_res
 		c->end = HF__END_ROLLED_BACK;
 	else
 		e = settle(c, e, run->commit_tag, true, answered);
+	hf__conn_ended(c);
 	if (e && out)
 		*out = hf_result_unref(*out);
 	return e ? hf__error_at(e, 0, run->sql, &c->job->site) : NULL;
@@ -194,6 +195,7 @@ hf_error *hf__conn_commit_with(hf_conn *c, hf_result **out)
 
 	if (hf__link_session(c->link) == HF__SESSION_IDLE) {
 		c->end = HF__END_COMMITTED;
+		hf__conn_ended(c);
 		return NULL;
 	}
 	if (c->xid_stale && hf__link_session(c->link) == HF__SESSION_TXN)
@@ -203,6 +205,7 @@ hf_error *hf__conn_commit_with(hf_conn *c, hf_result **out)
 	else
 		e = send_commit(c, out);
 	hf__conn_txn_over(c);
+	hf__conn_ended(c);
 	return e;
 }
 
@@ -219,6 +222,7 @@ hf_error *hf__conn_rollback(hf_conn *c)
 	if (hf__link_session(c->link) == HF__SESSION_TXN ||
 		hf__link_session(c->link) == HF__SESSION_FAILED)
 		e = hf__link_command(c->link, "ROLLBACK", &g);
+	hf__conn_undone(c);
 	hf__conn_txn_over(c);
 	if (c->end == HF__END_NONE)
 		c->end = HF__END_ROLLED_BACK;

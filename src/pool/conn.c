@@ -53,15 +53,34 @@ static hf_error *keep(hf_conn *c, hf_result *res, const hf_result **out)
 	return NULL;
 }
 
+static bool in_txn(const hf_conn *c)
+{
+	return c->txn_auto || hf__link_session(c->link) != HF__SESSION_IDLE;
+}
+
+/* Only what goes through the calls below is known to end what, so nothing else is allowed where
+ * that matters. */
+static const char *control_belongs_to(const hf_conn *c)
+{
+	if (!c->manual)
+		return "holdfast begins and ends its transaction; use savepoints, or a .manual job";
+	if (c->atomics)
+		return "it belongs to hf_conn_atomic";
+	if (c->hooks.n)
+		return "hf_conn_on_commit has to know; use hf_conn_commit and its kin";
+	return NULL;
+}
+
 static hf_error *check_control(hf_conn *c, hf__sql_kind kind, const char *sql, bool script)
 {
+	const char *whose = control_belongs_to(c);
+
 	if (kind == HF__SQL_COPY)
 		return hf__error_fmt(
 			HF_E_MISUSE, 0, "COPY through the client is not possible in a query");
-	if (!c->manual && (script ? hf__sql_controls_txn(sql) : kind == HF__SQL_TXN))
+	if (whose && (script ? hf__sql_controls_txn(sql) : kind == HF__SQL_TXN))
 		return hf__error_fmt(HF_E_MISUSE, 0,
-			"transaction control in the text of an interaction: holdfast "
-			"begins and ends its transaction; use savepoints, or a .manual job");
+			"transaction control in the text of an interaction: %s", whose);
 	return NULL;
 }
 
@@ -69,10 +88,9 @@ static hf_error *check_control(hf_conn *c, hf__sql_kind kind, const char *sql, b
  * an interaction did after it must not be committed without it. Consumes `e`. */
 static hf_status failed(hf_conn *c, hf_error *e)
 {
-	bool in_txn = c->txn_auto || hf__link_session(c->link) != HF__SESSION_IDLE;
-
-	if (e && in_txn && !c->poison)
+	if (e && in_txn(c) && !c->poison)
 		c->poison = hf_error_ref(e);
+	hf__retry_heed(c, e);
 	return note(c, e);
 }
 
@@ -172,6 +190,9 @@ static hf_error *need_manual_txn(hf_conn *c, const char *what)
 {
 	if (!c->manual)
 		return hf__error_fmt(HF_E_MISUSE, 0, "%s needs a .manual job", what);
+	if (c->atomics)
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			"%s inside of hf_conn_atomic, which ends its work itself", what);
 	if (hf__link_session(c->link) == HF__SESSION_IDLE)
 		return hf__error_fmt(HF_E_TXN_ENDED, 0, "%s: no transaction is open", what);
 	return NULL;
@@ -201,45 +222,162 @@ hf_status hf_conn_rollback(hf_conn *c)
 	return note(c, e ? e : hf__conn_rollback(c));
 }
 
-static hf_status savepoint(hf_conn *c, const char *verb, const char *name)
+/* --- savepoints --- */
+
+static hf_error *savepoint_command(hf_conn *c, const char *verb, const char *name)
 {
 	hf__strbuf sql = HF__STRBUF_INIT;
 	hf__run run = { .kind = HF__SQL_EMPTY };
-	bool undo = strcmp(verb, "ROLLBACK TO SAVEPOINT ") == 0;
 	hf_error *e = NULL;
 
-	if (!usable(c))
-		return misuse(c);
-	if (c->poison && !undo)
-		return note(c, hf_error_ref(c->poison));
 	hf__strbuf_puts(&sql, verb);
 	hf__ident(&sql, name ? name : "", "savepoint", &e);
 	if (!e && sql.failed)
 		e = hf__error_nomem();
+	if (!e && !in_txn(c))
+		e = hf__error_fmt(HF_E_MISUSE, 0,
+			"%s\"%s\": no transaction is open; begin one with hf_conn_begin", verb,
+			name);
 	run.sql = hf__strbuf_text(&sql);
 	if (!e)
 		e = hf__conn_execute(c, &run, NULL, &c->job->site);
-	if (!e && undo) {
-		c->poison = hf_error_unref(c->poison);
-		c->txn_timeout = -1; /* a limit set after the savepoint is gone */
-	}
 	hf__strbuf_finish(&sql);
-	return undo ? note(c, e) : failed(c, e);
+	return e;
+}
+
+hf_error *hf__conn_savepoint(hf_conn *c, const char *name, bool atomic)
+{
+	hf__point *made;
+	hf_error *e;
+
+	if (name && hf__hooks_taken(&c->hooks, name))
+		return hf__error_fmt(
+			HF_E_MISUSE, 0, "the savepoint \"%s\" is hf_conn_atomic's", name);
+	made = hf__point_new(name ? name : "", atomic);
+	if (!made)
+		return hf__error_nomem();
+	e = savepoint_command(c, "SAVEPOINT ", name);
+	if (e)
+		hf__free(made);
+	else
+		hf__hooks_savepoint(&c->hooks, made);
+	return e;
+}
+
+hf_error *hf__conn_release(hf_conn *c, const char *name)
+{
+	hf_error *e = savepoint_command(c, "RELEASE SAVEPOINT ", name);
+
+	if (!e)
+		hf__hooks_release(&c->hooks, name);
+	return e;
+}
+
+/* What hf_conn_atomic runs may end what it began itself, and nothing else. */
+static hf_error *check_reach(const hf_conn *c, const char *name)
+{
+	if (!name || !hf__hooks_out_of_reach(&c->hooks, name))
+		return NULL;
+	return hf__error_fmt(HF_E_MISUSE, 0,
+		"the savepoint \"%s\" was not made inside of this hf_conn_atomic", name);
+}
+
+static void undone_to(hf_conn *c, const char *name)
+{
+	c->poison = hf_error_unref(c->poison);
+	c->txn_timeout = -1; /* a limit set after the savepoint is gone */
+	c->in_row = true;
+	hf__hooks_rollback_to(&c->hooks, name);
+	c->in_row = false;
 }
 
 hf_status hf_conn_savepoint(hf_conn *c, const char *name)
 {
-	return savepoint(c, "SAVEPOINT ", name);
+	if (!usable(c))
+		return misuse(c);
+	return failed(c, c->poison ? hf_error_ref(c->poison) : hf__conn_savepoint(c, name, false));
 }
 
 hf_status hf_conn_rollback_to(hf_conn *c, const char *name)
 {
-	return savepoint(c, "ROLLBACK TO SAVEPOINT ", name);
+	hf_error *e;
+
+	if (!usable(c))
+		return misuse(c);
+	e = check_reach(c, name);
+	if (!e)
+		e = savepoint_command(c, "ROLLBACK TO SAVEPOINT ", name);
+	if (!e)
+		undone_to(c, name);
+	return note(c, e);
 }
 
 hf_status hf_conn_release(hf_conn *c, const char *name)
 {
-	return savepoint(c, "RELEASE SAVEPOINT ", name);
+	hf_error *e;
+
+	if (!usable(c))
+		return misuse(c);
+	e = c->poison ? hf_error_ref(c->poison) : check_reach(c, name);
+	return failed(c, e ? e : hf__conn_release(c, name));
+}
+
+/* --- functions inside of functions, hooks --- */
+
+/* What the inner function replied, when it is kept. */
+static void hand_over(hf_reply *to, hf_reply *from)
+{
+	if (from->outcome.value || from->outcome.free_value)
+		hf_reply_value(to, from->outcome.value, from->outcome.free_value);
+	if (from->outcome.result)
+		hf_reply_result(to, from->outcome.result);
+	hf_result_unref(from->outcome.result);
+}
+
+hf_status hf_conn_atomic_at(
+	const hf_site *site, hf_conn *c, hf_nesting nesting, hf_fn *fn, void *arg, hf_reply *reply)
+{
+	hf_reply inner = { { .status = HF_OK } };
+	hf_error *e;
+
+	if (!usable(c))
+		return misuse(c);
+	if (!fn || (unsigned)nesting > HF_NEST_REFUSE)
+		return failed(c, hf__error_fmt(HF_E_MISUSE, 0,
+					 fn ? "hf_conn_atomic: nesting %d is unknown"
+					    : "the interaction's function is NULL",
+					 (int)nesting));
+	e = c->poison ? hf_error_ref(c->poison) : hf__conn_atomic(c, nesting, fn, arg, &inner);
+	if (e)
+		hf__reply_drop(&inner);
+	else
+		hand_over(reply, &inner);
+	return note(c, e ? hf__error_at(e, 0, NULL, site) : NULL);
+}
+
+hf_status hf_conn_on_commit(hf_conn *c, hf_hook_fn *fn, void *arg, hf_free_fn *free_arg)
+{
+	hf_error *e = NULL;
+	bool allowed = usable(c);
+
+	if (!allowed)
+		e = NULL;
+	else if (c->poison)
+		e = hf_error_ref(c->poison);
+	else if (!fn)
+		e = hf__error_fmt(HF_E_MISUSE, 0, "the hook of hf_conn_on_commit is NULL");
+	else if (!in_txn(c))
+		e = hf__error_fmt(HF_E_MISUSE, 0, "hf_conn_on_commit: no transaction is open");
+	else if (!hf__hooks_add(&c->hooks, fn, arg, free_arg))
+		e = hf__error_nomem();
+	if (free_arg && (!allowed || e))
+		free_arg(arg);
+	return allowed ? failed(c, e) : misuse(c);
+}
+
+int hf_conn_attempt(hf_conn *c)
+{
+	return mine(c) && c->job->retry.attempt > 1 ? c->job->retry.attempt : 1;
 }
 
 hf_status hf_conn_run(hf_conn *c, hf_pool *p, hf_fn *fn, void *arg, hf_reply *reply)

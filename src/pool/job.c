@@ -21,6 +21,7 @@ static void job_destroy(hf_future *f)
 	hf_pool *p = j->pool;
 
 	hf_error_unref(j->refused);
+	hf_error_unref(j->retry.last);
 	hf__free(j->label);
 	hf__free(j->sql);
 	hf__free(j->text);
@@ -135,6 +136,8 @@ hf_error *hf__job_set_fn(hf__job *j, const hf_job *opts)
 	j->read_only = opts->read_only;
 	j->outcome_wanted = opts->outcome;
 	j->then = opts->then;
+	j->nested = opts->nested;
+	j->no_submit = opts->no_submit;
 	if (opts->dry_run)
 		return hf__error_fmt(HF_E_MISUSE, 0,
 			"a function has no dry run: only SQL can be rendered (hf_dry_run)");
@@ -143,6 +146,8 @@ hf_error *hf__job_set_fn(hf__job *j, const hf_job *opts)
 	if ((unsigned)opts->isolation > HF_ISO_SERIALIZABLE)
 		return hf__error_fmt(
 			HF_E_MISUSE, 0, "isolation %d is unknown", (int)opts->isolation);
+	if (opts->nested && !j->txn)
+		return hf__error_fmt(HF_E_MISUSE, 0, ".nested is for hf_txn_run");
 	return NULL;
 }
 
@@ -164,6 +169,7 @@ void hf__job_complete(hf__job *j, hf__outcome outcome)
 
 void hf__job_fail(hf__job *j, hf_error *e)
 {
+	e = hf__retry_never(j, e);
 	hf__job_complete(j, (hf__outcome){ .status = hf_error_status(e), .error = e });
 }
 
@@ -193,8 +199,21 @@ static bool hopeless_locked(const hf_pool *p)
 	       hf__now() < p->retry_at;
 }
 
+/* Whether the calling thread runs an interaction that keeps all its work on one connection. A hook
+ * may submit: what the interaction did is committed. */
+static bool submits_in_spite(const hf_pool *p)
+{
+	const hf_conn *c = hf__conn_in_use();
+
+	return c && c->worker->pool == p && c->job && c->job->no_submit && !c->in_row;
+}
+
 static hf_error *refusal_locked(hf_pool *p)
 {
+	if (submits_in_spite(p))
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			"submitted from within an interaction with .no_submit: it would run on "
+			"another connection, and not see what this one has not committed");
 	if (p->state != HF_POOL_OPEN)
 		return hf__error_fmt(HF_E_CLOSED, 0, "pool \"%s\" is %s", p->name,
 			p->state == HF_POOL_CLOSED ? "closed" : "closing");

@@ -21,6 +21,18 @@ typedef enum hf__job_kind {
 
 typedef enum hf__job_state { HF__JOB_QUEUED, HF__JOB_RUNNING, HF__JOB_DONE } hf__job_state;
 
+/* What hf_transact asks for, and how far it has come. The worker's, while it is not queued. */
+typedef struct hf__retry {
+	int attempts; /* at most; 0: the job is not an hf_transact */
+	int attempt;  /* under way, from 1 */
+	int deadline_ms;
+	int64_t until; /* the end of all attempts; 0: none has begun */
+	bool idempotent;
+	bool elsewhere; /* the next attempt needs another connection */
+	bool unknown;   /* some attempt may have been committed */
+	hf_error *last; /* what the last one that lost its connection failed with */
+} hf__retry;
+
 typedef struct hf__job {
 	hf_future future; /* first: a job is its future */
 	APR_RING_ENTRY(hf__job) link;
@@ -32,7 +44,8 @@ typedef struct hf__job {
 	struct hf__worker *worker; /* while running; guarded as state is */
 	atomic_bool cancel_asked;
 	bool has_own_acquire; /* set when it is submitted, as acquire_by is */
-	bool urgent, manual, read_only;
+	bool urgent, manual, read_only, nested, no_submit;
+	hf__retry retry;
 	hf_isolation isolation;
 	hf_outcome outcome_wanted;
 	hf_then then;               /* of a transaction's command */
@@ -81,6 +94,10 @@ hf_error *hf__job_canceled_early(const hf__job *j);
 /* Puts it into the pool's queue, or fails it when that is full or closed. Either way the future is
  * what the caller returns. */
 hf_future *hf__job_submit(hf__job *j);
+
+/* retry.c: why a job that is to be attempted again never will be; nothing changes for others.
+ * Consumes `e`. */
+hf_error *hf__retry_never(const hf__job *j, hf_error *e);
 
 /* A refused submission: frees arg, answers a failed future. Consumes `e`. `p` may be NULL. */
 hf_future *hf__job_refuse(

@@ -24,6 +24,24 @@ void hf__conn_init(hf_conn *c, hf__worker *w)
 	c->link = &w->link;
 }
 
+/* Foreign code that may not use the handle runs. */
+static void end_hooks(hf_conn *c, bool run)
+{
+	c->in_row = true;
+	hf__hooks_end(&c->hooks, run);
+	c->in_row = false;
+}
+
+void hf__conn_undone(hf_conn *c)
+{
+	end_hooks(c, false);
+}
+
+void hf__conn_ended(hf_conn *c)
+{
+	end_hooks(c, c->end == HF__END_COMMITTED);
+}
+
 static void drop_kept(hf_conn *c)
 {
 	for (struct hf__kept *k = c->kept; k; k = k->next)
@@ -80,6 +98,7 @@ static void drop_errors(hf_conn *c)
 {
 	c->error = hf_error_unref(c->error);
 	c->poison = hf_error_unref(c->poison);
+	c->conflict = hf_error_unref(c->conflict);
 }
 
 /* --- jobs --- */
@@ -117,7 +136,7 @@ static hf__outcome run_statement(hf_conn *c, hf__job *j)
 	return outcome_of(e, NULL);
 }
 
-static void drop_reply(hf_reply *r)
+void hf__reply_drop(hf_reply *r)
 {
 	if (r->outcome.free_value)
 		r->outcome.free_value(r->outcome.value);
@@ -127,8 +146,8 @@ static void drop_reply(hf_reply *r)
 	r->outcome.free_value = NULL;
 }
 
-/* Why an interaction failed, in the order of what says most. */
-static hf_error *why_failed(hf_conn *c, hf_status st, hf_reply *r)
+/* In the order of what says most. */
+hf_error *hf__conn_verdict(hf_conn *c, hf_status st, hf_reply *r)
 {
 	hf_error *own = r->outcome.error;
 
@@ -147,26 +166,45 @@ static hf_error *why_failed(hf_conn *c, hf_status st, hf_reply *r)
 	return hf__error_fmt(st, 0, "the interaction returned %s", hf_status_name(st));
 }
 
-static hf__outcome run_fn(hf_conn *c, hf__job *j)
+static hf_error *call_fn(hf_conn *c, hf__job *j, hf_reply *reply)
+{
+	c->error = hf_error_unref(c->error); /* of an earlier part of the transaction, or attempt */
+	if (c->poison)
+		return hf_error_ref(c->poison);
+	if (j->nested)
+		return hf__conn_atomic(c, HF_NEST_SAVEPOINT, j->fn, j->arg, reply);
+	return hf__conn_verdict(c, j->fn(c, j->arg, reply), reply);
+}
+
+static hf__outcome attempt_fn(hf_conn *c, hf__job *j)
 {
 	hf_reply reply = { { .status = HF_OK } };
-	hf_error *e, *undo = NULL;
+	hf_error *e = call_fn(c, j, &reply), *undo = NULL;
 
-	c->error = hf_error_unref(c->error); /* of an earlier part of the transaction */
-	e = c->poison ? hf_error_ref(c->poison) : why_failed(c, j->fn(c, j->arg, &reply), &reply);
 	if (!j->txn && !e && c->txn_auto)
 		e = hf__conn_commit(c);
 	if (!j->txn && e && c->txn_auto)
 		undo = hf__conn_rollback(c);
 	hf_error_unref(undo); /* the first error is the one that counts; the link is broken now */
 	if (e)
-		drop_reply(&reply);
+		hf__reply_drop(&reply);
 	reply.outcome.status = hf_error_status(e);
 	/* What a manual job has committed by itself stays, so it must not simply be run again. */
 	if (e)
 		e = hf__error_at(e, 0, NULL, &j->site);
 	reply.outcome.error = e && c->manual ? hf__error_without(e, HF_RETRYABLE) : e;
 	return reply.outcome;
+}
+
+static hf__outcome run_fn(hf_conn *c, hf__job *j)
+{
+	hf__outcome o;
+
+	do {
+		hf__retry_begin(c, j);
+		o = attempt_fn(c, j);
+	} while (hf__retry_again(c, j, &o));
+	return o;
 }
 
 hf__outcome hf__conn_run_job(hf_conn *c, hf__job *j)
@@ -229,6 +267,7 @@ void hf__conn_leave(hf_conn *c, bool *was_left_open)
 {
 	*was_left_open = false;
 	roll_back_leftover(c, was_left_open);
+	hf__conn_undone(c); /* what a lost link has left */
 	if (c->discard || hf__link_escaped_read_only(c->link))
 		c->link->broken = true;
 	if (c->link->dirty && !c->link->broken)
@@ -262,6 +301,7 @@ hf_error *hf__conn_hook(hf_conn *c)
 			c->error ? ": " : "", c->error ? hf_error_message(c->error) : "");
 	else
 		e = hf__conn_commit(c); /* a hook may leave its transaction to us */
+	hf__conn_undone(c);
 	c->link->dirty = false;
 	drop_errors(c);
 	in_use = outer ? c : NULL;

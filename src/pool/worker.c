@@ -250,6 +250,8 @@ static void run_one(hf__worker *w, hf__job *j)
 	hf__conn_enter(&w->conn, j);
 	j->outcome = hf__conn_run_job(&w->conn, j);
 	hf__conn_leave(&w->conn, &left_open);
+	if (j->retry.elsewhere)
+		return;
 	hf__job_free_arg(
 		j); /* the user's code: not in finish(), where others count on this worker */
 	if (left_open && j->outcome.status == HF_OK && j->kind != HF__JOB_FN) {
@@ -299,6 +301,18 @@ static hf__job *finish(hf__worker *w, hf__job *j)
 	return next;
 }
 
+/* Its connection was lost and it is to be run again: it waits for another as if it were new. */
+static void try_elsewhere(hf__worker *w, hf__job *j)
+{
+	int64_t in_time;
+
+	hf__worker_drop_link(w, hf__link_gone(&w->link), "it broke under a job that is run again");
+	in_time = hf__deadline(w->pool->opts.acquire_ms);
+	j->acquire_by = in_time < j->retry.until ? in_time : j->retry.until;
+	j->has_own_acquire = true;
+	put_back(w, j);
+}
+
 static hf__job *run_job(hf__worker *w, hf__job *j)
 {
 	if (!hf__worker_link_fit(w)) {
@@ -307,6 +321,10 @@ static hf__job *run_job(hf__worker *w, hf__job *j)
 	}
 	set_limits(j);
 	run_one(w, j);
+	if (j->retry.elsewhere) {
+		try_elsewhere(w, j);
+		return NULL;
+	}
 	return finish(w, j);
 }
 

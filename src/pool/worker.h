@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/wake.h"
+#include "pool/hooks.h"
 #include "pool/job.h"
 #include "pq/link.h"
 
@@ -50,9 +51,13 @@ struct hf_conn {
 	int64_t run_until;  /* of the job, or HF__NEVER */
 	hf_error *error;    /* of the last call that failed */
 	hf_error *poison;   /* the first statement that failed in the open transaction */
+	hf_error *conflict; /* the first serialization failure or deadlock of an attempt */
+	hf__hooks hooks;    /* of the open transaction */
+	int atomics;        /* hf_conn_atomic calls under way */
+	unsigned n_atomics; /* ever: names their savepoints */
 	hf__arena arena;
 	struct hf__kept *kept; /* results lent to the interaction */
-	bool in_row;           /* a row callback runs: the link is in use */
+	bool in_row;           /* a row callback or a hook runs: it may not use the handle */
 };
 
 struct hf_reply {
@@ -128,6 +133,36 @@ hf__outcome hf__conn_run_job(hf_conn *c, hf__job *j);
 void hf__conn_enter(hf_conn *c, hf__job *j);
 void hf__conn_end_part(hf_conn *c); /* what was lent to one part of a transaction */
 void hf__conn_leave(hf_conn *c, bool *was_left_open);
+
+/* Why an interaction that returned `st` failed, or NULL; takes the words of hf_fail out of `r`. */
+hf_error *hf__conn_verdict(hf_conn *c, hf_status st, hf_reply *r);
+void hf__reply_drop(hf_reply *r); /* its value and its result */
+
+/* The open transaction has ended as c->end says: once committed its hooks run, else they are
+ * dropped. */
+void hf__conn_ended(hf_conn *c);
+void hf__conn_undone(hf_conn *c); /* the open transaction is no more, and so are its hooks */
+
+/* atomic.c: hf_conn_atomic without its checks. The story, yours to unref, or NULL; where the
+ * failure is the outer's as well, that is poisoned. `reply` is the inner function's own. */
+hf_error *hf__conn_atomic(hf_conn *c, hf_nesting nesting, hf_fn *fn, void *arg, hf_reply *reply);
+
+/* conn.c: a savepoint, and its release, without taking note of a failure. */
+hf_error *hf__conn_savepoint(hf_conn *c, const char *name, bool atomic);
+hf_error *hf__conn_release(hf_conn *c, const char *name);
+
+/* retry.c: what hf_transact adds to an interaction. */
+
+/* A further attempt begins. Nothing for other jobs. */
+void hf__retry_begin(hf_conn *c, hf__job *j);
+
+/* An attempt has ended with `o`. True: there is to be another one here and now, after a pause.
+ * False: that was the last, and `o` tells so, or job->retry.elsewhere: the next needs another link.
+ */
+bool hf__retry_again(hf_conn *c, hf__job *j, hf__outcome *o);
+
+/* Remembers the first conflict of an attempt. `e` may be NULL. */
+void hf__retry_heed(hf_conn *c, const hf_error *e);
 
 /* The handle that the calling thread may use now, or NULL. */
 hf_conn *hf__conn_in_use(void);

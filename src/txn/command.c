@@ -161,7 +161,8 @@ static void hear_of_loss(hf_conn *c, hf_txn *t)
  */
 static void note_failure(hf_conn *c, hf_txn *t, const hf__job *j)
 {
-	bool failed = j->outcome.status != HF_OK && c->end == HF__END_NONE;
+	bool undone = j->nested && !c->poison;
+	bool failed = j->outcome.status != HF_OK && c->end == HF__END_NONE && !undone;
 
 	if (failed && !c->poison && j->verb != HF__TXN_ROLLBACK_TO)
 		c->poison = hf_error_ref(j->outcome.error);

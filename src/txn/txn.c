@@ -252,7 +252,7 @@ static hf_future *submit(hf__job *j, hf_error *e)
 	j->submitted_at = hf__now();
 	j->refused = e ? hf__error_at(e, 0, j->sql, &j->site) : NULL;
 	hf__lock(&t->lock);
-	if (t->ended) {
+	if (t->ended || (t->ending && j->verb == HF__TXN_HOOK)) {
 		over = t->end ? hf_error_ref(t->end) : hf__txn_end_error(t, 0, "has ended", NULL);
 		j->state = HF__JOB_DONE;
 	} else {
@@ -331,7 +331,7 @@ hf_future *hf_txn_query_at(
 	return hf_txn_query_with_at(site, t, NULL, sql, args, n);
 }
 
-hf_future *hf_txn_run_at(const hf_site *site, hf_txn *t, const hf_job *job)
+hf_future *hf__txn_part(const hf_site *site, hf_txn *t, int verb, const hf_job *job)
 {
 	hf_job o;
 	hf_error *e = NULL;
@@ -341,7 +341,7 @@ hf_future *hf_txn_run_at(const hf_site *site, hf_txn *t, const hf_job *job)
 	if (!e)
 		e = refusal(t);
 	if (!e)
-		j = command_new(t, HF__JOB_FN, HF__TXN_RUN, site, o.label ? o.label : t->label);
+		j = command_new(t, HF__JOB_FN, verb, site, o.label ? o.label : t->label);
 	if (!j)
 		return refuse(t, e, site, o.free_arg, o.arg);
 	if (o.timeout_ms == 0)
@@ -352,6 +352,11 @@ hf_future *hf_txn_run_at(const hf_site *site, hf_txn *t, const hf_job *job)
 			".manual, .isolation, .read_only and .outcome belong to the transaction, "
 			"not to a part of it");
 	return submit(j, e);
+}
+
+hf_future *hf_txn_run_at(const hf_site *site, hf_txn *t, const hf_job *job)
+{
+	return hf__txn_part(site, t, HF__TXN_RUN, job);
 }
 
 static hf_future *named(const hf_site *site, hf_txn *t, int verb, const char *name)

@@ -100,4 +100,7 @@ bool hf__txn_run_command(hf_conn *c, hf_txn *t, hf__job *j);
 /* park.c: it has ended while it was parked. */
 void hf__txn_bury(hf_txn *t);
 
+/* txn.c: hf_txn_run as RUN or HOOK. */
+hf_future *hf__txn_part(const hf_site *site, hf_txn *t, int verb, const hf_job *job);
+
 #endif

@@ -122,20 +122,48 @@ hf_error *hf__error_without(hf_error *e, unsigned traits)
 	return e;
 }
 
-hf_error *hf__error_at(hf_error *e, unsigned more_traits, const char *query, const hf_site *site)
+static hf__error_spec spec_of(const hf_error *e)
 {
 	hf__error_spec spec = { .status = e->status,
-		.traits = e->traits | more_traits,
+		.traits = e->traits,
 		.sqlstate = e->sqlstate,
 		.message = e->message,
 		.position = e->position };
+
+	memcpy(spec.field, e->field, sizeof spec.field);
+	return spec;
+}
+
+hf_error *hf__error_amend(
+	hf_error *e, unsigned more_traits, unsigned less_traits, const char *fmt, ...)
+{
+	hf__error_spec spec = spec_of(e);
+	char message[1024];
+	hf_error *other;
+	va_list ap;
+
+	spec.traits = (e->traits | more_traits) & ~less_traits;
+	va_start(ap, fmt);
+	vsnprintf(message, sizeof message, fmt, ap);
+	va_end(ap);
+	spec.message = message;
+	other = e->is_static ? &nomem : hf__error_new(&spec);
+	if (other == &nomem && spec.traits == e->traits)
+		return e;
+	hf_error_unref(e);
+	return other == &nomem && (spec.traits & HF_MAYBE_COMMITTED) ? &nomem_unknown : other;
+}
+
+hf_error *hf__error_at(hf_error *e, unsigned more_traits, const char *query, const hf_site *site)
+{
+	hf__error_spec spec = spec_of(e);
 	hf_error *fuller;
 
 	if (e == &nomem && (more_traits & HF_MAYBE_COMMITTED))
 		return &nomem_unknown;
 	if (e->is_static)
 		return e;
-	memcpy(spec.field, e->field, sizeof spec.field);
+	spec.traits |= more_traits;
 	if (!spec.field[HF_ERR_QUERY])
 		spec.field[HF_ERR_QUERY] = query;
 	if (!spec.field[HF_ERR_SITE])

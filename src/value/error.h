@@ -33,6 +33,11 @@ hf_error *hf__error_at(hf_error *e, unsigned more_traits, const char *query, con
 /* Takes traits from an error that nobody else has seen yet. */
 hf_error *hf__error_without(hf_error *e, unsigned traits);
 
+/* The error again with another message, and traits added and taken. Consumes `e`, which `fmt` may
+ * quote; without memory for it, the traits count more than the story. */
+hf_error *hf__error_amend(hf_error *e, unsigned more_traits, unsigned less_traits, const char *fmt,
+	...) __attribute__((format(printf, 4, 5)));
+
 /* Static errors: no memory needed, unref does nothing. */
 hf_error *hf__error_nomem(void);
 hf_error *hf__error_forked(void);
