@@ -268,6 +268,15 @@ hf_future *hf__job_submit(hf__job *j)
 	return f;
 }
 
+hf_future *hf__job_reject(hf__job *j, hf_error *e)
+{
+	hf_future *f = &j->future;
+
+	j->state = HF__JOB_DONE;
+	hf__job_fail(j, hf__error_at(e, 0, j->sql, &j->site));
+	return f;
+}
+
 hf_future *hf__job_refuse(
 	hf_pool *p, hf_error *e, const hf_site *site, hf_free_fn *free_arg, void *arg)
 {

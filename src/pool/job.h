@@ -91,6 +91,10 @@ void hf__job_fail(hf__job *j, hf_error *e); /* consumes e */
 /* Why it will never run: it was cancelled while it waited. */
 hf_error *hf__job_canceled_early(const hf__job *j);
 
+/* Fails one that was made and will not be submitted: the future that the caller returns. Consumes
+ * `e`. */
+hf_future *hf__job_reject(hf__job *j, hf_error *e);
+
 /* Puts it into the pool's queue, or fails it when that is full or closed. Either way the future is
  * what the caller returns. */
 hf_future *hf__job_submit(hf__job *j);

@@ -19,26 +19,23 @@ static hf__job *new_job(
 	return j;
 }
 
-/* Fails a job that was made and will not be submitted. */
-static hf_future *fail_job(hf__job *j, hf_error *e)
-{
-	hf_future *f = &j->future;
-
-	j->state = HF__JOB_DONE;
-	hf__job_fail(j, hf__error_at(e, 0, j->sql, &j->site));
-	return f;
-}
-
 /* `e` is why not, or NULL. */
 static hf_future *submit(hf__job *j, hf_error *e)
 {
-	return e ? fail_job(j, e) : hf__job_submit(j);
+	return e ? hf__job_reject(j, e) : hf__job_submit(j);
 }
 
 static hf_error *check_plain(const hf__job *j)
 {
 	if ((unsigned)j->isolation > HF_ISO_SERIALIZABLE)
 		return hf__error_fmt(HF_E_MISUSE, 0, "isolation %d is unknown", (int)j->isolation);
+	if ((unsigned)j->outcome_wanted > HF_OUTCOME_RESOLVED)
+		return hf__error_fmt(
+			HF_E_MISUSE, 0, "outcome %d is unknown", (int)j->outcome_wanted);
+	if (j->then != HF_THEN_GO_ON)
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			".then belongs to a part of a transaction "
+			"(hf_txn_query_with); a plain query ends by itself");
 	switch (j->sql_kind) {
 	case HF__SQL_TXN:
 		return hf__error_fmt(HF_E_MISUSE, 0,
@@ -116,7 +113,7 @@ hf_future *hf_dry_run_at(
 		return hf__job_refuse(p, e, site, NULL, NULL);
 	e = hf__job_set_script(j, sql, args, n);
 	if (e)
-		return fail_job(j, e);
+		return hf__job_reject(j, e);
 	f = &j->future;
 	j->state = HF__JOB_DONE;
 	text = j->text;
@@ -124,6 +121,14 @@ hf_future *hf_dry_run_at(
 	hf__job_complete(
 		j, (hf__outcome){ .status = HF_OK, .value = text, .free_value = hf__free });
 	return f;
+}
+
+static hf_error *check_part(const hf_job *o)
+{
+	if (o->then != HF_THEN_GO_ON || o->nested)
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			".then and .nested belong to a part of a transaction (hf_txn_run)");
+	return NULL;
 }
 
 hf_future *hf_submit_at(const hf_site *site, hf_pool *p, const hf_job *job)
@@ -136,5 +141,6 @@ hf_future *hf_submit_at(const hf_site *site, hf_pool *p, const hf_job *job)
 	j = new_job(p, HF__JOB_FN, site, o.label, &e);
 	if (!j)
 		return hf__job_refuse(p, e, site, o.free_arg, o.arg);
-	return submit(j, hf__job_set_fn(j, &o));
+	e = hf__job_set_fn(j, &o);
+	return submit(j, e ? e : check_part(&o));
 }

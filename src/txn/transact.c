@@ -35,15 +35,6 @@ static void set_retry(hf__job *j, const hf_retry *r)
 		j->timeout_ms = j->retry.deadline_ms;
 }
 
-static hf_future *fail(hf__job *j, hf_error *e)
-{
-	hf_future *f = &j->future;
-
-	j->state = HF__JOB_DONE;
-	hf__job_fail(j, hf__error_at(e, 0, NULL, &j->site));
-	return f;
-}
-
 hf_future *hf_transact_at(const hf_site *site, hf_pool *p, const hf_retry *retry, const hf_job *job)
 {
 	hf_job o;
@@ -65,7 +56,7 @@ hf_future *hf_transact_at(const hf_site *site, hf_pool *p, const hf_retry *retry
 	if (!e)
 		e = check(&o, &r);
 	if (e)
-		return fail(j, e);
+		return hf__job_reject(j, e);
 	set_retry(j, &r);
 	j->acquire_ms = o.acquire_ms;
 	return hf__job_submit(j);
