@@ -64,6 +64,7 @@ SRC_POOL = \
 	src/pool/conn.c \
 	src/pool/connect.c \
 	src/pool/exec.c \
+	src/pool/holders.c \
 	src/pool/house.c \
 	src/pool/job.c src/pool/job.h \
 	src/pool/options.c \
@@ -77,6 +78,7 @@ SRC_POOL = \
 
 # 5: transactions
 SRC_TXN = \
+	src/txn/note.c \
 	src/txn/serve.c \
 	src/txn/txn.c src/txn/txn.h
 

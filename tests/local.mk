@@ -32,6 +32,7 @@ DB_TESTS = \
 	tests/db/test_fork \
 	tests/db/test_getters \
 	tests/db/test_harness \
+	tests/db/test_holders \
 	tests/db/test_interaction \
 	tests/db/test_lifetime \
 	tests/db/test_limits \
@@ -47,6 +48,7 @@ DB_TESTS = \
 	tests/db/test_stream \
 	tests/db/test_submit \
 	tests/db/test_txn \
+	tests/db/test_txn_limits \
 	tests/db/test_upkeep \
 	tests/db/test_waiting
 
@@ -65,7 +67,7 @@ SCRIPT_TESTS = \
 if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h tests/promise.h \
-	tests/db/fixture.c tests/db/fixture.h \
+	tests/db/fixture.c tests/db/fixture.h tests/db/golden.h \
 	tests/db/load.c tests/db/load.h tests/helpers.c tests/helpers.h
 tests_libtest_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_libtest_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

@@ -176,6 +176,7 @@ static bool serve_one(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j)
 	j->run_until = j->timeout_ms > 0 ? hf__after(j->started_at, j->timeout_ms) : HF__NEVER;
 	c->job = j;
 	c->run_until = j->run_until;
+	hf__txn_note(c, j);
 	hear_of_loss(c, t);
 	j->outcome = j->refused && !c->poison ? outcome_of(hf_error_ref(j->refused))
 					      : run_command(c, t, j);
@@ -224,6 +225,8 @@ static hf__job *await_command(hf_conn *c, hf_txn *t)
 		}
 		gone = !j && t->abandoned;
 		t->sleeping = !j && !gone;
+		if (t->sleeping)
+			hf__worker_note_held(c->worker, HF__HOLD_IDLE, NULL, NULL, HF__NEVER);
 		hf__unlock(&t->lock);
 		if (j || gone)
 			break;
