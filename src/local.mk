@@ -66,6 +66,7 @@ SRC_POOL = \
 	src/pool/conn.c \
 	src/pool/connect.c \
 	src/pool/exec.c \
+	src/pool/holders.c \
 	src/pool/hooks.c src/pool/hooks.h \
 	src/pool/house.c \
 	src/pool/job.c src/pool/job.h \
@@ -85,6 +86,7 @@ SRC_POOL = \
 SRC_TXN = \
 	src/txn/command.c \
 	src/txn/hooks.c \
+	src/txn/note.c \
 	src/txn/outcome_table.c \
 	src/txn/park.c \
 	src/txn/serve.c \

@@ -35,6 +35,7 @@ DB_TESTS = \
 	tests/db/test_getters \
 	tests/db/test_harness \
 	tests/db/test_hermitage \
+	tests/db/test_holders \
 	tests/db/test_interaction \
 	tests/db/test_interaction_txn \
 	tests/db/test_lifetime \
@@ -53,6 +54,7 @@ DB_TESTS = \
 	tests/db/test_stream \
 	tests/db/test_submit \
 	tests/db/test_txn \
+	tests/db/test_txn_limits \
 	tests/db/test_upkeep \
 	tests/db/test_waiting
 
@@ -73,6 +75,7 @@ check_LTLIBRARIES += tests/libtest.la
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/codecs.c tests/db/codecs.h \
 	tests/db/fixture.c tests/db/fixture.h \
+	tests/db/golden.h \
 	tests/db/hermitage.h \
 	tests/db/interaction.h \
 	tests/db/load.c tests/db/load.h \

@@ -145,6 +145,17 @@ HF_API void hf_pool_get_stats(hf_pool *p, hf_pool_stats *out);
  * free() with the C library; NULL without memory. */
 HF_OWNED char *hf_pool_describe(hf_pool *p);
 
+/* Who has the connections: one line, with its newline, for each that is in use, the longest first:
+ *
+ *     transaction "seat" (seat.c:42) holds connection 3 for 60012 ms (parked for 55000 ms, 5000 ms
+ *     left); its last command: hf_txn_query (seat.c:47)
+ *
+ * (as one line). What is running, since when it is idle or parked, and how much of its time is left
+ * before one of its clocks ends it; for an interaction, its last statement. "" when nobody has one.
+ * For people, like the log lines of hold_warn_ms. Yours to free() with the C library; NULL without
+ * memory. Any thread; waits for nothing. */
+HF_OWNED char *hf_pool_holders(hf_pool *p);
+
 /* Stops intake, lets what was accepted run for up to ms (0: shutdown_ms), then cancels what still
  * runs, fails what still waits, ends every session and joins every thread. Every future is ready
  * when it returns. Idempotent; further submissions answer HF_E_CLOSED. ms < 0 (HF_FOREVER) drains

@@ -115,8 +115,10 @@ static hf_status statement(hf_conn *c, hf__run *run, const hf_result **out, cons
 	else if (!e && !run->script)
 		hf__params_new(args, n, &params, &e);
 	run->params = params;
-	if (!e)
+	if (!e) {
+		hf__worker_note_statement(c->worker, site);
 		e = hf__conn_execute(c, run, &res, site);
+	}
 	if (!e && out)
 		e = keep(c, res, out);
 	else

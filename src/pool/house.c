@@ -2,7 +2,8 @@
 /* The housekeeper: one thread a pool for everything that is nobody's job. Never talks to a server.
  *
  * It sleeps in epoll on the sockets of the workers (for a server that hangs up, nothing else), on
- * its own wake descriptor, and until the next deadline of a queued job. */
+ * its own wake descriptor, and until the next deadline of a queued job, or of a report that a
+ * connection is held for long. */
 #include "pool/pool.h"
 
 #include "base/clock.h"
@@ -11,7 +12,6 @@
 #include "value/error.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <sys/epoll.h>
 
 #define EVENTS     64
@@ -25,42 +25,16 @@ void hf__pool_poke_locked(hf_pool *p)
 	hf__wake_signal(&p->house_wake);
 }
 
+void hf__pool_watch_locked(hf_pool *p, int64_t deadline)
+{
+	if (deadline >= p->house_until)
+		return;
+	p->house_until = deadline;
+	hf__pool_poke_locked(p);
+}
+
 /* --- jobs that wait too long
  * ----------------------------------------------------------------------- */
-
-hf_error *hf__pool_no_connection_locked(hf_pool *p, int64_t waited_ms)
-{
-	char who[240] = "", name[160], refused[1100] = "";
-	const hf__worker *w, *oldest = NULL;
-
-	APR_RING_FOREACH (w, &p->workers, hf__worker, all)
-		if (w->job && (!oldest || w->job->started_at < oldest->job->started_at))
-			oldest = w;
-	if (oldest)
-		snprintf(who, sizeof who, "; longest busy: %s, for %lld ms",
-			hf__job_name(oldest->job, name, sizeof name),
-			(long long)((hf__now() - oldest->job->started_at) / HF__MS));
-	if (p->connect_error)
-		snprintf(refused, sizeof refused, "%s%s",
-			p->n_up > 0 ? "; the last attempt to connect: " : ": ",
-			hf_error_message(p->connect_error));
-	if (p->n_up == 0 && p->connect_error) {
-		char text[1300];
-
-		snprintf(text, sizeof text, "pool \"%s\": no connection within %lld ms%s", p->name,
-			(long long)waited_ms, refused);
-		return hf__error_new(&(hf__error_spec){ .status = HF_E_CONNECT,
-			.traits = HF_CONNECTION | HF_RETRYABLE,
-			.sqlstate = hf_error_sqlstate(p->connect_error),
-			.message = text });
-	}
-	return hf__error_fmt(HF_E_BUSY, HF_RETRYABLE,
-		"pool \"%s\": no connection came free within %lld ms (%d of %d busy, %d of them "
-		"held by transactions, "
-		"%d connecting, %d more waiting%s%s)",
-		p->name, (long long)waited_ms, p->n_busy, p->max_conns, p->n_pinned,
-		p->n_workers - p->n_up, p->queue.n, who, refused);
-}
 
 /* Takes one job whose time in the queue is up, with why; *next is when to look again. */
 static hf__job *take_expired(hf_pool *p, int64_t *next, hf_error **why)
@@ -81,7 +55,7 @@ static hf__job *take_expired(hf_pool *p, int64_t *next, hf_error **why)
 	return j;
 }
 
-/* When to look again, if `next` is the earliest deadline in the queue. */
+/* When to look again, if `next` is the earliest instant at which something is due. */
 static int64_t watch_until(hf_pool *p, int64_t next)
 {
 	hf__lock(&p->lock);
@@ -94,6 +68,7 @@ static int64_t watch_until(hf_pool *p, int64_t next)
 	return next;
 }
 
+/* Until when nothing in the queue expires. */
 static int64_t expire_jobs(hf_pool *p)
 {
 	int64_t next;
@@ -102,7 +77,7 @@ static int64_t expire_jobs(hf_pool *p)
 
 	while ((j = take_expired(p, &next, &why)) != NULL)
 		hf__job_fail(j, hf__error_at(why, 0, j->sql, &j->site));
-	return watch_until(p, next);
+	return next;
 }
 
 void hf__pool_fail_queue(hf_pool *p, hf_error *e)
@@ -235,11 +210,13 @@ void *hf__house_run(void *arg)
 
 	hf__thread_serve(p, HF__ROLE_HOUSE);
 	for (;;) {
-		int64_t again, next;
+		int64_t again, next, overdue;
 
 		hear_pokes(p);
 		again = start_workers(p);
 		next = expire_jobs(p);
+		overdue = hf__pool_report_holders(p);
+		next = watch_until(p, overdue < next ? overdue : next);
 		join_ended(p);
 		if (stop_wanted(p))
 			break;

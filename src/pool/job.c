@@ -226,16 +226,6 @@ static hf_error *refusal_locked(hf_pool *p)
 	return NULL;
 }
 
-/* The housekeeper is to be awake by then. It is told only if it would not be: while work goes on,
- * once per acquire_ms, as it keeps an instant that it was told until it comes. */
-static void watch_deadline_locked(hf_pool *p, int64_t deadline)
-{
-	if (deadline >= p->house_until)
-		return;
-	p->house_until = deadline;
-	hf__pool_poke_locked(p);
-}
-
 static void set_acquire_by(hf__job *j)
 {
 	j->submitted_at = hf__now();
@@ -260,7 +250,7 @@ hf_future *hf__job_submit(hf__job *j)
 		p->stats.submitted++;
 		hf__queue_push(&p->queue, j);
 		hf__worker_wake_one_locked(p);
-		watch_deadline_locked(p, j->acquire_by);
+		hf__pool_watch_locked(p, j->acquire_by);
 	}
 	hf__unlock(&p->lock);
 	if (e)

@@ -50,7 +50,7 @@ struct hf_pool {
 	bool aborting;       /* and then its connections closed */
 	bool closer_at_work; /* a thread is in close_pool */
 	bool house_runs, house_stop, house_poked;
-	int64_t house_until; /* when it looks at the queue's deadlines again, or HF__NEVER */
+	int64_t house_until; /* when it looks at deadlines again, or HF__NEVER */
 	hf__queue queue;
 	APR_RING_HEAD(hf__idle_ring, hf__worker) idle; /* the last to become idle first */
 	APR_RING_HEAD(hf__worker_ring, hf__worker) workers, ended;
@@ -88,6 +88,10 @@ int hf__pool_backstop_ms(const hf_pool_opts *o); /* idle_in_transaction_session_
 /* Asks the housekeeper to look around. */
 void hf__pool_poke_locked(hf_pool *p);
 
+/* The housekeeper is to be awake by then. It is told only if it would not be: while work goes on,
+ * once per the shortest of its limits, as it keeps an instant that it was told until it comes. */
+void hf__pool_watch_locked(hf_pool *p, int64_t deadline);
+
 /* house.c */
 void *hf__house_run(void *pool);
 /* Jobs that the pool will never run, with why; completed after the lock was released. Consumes `e`.
@@ -97,7 +101,15 @@ void hf__pool_fail_queue(hf_pool *p, hf_error *e);
 /* Why a job will never run: its pool was closed while it waited. */
 hf_error *hf__pool_closed_early(const hf_pool *p);
 
+/* holders.c */
+/* Logs each connection that is held for longer than hold_warn_ms, once. Returns until when none
+ * will be. */
+int64_t hf__pool_report_holders(hf_pool *p);
+
 /* Why a job waited for a connection in vain: who holds them, or why none could be made. */
 hf_error *hf__pool_no_connection_locked(hf_pool *p, int64_t waited_ms);
+
+/* 0: none is open; at least 1 otherwise. */
+uint32_t hf__pool_oldest_txn_ms_locked(const hf_pool *p);
 
 #endif

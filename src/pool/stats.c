@@ -45,6 +45,9 @@ void hf_pool_get_stats(hf_pool *p, hf_pool_stats *out)
 		s.queued_peak = gauge(p->queue.peak);
 		s.min_conns = gauge(p->min_conns);
 		s.max_conns = gauge(p->max_conns);
+		s.parked = gauge(p->parking.n);
+		s.max_parked = gauge(hf__pool_max_parked(&p->opts, p->max_conns));
+		s.oldest_txn_ms = hf__pool_oldest_txn_ms_locked(p);
 		hf__unlock(&p->lock);
 	}
 	s.struct_size = size;
@@ -68,12 +71,17 @@ char *hf_pool_describe(hf_pool *p)
 		"%u connecting, %u to %u allowed, %u queued (most ever %u, for at most %d ms), "
 		"%llu submitted, %llu "
 		"completed, "
-		"%llu failed, %llu rejected, %llu connects, %llu failed connects, %llu discards",
+		"%llu failed, %llu rejected, %llu connects, %llu failed connects, %llu discards, "
+		"%u parked (at most %u, %llu ever), %llu resumed, %llu expired, the oldest "
+		"transaction %u ms, %llu retries, %llu lost outcomes resolved, %llu unknown",
 		p->name, states[hf_pool_get_state(p)], s.conns, s.busy, s.idle, s.pinned,
 		s.connecting, s.min_conns, s.max_conns, s.queued, s.queued_peak, p->opts.acquire_ms,
 		(unsigned long long)s.submitted, (unsigned long long)s.completed,
 		(unsigned long long)s.failed, (unsigned long long)s.rejected,
 		(unsigned long long)s.connects, (unsigned long long)s.connect_failures,
-		(unsigned long long)s.discards);
+		(unsigned long long)s.discards, s.parked, s.max_parked, (unsigned long long)s.parks,
+		(unsigned long long)s.resumes, (unsigned long long)s.expired, s.oldest_txn_ms,
+		(unsigned long long)s.retries, (unsigned long long)s.outcomes_resolved,
+		(unsigned long long)s.outcomes_unknown);
 	return hf__strbuf_take(&b);
 }

@@ -122,6 +122,7 @@ static hf__job *take_locked(hf__worker *w)
 	w->pinned = j->kind == HF__JOB_SERVE;
 	p->n_pinned += w->pinned;
 	p->n_busy++;
+	hf__worker_hold_locked(w);
 	hf__worker_wake_one_locked(p);
 	return j;
 }

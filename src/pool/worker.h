@@ -64,6 +64,19 @@ struct hf_reply {
 	hf__outcome outcome;
 };
 
+typedef enum hf__hold { HF__HOLD_IDLE, HF__HOLD_RUNNING, HF__HOLD_PARKED } hf__hold;
+
+/* What the holder of a connection is at, for reports. All text in it is static. */
+typedef struct hf__held {
+	hf__hold how;         /* of a transaction; the other kinds of jobs always run */
+	int64_t since;        /* when that began */
+	int64_t until;        /* when its clock ends it, or HF__NEVER */
+	const char *verb;     /* the call that gave its last command; NULL: none yet */
+	hf_site site;         /* where */
+	hf_site statement;    /* the last one inside an interaction, or inside that command */
+	int64_t statement_at; /* 0: none */
+} hf__held;
+
 typedef struct hf__worker {
 	APR_RING_ENTRY(hf__worker)
 	all, idle; /* guarded by pool->lock, as all below but link and conn */
@@ -77,6 +90,8 @@ typedef struct hf__worker {
 	bool retire;
 	unsigned generation;
 	int64_t idle_since, expires_at;
+	hf__held held;  /* while there is a job */
+	bool hold_told; /* the log has heard that it takes long */
 	int number;
 	hf__link link; /* the worker's own thread only */
 	hf_conn conn;
@@ -97,6 +112,20 @@ void hf__worker_poke_locked(hf__worker *w);
 /* After a job has left the queue without being run: whoever waits looks again, and attempts to
  * connect that were for its sake are called off. */
 void hf__worker_recheck_locked(hf_pool *p);
+
+/* holders.c: what reports will say of who holds the connection. */
+/* It has taken a job. */
+void hf__worker_hold_locked(hf__worker *w);
+
+/* A transaction has begun a command (RUNNING: `verb` is the name of the call, which is kept and
+ * must be static, and `site` is where it was made), has none (IDLE), or was parked; `until` is when
+ * that ends it, or HF__NEVER. Takes the pool's lock. Any thread: to keep the order of notes, call
+ * it with the transaction's lock held. */
+void hf__worker_note_held(
+	hf__worker *w, hf__hold how, const char *verb, const hf_site *site, int64_t until);
+
+/* A statement inside an interaction begins. Takes the pool's lock. */
+void hf__worker_note_statement(hf__worker *w, const hf_site *site);
 
 /* What is wanted of a running worker; its link asks when it was poked. */
 hf__ask hf__worker_ask(void *worker);

@@ -215,6 +215,9 @@ static hf__job *next_locked(hf_conn *c, hf_txn *t, int64_t *until)
 	else if (hf__now() >= *until)
 		expire_locked(t);
 	t->sleeping = !t->ended;
+	if (t->sleeping)
+		hf__worker_note_held(c->worker, t->is_parked ? HF__HOLD_PARKED : HF__HOLD_IDLE,
+			NULL, NULL, *until);
 	return NULL;
 }
 
@@ -274,6 +277,7 @@ static bool serve_one(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j)
 	j->run_until = run_until(t, j);
 	c->job = j;
 	c->run_until = j->run_until;
+	hf__txn_note(c, j);
 	goes_on = hf__txn_run_command(c, t, j);
 	hf__conn_end_part(c);
 	c->job = serving;

@@ -69,6 +69,9 @@ struct hf_txn {
 	int64_t life_until;
 };
 
+/* note.c: a command is about to run, for reports of who holds the connection. */
+void hf__txn_note(hf_conn *c, const hf__job *j);
+
 hf_txn *hf__txn_get(hf_txn *t);
 void hf__txn_put(hf_txn *t);
 
