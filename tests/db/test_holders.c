@@ -379,7 +379,8 @@ START_TEST(test_list)
 	without_numbers(text);
 	ck_assert_golden(text,
 		"transaction \"first\" (test_holders.c:%d) holds connection # for N ms (idle for N "
-		"ms); its last command: hf_txn_savepoint (test_holders.c:%d)\n"
+		"ms, N "
+		"ms left); its last command: hf_txn_savepoint (test_holders.c:%d)\n"
 		"interaction (test_holders.c:%d) holds connection # for N ms; the last statement "
 		"in "
 		"it: test_holders.c:%d, N ms ago\n"
