@@ -62,6 +62,10 @@ static hf_error *check_control(hf_conn *c, hf__sql_kind kind, const char *sql, b
 		return hf__error_fmt(HF_E_MISUSE, 0,
 			"transaction control in the text of an interaction: holdfast "
 			"begins and ends its transaction; use savepoints, or a .manual job");
+	if (c->manual && !c->worker->pool->opts.two_phase && hf__sql_two_phase(sql))
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			"pool \"%s\" prepares no transactions: open it with .two_phase",
+			c->worker->pool->name);
 	return NULL;
 }
 

@@ -95,6 +95,9 @@ hf_future *hf_script_at(
 	if (!j)
 		return hf__job_refuse(p, e ? e : hf__error_nomem(), site, NULL, NULL);
 	e = hf__job_set_script(j, sql, args, n);
+	if (!e && hf__sql_two_phase(sql))
+		e = hf__error_fmt(HF_E_MISUSE, 0,
+			"a script prepares no transactions: use hf_global, or a .manual job");
 	return e ? fail_job(j, e) : hf__job_submit(j);
 }
 
