@@ -77,7 +77,13 @@ SRC_POOL = \
 
 # 5: transactions
 SRC_TXN = \
+	src/txn/branches.c \
+	src/txn/global.c src/txn/global.h \
+	src/txn/participant.c \
+	src/txn/prepared.c src/txn/prepared.h \
 	src/txn/serve.c \
+	src/txn/story.c \
+	src/txn/two_phase.c \
 	src/txn/txn.c src/txn/txn.h
 
 include_HEADERS = include/holdfast.h

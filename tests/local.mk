@@ -31,6 +31,7 @@ DB_TESTS = \
 	tests/db/test_fixture \
 	tests/db/test_fork \
 	tests/db/test_getters \
+	tests/db/test_global \
 	tests/db/test_harness \
 	tests/db/test_interaction \
 	tests/db/test_lifetime \
@@ -65,6 +66,7 @@ SCRIPT_TESTS = \
 if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h tests/promise.h \
+	tests/db/engines.c tests/db/engines.h \
 	tests/db/fixture.c tests/db/fixture.h \
 	tests/db/load.c tests/db/load.h tests/helpers.c tests/helpers.h
 tests_libtest_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests

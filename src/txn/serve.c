@@ -4,6 +4,7 @@
 
 #include "base/attr.h"
 #include "base/clock.h"
+#include "txn/prepared.h"
 #include "value/error.h"
 
 hf_error *hf__txn_end_error(const hf_txn *t, unsigned traits, const char *what, const hf_error *why)
@@ -120,6 +121,29 @@ static hf__outcome rollback(hf_conn *c, hf_txn *t)
 	return outcome_of(NULL);
 }
 
+/* The handle goes on: its next statement begins anew. */
+static hf__outcome rollback_chain(hf_conn *c)
+{
+	hf_error *e = hf__conn_rollback(c);
+
+	hf_error_unref(e);
+	return outcome_of(NULL);
+}
+
+static hf__outcome prepare(hf_conn *c, hf_txn *t, const hf__job *j)
+{
+	hf_error *e = c->poison ? hf_error_ref(c->poison) : hf__conn_prepare(c, j->sql);
+
+	if (!e)
+		set_end(t, hf__txn_end_error(t, 0, "was prepared", NULL));
+	else if (hf_error_is(e, HF_MAYBE_COMMITTED))
+		set_end(t, hf__txn_end_error(t, HF_MAYBE_COMMITTED,
+				   "ended, and may or may not be prepared", e));
+	else
+		set_end(t, hf__txn_end_error(t, HF_RETRYABLE, "was rolled back", e));
+	return outcome_of(e);
+}
+
 static hf__outcome savepoint(hf_conn *c, const hf__job *j)
 {
 	hf_status st = j->verb == HF__TXN_SAVEPOINT ? hf_conn_savepoint(c, j->sql)
@@ -138,6 +162,10 @@ static hf__outcome run_command(hf_conn *c, hf_txn *t, hf__job *j)
 		return commit(c, t);
 	case HF__TXN_ROLLBACK:
 		return rollback(c, t);
+	case HF__TXN_ROLLBACK_CHAIN:
+		return rollback_chain(c);
+	case HF__TXN_PREPARE:
+		return prepare(c, t, j);
 	default:
 		return hf__conn_run_job(c, j);
 	}
@@ -147,7 +175,7 @@ static hf__outcome run_command(hf_conn *c, hf_txn *t, hf__job *j)
  */
 static void note_failure(hf_conn *c, hf_txn *t, const hf__job *j)
 {
-	if (j->outcome.status == HF_OK || j->verb == HF__TXN_COMMIT || j->verb == HF__TXN_ROLLBACK)
+	if (j->outcome.status == HF_OK || j->verb >= HF__TXN_COMMIT)
 		return;
 	if (!c->poison && j->verb != HF__TXN_ROLLBACK_TO)
 		c->poison = hf_error_ref(j->outcome.error);
@@ -183,7 +211,7 @@ static bool serve_one(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j)
 	hf__conn_end_part(c);
 	c->job = serving;
 	c->run_until = HF__NEVER;
-	over = j->verb == HF__TXN_COMMIT || j->verb == HF__TXN_ROLLBACK;
+	over = j->verb >= HF__TXN_COMMIT;
 	if (!over && hf__link_session(c->link) == HF__SESSION_LOST) {
 		set_end(t, hf__txn_end_error(t, HF_CONNECTION | HF_RETRYABLE,
 				   "was rolled back, its connection was lost", j->outcome.error));

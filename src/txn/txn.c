@@ -9,7 +9,23 @@
 #include "value/error.h"
 #include "value/opts.h"
 
-static hf_txn without_memory = { .is_static = true };
+static hf_txn without_memory = { .is_static = true, .is_no_txn = HF_E_NOMEM };
+static hf_txn without_global = { .is_static = true, .is_no_txn = HF_E_MISUSE };
+static hf_txn of_the_parent = { .is_static = true, .is_no_txn = HF_E_FORKED };
+
+hf_txn *hf__txn_none(hf_status why)
+{
+	return why == HF_E_MISUSE   ? &without_global
+	       : why == HF_E_FORKED ? &of_the_parent
+				    : &without_memory;
+}
+
+static hf_error *none_error(const hf_txn *t)
+{
+	if (t->is_no_txn == HF_E_MISUSE)
+		return hf__error_fmt(HF_E_MISUSE, 0, "the global transaction is NULL");
+	return t->is_no_txn == HF_E_FORKED ? hf__error_forked() : hf__error_nomem();
+}
 
 /* --- memory --- */
 
@@ -121,13 +137,18 @@ static hf_error *start_serving(hf_txn *t, hf_pool *p, const hf_txn_opts *o)
 	return NULL;
 }
 
-hf_txn *hf_txn_begin_at(const hf_site *site, hf_pool *p, const hf_txn_opts *opts)
+hf_txn *hf__txn_begin(
+	const hf_site *site, hf_pool *p, const hf_txn_opts *opts, bool managed, hf_error *e)
 {
+	hf_error *wrong = NULL;
 	hf_txn_opts o;
-	hf_error *e = NULL;
 	hf_txn *t;
 
-	hf__opts_copy(&o, sizeof o, opts, "HF_TXN_OPTS", &e);
+	hf__opts_copy(&o, sizeof o, opts, "HF_TXN_OPTS", &wrong);
+	if (e)
+		hf_error_unref(wrong);
+	else
+		e = wrong;
 	if (!e)
 		e = hf__pool_refusal(p);
 	if (!e && (unsigned)o.isolation > HF_ISO_SERIALIZABLE)
@@ -137,6 +158,7 @@ hf_txn *hf_txn_begin_at(const hf_site *site, hf_pool *p, const hf_txn_opts *opts
 		hf_error_unref(e);
 		return &without_memory;
 	}
+	t->managed = managed;
 	if (!e)
 		e = start_serving(t, p, &o);
 	if (e) {
@@ -146,7 +168,17 @@ hf_txn *hf_txn_begin_at(const hf_site *site, hf_pool *p, const hf_txn_opts *opts
 	return t;
 }
 
+hf_txn *hf_txn_begin_at(const hf_site *site, hf_pool *p, const hf_txn_opts *opts)
+{
+	return hf__txn_begin(site, p, opts, false, NULL);
+}
+
 /* --- commands --- */
+
+static bool is_end(const hf__job *j)
+{
+	return j->verb >= HF__TXN_COMMIT;
+}
 
 static hf_status cancel_command(hf_future *f)
 {
@@ -158,7 +190,7 @@ static hf_status cancel_command(hf_future *f)
 	if (j->state == HF__JOB_QUEUED) {
 		APR_RING_REMOVE(j, link);
 		j->state = HF__JOB_DONE;
-		if (j->verb == HF__TXN_COMMIT || j->verb == HF__TXN_ROLLBACK)
+		if (is_end(j))
 			t->ending = false;
 		st = HF_OK;
 	} else if (j->state == HF__JOB_RUNNING) {
@@ -180,7 +212,7 @@ static hf_error *refusal(hf_txn *t)
 	if (!t)
 		return hf__error_fmt(HF_E_MISUSE, 0, "the transaction is NULL");
 	if (t->is_static)
-		return hf__error_nomem();
+		return none_error(t);
 	if (t->forks != hf__fork_count())
 		return hf__error_forked();
 	hf__lock(&t->lock);
@@ -232,7 +264,7 @@ static hf_future *submit(hf__job *j, hf_error *e)
 		j->state = HF__JOB_DONE;
 	} else {
 		APR_RING_INSERT_TAIL(&t->commands, j, hf__job, link);
-		t->ending |= j->verb == HF__TXN_COMMIT || j->verb == HF__TXN_ROLLBACK;
+		t->ending |= is_end(j);
 		wake_locked(t);
 	}
 	hf__unlock(&t->lock);
@@ -319,14 +351,59 @@ hf_future *hf_txn_rollback_to_at(const hf_site *site, hf_txn *t, const char *nam
 	return named(site, t, HF__TXN_ROLLBACK_TO, name);
 }
 
+/* Why an end that a user asks for is not even tried: it leaves the transaction as it was, unlike
+ * other refusals, since nothing of the work is missing. */
+static hf_error *managed_refusal(const hf_txn *t, const char *what)
+{
+	if (!t || !t->managed || t->forks != hf__fork_count())
+		return NULL;
+	return hf__error_fmt(HF_E_MISUSE, 0,
+		"%s on a branch of a global transaction: hf_global_commit ends it", what);
+}
+
 hf_future *hf_txn_commit_at(const hf_site *site, hf_txn *t)
 {
-	return named(site, t, HF__TXN_COMMIT, NULL);
+	hf_error *e = managed_refusal(t, "hf_txn_commit");
+
+	return e ? hf__job_refuse(NULL, e, site, NULL, NULL) : named(site, t, HF__TXN_COMMIT, NULL);
 }
 
 hf_future *hf_txn_rollback_at(const hf_site *site, hf_txn *t)
 {
-	return named(site, t, HF__TXN_ROLLBACK, NULL);
+	return named(site, t, t && t->managed ? HF__TXN_ROLLBACK_CHAIN : HF__TXN_ROLLBACK, NULL);
+}
+
+/* --- ends of a branch, by its global transaction --- */
+
+hf__job *hf__txn_make_end(hf_txn *t, int verb, const char *gid, hf_error **why)
+{
+	hf__job *j;
+
+	*why = refusal(t);
+	if (*why)
+		return NULL;
+	j = command_new(t, HF__JOB_QUERY, verb, &t->site, t->label);
+	if (j && gid && !(j->sql = hf__strdup(gid))) {
+		hf__txn_drop_end(j);
+		j = NULL;
+	}
+	if (!j)
+		*why = hf__error_nomem();
+	return j;
+}
+
+hf_future *hf__txn_submit_end(hf__job *j)
+{
+	return submit(j, NULL);
+}
+
+void hf__txn_drop_end(hf__job *j)
+{
+	hf_future *f = &j->future;
+
+	j->state = HF__JOB_DONE;
+	hf__txn_refuse(j, hf__error_nomem());
+	hf_future_unref(f);
 }
 
 const hf_error *hf_txn_error(hf_txn *t)
@@ -334,7 +411,7 @@ const hf_error *hf_txn_error(hf_txn *t)
 	const hf_error *e;
 
 	if (t && t->is_static)
-		return hf__error_nomem();
+		return t->is_no_txn == HF_E_MISUSE ? NULL : none_error(t);
 	if (!t || t->forks != hf__fork_count())
 		return NULL;
 	hf__lock(&t->lock);
