@@ -22,6 +22,7 @@ DB_TESTS = \
 	tests/db/test_abandon \
 	tests/db/test_acquire \
 	tests/db/test_arguments \
+	tests/db/test_branches \
 	tests/db/test_cancel \
 	tests/db/test_cancel_connect \
 	tests/db/test_close \
@@ -40,6 +41,7 @@ DB_TESTS = \
 	tests/db/test_loss \
 	tests/db/test_open \
 	tests/db/test_outcomes \
+	tests/db/test_participants \
 	tests/db/test_query \
 	tests/db/test_script \
 	tests/db/test_secrets \

@@ -66,3 +66,72 @@ int t_prepared(void)
 {
 	return (int)t_psql_int("select count(*) from pg_prepared_xacts");
 }
+
+static void begin(struct t_engines *e)
+{
+	e->g = hf_global_new(HF_GLOBAL_OPTS(.label = "order", .two_phase = e->two_phase));
+	ck_assert_ptr_nonnull(e->g);
+	e->at_shop = hf_global_begin(e->g, e->shop, HF_TXN_OPTS(.label = "goods"));
+	e->at_bank = hf_global_begin(e->g, e->bank, HF_TXN_OPTS(.label = "money"));
+}
+
+struct t_engines t_engines_open(const hf_pool_opts *opts)
+{
+	hf_pool_opts o = opts ? *opts : *HF_POOL_OPTS(.max_conns = 2);
+	struct t_engines e = { .two_phase = o.two_phase };
+
+	t_engines();
+	o.name = "shop";
+	e.shop = t_pool(&o);
+	o.name = "bank";
+	e.bank = t_pool_on(t_bank_dsn(), &o);
+	begin(&e);
+	return e;
+}
+
+void t_engines_again(struct t_engines *e)
+{
+	hf_global_free(e->g);
+	begin(e);
+}
+
+void t_engines_close(struct t_engines *e)
+{
+	e->g = hf_global_free(e->g);
+	t_wait_idle(e->shop, t_stats(e->shop).conns);
+	t_wait_idle(e->bank, t_stats(e->bank).conns);
+	t_close(e->shop);
+	t_close(e->bank);
+}
+
+hf_future *t_add(hf_txn *t, int id)
+{
+	return hf_txn_query(t, "insert into part values ($1, 'new')", id);
+}
+
+void t_global_works(hf_global *g)
+{
+	hf_error *why = NULL;
+
+	if (hf_global_commit(g, &why) != HF_OK)
+		ck_abort_msg("%s", hf_error_message(why));
+	ck_assert_ptr_null(why);
+}
+
+hf_error *t_global_fails(hf_global *g, hf_status st)
+{
+	hf_error *why = NULL;
+	hf_status got = hf_global_commit(g, &why);
+
+	if (got != st)
+		ck_abort_msg("%s instead of %s: %s", hf_status_name(got), hf_status_name(st),
+			hf_error_message(why));
+	ck_assert_int_eq(hf_error_status(why), st);
+	return why;
+}
+
+void t_says(const hf_error *e, const char *text)
+{
+	if (!strstr(hf_error_message(e), text))
+		ck_abort_msg("\"%s\" does not say \"%s\"", hf_error_message(e), text);
+}

@@ -18,6 +18,34 @@ long long t_bank_int(const char *sql);
 /* The rows of part: of the shop times 100, plus those of the bank. */
 int t_parts(void);
 
+/* A global transaction with a branch at each. */
+struct t_engines {
+	hf_pool *shop, *bank;
+	hf_global *g;
+	hf_txn *at_shop, *at_bank;
+	bool two_phase;
+};
+
+/* Makes the tables anew, opens both pools (`opts` may be NULL; they are called shop and bank), and
+ * begins "order". */
+struct t_engines t_engines_open(const hf_pool_opts *opts);
+
+/* Lets go of the global transaction and begins another. */
+void t_engines_again(struct t_engines *e);
+
+/* Frees all; no connection may be in use. */
+void t_engines_close(struct t_engines *e);
+
+/* Inserts a row into part. */
+hf_future *t_add(hf_txn *t, int id);
+
+/* hf_global_commit, which must go well; or answer `st`: the error is yours to unref. */
+void t_global_works(hf_global *g);
+hf_error *t_global_fails(hf_global *g, hf_status st);
+
+/* Fails unless the error's message has the text in it. */
+void t_says(const hf_error *e, const char *text);
+
 /* Prepared transactions at the server, in both databases. */
 int t_prepared(void);
 
