@@ -33,6 +33,7 @@ DB_TESTS = \
 	tests/db/test_fork \
 	tests/db/test_getters \
 	tests/db/test_global \
+	tests/db/test_global_limits \
 	tests/db/test_harness \
 	tests/db/test_interaction \
 	tests/db/test_lifetime \
@@ -40,6 +41,7 @@ DB_TESTS = \
 	tests/db/test_log \
 	tests/db/test_loss \
 	tests/db/test_open \
+	tests/db/test_orphans \
 	tests/db/test_outcomes \
 	tests/db/test_participants \
 	tests/db/test_query \
@@ -49,6 +51,7 @@ DB_TESTS = \
 	tests/db/test_shutdown \
 	tests/db/test_stream \
 	tests/db/test_submit \
+	tests/db/test_two_phase \
 	tests/db/test_txn \
 	tests/db/test_upkeep \
 	tests/db/test_waiting

@@ -135,3 +135,44 @@ void t_says(const hf_error *e, const char *text)
 	if (!strstr(hf_error_message(e), text))
 		ck_abort_msg("\"%s\" does not say \"%s\"", hf_error_message(e), text);
 }
+
+#define GATE "4711"
+
+static PGconn *keeper[2];
+
+void t_gate_close(void)
+{
+	keeper[0] = PQconnectdb(t_dsn());
+	keeper[1] = PQconnectdb(t_bank_dsn());
+	for (int i = 0; i < 2; i++) {
+		PQclear(PQexec(keeper[i], "select pg_advisory_lock(" GATE ")"));
+		ck_assert_int_eq(PQstatus(keeper[i]), CONNECTION_OK);
+	}
+}
+
+void t_gate_open(void)
+{
+	for (int i = 0; i < 2; i++) {
+		PQfinish(keeper[i]);
+		keeper[i] = NULL;
+	}
+}
+
+void t_gate_wait(hf_pool *p)
+{
+	hf_future_unref(hf_query_with(
+		p, HF_QUERY_OPTS(.urgent = true), "select pg_advisory_xact_lock(" GATE ")"));
+}
+
+static bool so_many_prepared(void *arg)
+{
+	const int *n = arg;
+
+	return t_prepared() == *n;
+}
+
+void t_wait_prepared(int n)
+{
+	if (!t_wait_until(so_many_prepared, &n, 10000))
+		ck_abort_msg("%d transactions are prepared instead of %d", t_prepared(), n);
+}

@@ -46,7 +46,16 @@ hf_error *t_global_fails(hf_global *g, hf_status st);
 /* Fails unless the error's message has the text in it. */
 void t_says(const hf_error *e, const char *text);
 
+/* A gate: an advisory lock at each, held by sessions of its own. t_gate_wait queues an urgent query
+ * that waits there, before whatever is urgent later. */
+void t_gate_close(void);
+void t_gate_open(void);
+void t_gate_wait(hf_pool *p);
+
 /* Prepared transactions at the server, in both databases. */
 int t_prepared(void);
+
+/* Fails unless that becomes `n` within 10 s. */
+void t_wait_prepared(int n);
 
 #endif
