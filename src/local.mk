@@ -84,13 +84,20 @@ SRC_POOL = \
 
 # 5: transactions
 SRC_TXN = \
+	src/txn/branches.c \
 	src/txn/command.c \
+	src/txn/global.c src/txn/global.h \
 	src/txn/hooks.c \
 	src/txn/note.c \
 	src/txn/outcome_table.c \
 	src/txn/park.c \
+	src/txn/participant.c \
+	src/txn/prepared.c src/txn/prepared.h \
 	src/txn/serve.c \
+	src/txn/story.c \
+	src/txn/submit.c \
 	src/txn/transact.c \
+	src/txn/two_phase.c \
 	src/txn/txn.c src/txn/txn.h
 
 include_HEADERS = include/holdfast.h

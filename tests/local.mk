@@ -23,6 +23,7 @@ DB_TESTS = \
 	tests/db/test_abandon \
 	tests/db/test_acquire \
 	tests/db/test_arguments \
+	tests/db/test_branches \
 	tests/db/test_cancel \
 	tests/db/test_cancel_connect \
 	tests/db/test_close \
@@ -33,6 +34,8 @@ DB_TESTS = \
 	tests/db/test_fixture \
 	tests/db/test_fork \
 	tests/db/test_getters \
+	tests/db/test_global \
+	tests/db/test_global_limits \
 	tests/db/test_harness \
 	tests/db/test_hermitage \
 	tests/db/test_holders \
@@ -43,7 +46,9 @@ DB_TESTS = \
 	tests/db/test_log \
 	tests/db/test_loss \
 	tests/db/test_open \
+	tests/db/test_orphans \
 	tests/db/test_outcomes \
+	tests/db/test_participants \
 	tests/db/test_proxy \
 	tests/db/test_query \
 	tests/db/test_script \
@@ -53,6 +58,7 @@ DB_TESTS = \
 	tests/db/test_sql_server \
 	tests/db/test_stream \
 	tests/db/test_submit \
+	tests/db/test_two_phase \
 	tests/db/test_txn \
 	tests/db/test_txn_limits \
 	tests/db/test_upkeep \
@@ -74,6 +80,8 @@ if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/codecs.c tests/db/codecs.h \
+	tests/db/engines.c tests/db/engines.h \
+	tests/promise.h
 	tests/db/fixture.c tests/db/fixture.h \
 	tests/db/golden.h \
 	tests/db/hermitage.h \

@@ -81,6 +81,10 @@ static hf_error *check_control(hf_conn *c, hf__sql_kind kind, const char *sql, b
 	if (whose && (script ? hf__sql_controls_txn(sql) : kind == HF__SQL_TXN))
 		return hf__error_fmt(HF_E_MISUSE, 0,
 			"transaction control in the text of an interaction: %s", whose);
+	if (c->manual && !c->worker->pool->opts.two_phase && hf__sql_two_phase(sql))
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			"pool \"%s\" prepares no transactions: open it with .two_phase",
+			c->worker->pool->name);
 	return NULL;
 }
 

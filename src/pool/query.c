@@ -97,7 +97,11 @@ hf_future *hf_script_at(
 
 	if (!j)
 		return hf__job_refuse(p, e, site, NULL, NULL);
-	return submit(j, hf__job_set_script(j, sql, args, n));
+	e = hf__job_set_script(j, sql, args, n);
+	if (!e && hf__sql_two_phase(sql))
+		e = hf__error_fmt(HF_E_MISUSE, 0,
+			"a script prepares no transactions: use hf_global, or a .manual job");
+	return submit(j, e);
 }
 
 /* Rendering needs no server, so the future is ready at once. */

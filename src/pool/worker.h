@@ -23,6 +23,7 @@ typedef enum hf__end {
 	HF__END_NONE,
 	HF__END_COMMITTED,
 	HF__END_ROLLED_BACK,
+	HF__END_PREPARED,
 	HF__END_UNKNOWN
 } hf__end;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One command of a transaction, on its worker. */
+#include "txn/prepared.h"
 #include "txn/txn.h"
 
 #include "value/error.h"
@@ -23,6 +24,9 @@ static void note_end(const hf_conn *c, hf_txn *t, const hf_error *e)
 		hf__txn_set_end(t, HF_TXN_UNKNOWN,
 			hf__txn_end_error(
 				t, HF_MAYBE_COMMITTED, "ended with an unknown outcome", e));
+		break;
+	case HF__END_PREPARED:
+		hf__txn_set_end(t, HF_TXN_PREPARED, hf__txn_end_error(t, 0, "was prepared", NULL));
 		break;
 	case HF__END_ROLLED_BACK:
 	case HF__END_NONE:
@@ -83,6 +87,20 @@ static hf__outcome chain(hf_conn *c, hf_txn *t, bool keep)
 
 /* --- parts --- */
 
+static hf__outcome prepare(hf_conn *c, hf_txn *t, const hf__job *j)
+{
+	hf_error *e = c->poison ? hf_error_ref(c->poison) : hf__conn_prepare(c, j->sql);
+
+	c->end = e ? HF__END_ROLLED_BACK : HF__END_PREPARED;
+	if (!hf_error_is(e, HF_MAYBE_COMMITTED))
+		return outcome_of(e);
+	c->end = HF__END_UNKNOWN;
+	hf__txn_set_end(t, HF_TXN_UNKNOWN,
+		hf__txn_end_error(
+			t, HF_MAYBE_COMMITTED, "ended, and may or may not be prepared", e));
+	return outcome_of(e);
+}
+
 static hf__outcome savepoint(hf_conn *c, const hf__job *j)
 {
 	hf_status st = j->verb == HF__TXN_SAVEPOINT ? hf_conn_savepoint(c, j->sql)
@@ -135,6 +153,8 @@ static hf__outcome run_verb(hf_conn *c, hf_txn *t, hf__job *j)
 		return commit(c, t);
 	case HF__TXN_ROLLBACK:
 		return rollback(c);
+	case HF__TXN_PREPARE:
+		return prepare(c, t, j);
 	case HF__TXN_COMMIT_CHAIN:
 	case HF__TXN_ROLLBACK_CHAIN:
 		return chain(c, t, j->verb == HF__TXN_COMMIT_CHAIN);

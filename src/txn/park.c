@@ -97,9 +97,13 @@ static hf_error *check_handle(hf_txn **t)
 	if (!t || !*t)
 		return hf__error_fmt(HF_E_MISUSE, 0, "the transaction is NULL");
 	if ((*t)->is_static)
-		return hf__error_nomem();
+		return hf__txn_none_error(*t);
 	if ((*t)->forks != hf__fork_count())
 		return hf__error_forked();
+	if ((*t)->managed)
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			"a branch of a global transaction cannot be parked: its fate is not its "
+			"own");
 	return (*t)->pool ? NULL : hf_error_ref((*t)->end);
 }
 

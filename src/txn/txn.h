@@ -32,16 +32,19 @@ enum {
 	HF__TXN_SAVEPOINT,
 	HF__TXN_ROLLBACK_TO,
 	HF__TXN_RELEASE,
-	HF__TXN_COMMIT,
-	HF__TXN_ROLLBACK,
 	HF__TXN_COMMIT_CHAIN,
 	HF__TXN_ROLLBACK_CHAIN,
+	HF__TXN_COMMIT, /* this one and what follows it end the transaction */
+	HF__TXN_ROLLBACK,
+	HF__TXN_PREPARE, /* PREPARE TRANSACTION; its gid is the job's sql */
 };
 
 struct hf_txn {
 	hf__ref refs, users;
 	bool is_static;
-	hf_pool *pool; /* a reference; NULL: it was refused */
+	bool managed;        /* a branch of an hf_global, which alone ends it */
+	hf_status is_no_txn; /* of a static one: what its commands answer [HF_E_NOMEM] */
+	hf_pool *pool;       /* a reference; NULL: it was refused */
 	unsigned forks;
 	int timeout_ms, idle_ms, max_ms;
 	hf_site site;
@@ -71,6 +74,21 @@ struct hf_txn {
 
 /* note.c: a command is about to run, for reports of who holds the connection. */
 void hf__txn_note(hf_conn *c, const hf__job *j);
+
+/* hf_txn_begin_at, for a branch of an hf_global too. With `e` it is refused for that reason
+ * (consumed). */
+hf_txn *hf__txn_begin(
+	const hf_site *site, hf_pool *p, const hf_txn_opts *opts, bool managed, hf_error *e);
+
+/* One for commands to be refused on: HF_E_NOMEM, HF_E_FORKED, or HF_E_MISUSE for no hf_global. */
+hf_txn *hf__txn_none(hf_status why);
+hf_error *hf__txn_none_error(const hf_txn *t); /* what they answer */
+
+/* An end (COMMIT, ROLLBACK, PREPARE with its gid) that is only made, so that submitting it needs no
+ * memory. NULL and *why (yours): the transaction takes no commands, or no memory. */
+hf__job *hf__txn_make_end(hf_txn *t, int verb, const char *gid, hf_error **why);
+hf_future *hf__txn_submit_end(hf__job *j);
+void hf__txn_drop_end(hf__job *j); /* one that is not wanted after all */
 
 hf_txn *hf__txn_get(hf_txn *t);
 void hf__txn_put(hf_txn *t);
@@ -103,7 +121,7 @@ bool hf__txn_run_command(hf_conn *c, hf_txn *t, hf__job *j);
 /* park.c: it has ended while it was parked. */
 void hf__txn_bury(hf_txn *t);
 
-/* txn.c: hf_txn_run as RUN or HOOK. */
+/* submit.c: hf_txn_run as RUN or HOOK. */
 hf_future *hf__txn_part(const hf_site *site, hf_txn *t, int verb, const hf_job *job);
 
 #endif

@@ -175,6 +175,18 @@ hf_error *hf__error_at(hf_error *e, unsigned more_traits, const char *query, con
 	return fuller;
 }
 
+hf_error *hf__error_reworded(const hf_error *e, const char *message)
+{
+	hf__error_spec spec = { .status = e->status,
+		.traits = e->traits,
+		.sqlstate = e->sqlstate,
+		.message = message,
+		.position = e->position };
+
+	memcpy(spec.field, e->field, sizeof spec.field);
+	return hf__error_new(&spec);
+}
+
 hf_status hf__error_give(hf_error *e, hf_error **out)
 {
 	hf_status st = hf_error_status(e);

@@ -30,6 +30,9 @@ hf_error *hf__error_vfmt(hf_status st, unsigned traits, const char *fmt, va_list
 /* The error again, with traits, a query text or a site added where it has none. Consumes `e`. */
 hf_error *hf__error_at(hf_error *e, unsigned more_traits, const char *query, const hf_site *site);
 
+/* The same error in other words. A static one, and where there is no memory: HF_E_NOMEM. */
+hf_error *hf__error_reworded(const hf_error *e, const char *message);
+
 /* Takes traits from an error that nobody else has seen yet. */
 hf_error *hf__error_without(hf_error *e, unsigned traits);
 

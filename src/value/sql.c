@@ -316,6 +316,30 @@ bool hf__sql_controls_txn(const char *sql)
 	return false;
 }
 
+static bool begins_two_phase(struct scan sc)
+{
+	const char *second = NULL;
+
+	while (next_solid(&sc) == OTHER && *sc.from == ';')
+		;
+	if (is(&sc, "prepare"))
+		second = "transaction";
+	else if (is(&sc, "commit") || is(&sc, "rollback"))
+		second = "prepared";
+	return second && next_solid(&sc) == WORD && is(&sc, second);
+}
+
+bool hf__sql_two_phase(const char *sql)
+{
+	struct scan sc = { sql, sql };
+
+	do {
+		if (begins_two_phase(sc))
+			return true;
+	} while (next_statement(&sc));
+	return false;
+}
+
 /* --- rendering --- */
 
 /* What a text is rendered with, and which arguments it has used. */

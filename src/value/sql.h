@@ -28,6 +28,10 @@ hf__sql_kind hf__sql_classify(const char *sql);
  * ATOMIC and its END is none. */
 bool hf__sql_controls_txn(const char *sql);
 
+/* Whether any statement of a script is PREPARE TRANSACTION, COMMIT PREPARED or ROLLBACK PREPARED.
+ */
+bool hf__sql_two_phase(const char *sql);
+
 /* The text with each $n replaced by the literal of args[n-1], except inside strings ('', E'', U&'',
  * $tag$), quoted identifiers and comments. A literal that would run together with its neighbours
  * is parenthesised: -5 in `a -$1` and in `$1::int2`. Without args the text is copied untouched.

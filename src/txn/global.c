@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* Global transactions as their callers see them: beginning, taking in, ending. */
+#include "txn/global.h"
+
+#include "base/fork.h"
+#include "base/mem.h"
+#include "value/error.h"
+#include "value/opts.h"
+
+#include <string.h>
+
+#define LABEL_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+
+hf_global *hf_global_new(const hf_global_opts *opts)
+{
+	hf_global_opts o;
+	hf_error *e = NULL;
+	const char *label;
+	hf_global *g;
+
+	hf__opts_copy(&o, sizeof o, opts, "HF_GLOBAL_OPTS", &e);
+	label = o.label ? o.label : "";
+	if (e || strlen(label) >= sizeof g->label || label[strspn(label, LABEL_CHARS)]) {
+		hf_error_unref(e);
+		return NULL;
+	}
+	g = hf__calloc(sizeof *g);
+	if (!g)
+		return NULL;
+	hf__fork_watch();
+	g->forks = hf__fork_count();
+	g->two_phase = o.two_phase;
+	memcpy(g->label, label, strlen(label) + 1);
+	APR_RING_INIT(&g->branches, hf__branch, link);
+	APR_RING_INIT(&g->members, hf__member, link);
+	return g;
+}
+
+/* --- branches --- */
+
+/* Why it takes no branch of this pool. */
+static hf_error *branch_refusal(const hf_global *g, const hf_pool *p)
+{
+	hf_error *e = hf__pool_refusal(p);
+
+	if (e)
+		return e;
+	if (g->ended)
+		return hf__error_fmt(HF_E_TXN_ENDED, 0, "the global transaction has ended");
+	if (g->two_phase && !p->opts.two_phase)
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			"pool \"%s\" prepares no transactions: open it with .two_phase", p->name);
+	return NULL;
+}
+
+hf_txn *hf_global_begin_at(const hf_site *site, hf_global *g, hf_pool *p, const hf_txn_opts *opts)
+{
+	hf__branch *b;
+
+	if (!g)
+		return hf__txn_none(HF_E_MISUSE);
+	if (g->forks != hf__fork_count())
+		return hf__txn_none(HF_E_FORKED);
+	b = hf__calloc(sizeof *b);
+	if (!b) {
+		/* Its commands fail, and what they were to do would be missing. */
+		if (!g->poison)
+			g->poison = hf__error_nomem();
+		return hf__txn_none(HF_E_NOMEM);
+	}
+	b->txn = hf__txn_begin(site, p, opts, true, branch_refusal(g, p));
+	b->number = ++g->n_branches;
+	APR_RING_INSERT_TAIL(&g->branches, b, hf__branch, link);
+	return b->txn;
+}
+
+static void free_branches(hf_global *g)
+{
+	while (!APR_RING_EMPTY(&g->branches, hf__branch, link)) {
+		hf__branch *b = APR_RING_FIRST(&g->branches);
+
+		APR_RING_REMOVE(b, link);
+		hf_txn_unref(b->txn);
+		hf_error_unref(b->why);
+		hf__free(b);
+	}
+}
+
+/* --- ends --- */
+
+/* Why it cannot be ended here and now. */
+static hf_error *end_refusal(const hf_global *g)
+{
+	if (!g)
+		return hf__error_fmt(HF_E_MISUSE, 0, "the global transaction is NULL");
+	if (g->forks != hf__fork_count())
+		return hf__error_forked();
+	if (g->ended)
+		return hf__error_fmt(HF_E_TXN_ENDED, 0, "the global transaction has ended");
+	if (hf__branches_stuck(g))
+		return hf__error_fmt(HF_E_DEADLOCK, 0,
+			"a thread of one of its pools cannot wait for a global transaction");
+	return NULL;
+}
+
+/* Up to the decision, and if it is to commit, what follows from it. */
+static hf_error *carry_out(hf_global *g)
+{
+	hf_error *e = g->poison ? hf_error_ref(g->poison) : hf__members_begin(g);
+
+	if (!e)
+		e = hf__members_vote(g);
+	if (!e)
+		e = hf__branches_settle(g);
+	if (!e)
+		e = g->two_phase ? hf__two_phases(g) : hf__one_phase(g);
+	return e;
+}
+
+hf_status hf_global_commit(hf_global *g, hf_error **out_error)
+{
+	hf_error *e = end_refusal(g);
+
+	if (e)
+		return hf__error_give(e, out_error);
+	g->ended = true;
+	e = carry_out(g);
+	hf__branches_roll_back(g, true);
+	e = hf__global_story(g, e);
+	hf__members_end(g);
+	return hf__error_give(e, out_error);
+}
+
+static void roll_back(hf_global *g, bool wait)
+{
+	g->ended = true;
+	hf__branches_roll_back(g, wait);
+	hf__members_end(g);
+}
+
+hf_status hf_global_abort(hf_global *g)
+{
+	hf_error *e = end_refusal(g);
+
+	if (e)
+		return hf__error_give(e, NULL);
+	roll_back(g, true);
+	return HF_OK;
+}
+
+hf_global *hf_global_free(hf_global *g)
+{
+	if (!g || g->forks != hf__fork_count())
+		return NULL;
+	if (!g->ended)
+		roll_back(g, !hf__branches_stuck(g));
+	free_branches(g);
+	hf_error_unref(g->poison);
+	hf__free(g);
+	return NULL;
+}
