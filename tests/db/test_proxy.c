@@ -5,9 +5,12 @@
 
 #include <holdfast/txn.h>
 
+#include <libpq-fe.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static hf_pool *setup(int conns)
 {
@@ -153,6 +156,53 @@ START_TEST(test_cut_answer)
 }
 END_TEST
 
+/* Sends a request by hand and reads until the link ends or `size` bytes have come. */
+static size_t ask(PGconn *conn, const char *sql, unsigned char *answer, size_t size)
+{
+	struct pollfd fd = { PQsocket(conn), POLLIN, 0 };
+	unsigned char request[64] = { 'Q' };
+	size_t len = 5 + strlen(sql) + 1, got = 0;
+	ssize_t n = 1;
+
+	request[4] = (unsigned char)(len - 1);
+	memcpy(request + 5, sql, strlen(sql) + 1);
+	ck_assert_int_eq(send(fd.fd, request, len, MSG_NOSIGNAL), (ssize_t)len);
+	while (got < size && n > 0) {
+		ck_assert_int_eq(poll(&fd, 1, 10000 * t_slow()), 1);
+		n = recv(fd.fd, answer + got, size - got, 0);
+		got += n > 0 ? (size_t)n : 0;
+	}
+	return got;
+}
+
+/* Not a byte more nor less, and none changed. */
+START_TEST(test_exact)
+{
+	const char *sql = "select 'COMMIT', 2";
+	unsigned char whole[256], part[256];
+	struct t_exchange x;
+	PGconn *conn = PQconnectdb(t_proxy_dsn());
+
+	t_proxy_arm(T_MEASURE, "COMMIT", 0);
+	ck_assert_uint_gt(ask(conn, sql, whole, 1), 0);
+	x = t_proxy_await();
+	ck_assert_uint_eq(x.request, 5 + strlen(sql) + 1);
+	ck_assert_uint_eq(x.needed, x.request);
+	ck_assert_uint_lt(x.answer, sizeof whole);
+	PQfinish(conn);
+	conn = PQconnectdb(t_dsn());
+	ck_assert_uint_eq(ask(conn, sql, whole, x.answer), x.answer);
+	PQfinish(conn);
+	for (size_t n = 0; n <= x.answer; n++) {
+		conn = PQconnectdb(t_proxy_dsn());
+		t_proxy_arm(T_CUT_ANSWER, "COMMIT", n);
+		ck_assert_uint_eq(ask(conn, sql, part, sizeof part), n);
+		ck_assert_mem_eq(part, whole, n);
+		PQfinish(conn);
+	}
+}
+END_TEST
+
 static bool is_ready(void *arg)
 {
 	return hf_future_ready(arg);
@@ -272,6 +322,7 @@ END_TEST
 T_MAIN("proxy", { "nothing armed, nothing harmed", test_unharmed, 0 },
 	{ "a COMMIT cut at each of its bytes", test_cut_request, 60 },
 	{ "the answer to a COMMIT cut at each of its bytes", test_cut_answer, 60 },
+	{ "a cut answer has so many bytes", test_exact, 0 },
 	{ "a held link goes on", test_hold, 0 },
 	{ "a held link loses one side", test_half_open, 0 },
 	{ "connections are refused, ended and taken again", test_refuse, 0 },
