@@ -81,7 +81,6 @@ check_LTLIBRARIES += tests/libtest.la
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/codecs.c tests/db/codecs.h \
 	tests/db/engines.c tests/db/engines.h \
-	tests/promise.h
 	tests/db/fixture.c tests/db/fixture.h \
 	tests/db/golden.h \
 	tests/db/hermitage.h \

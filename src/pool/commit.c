@@ -184,11 +184,15 @@ static hf_error *send_commit(hf_conn *c, hf_result **out)
 	run.guard = (hf__guard){ HF__NEVER, hf__deadline(c->link->cfg.stall_ms),
 		hf__conn_ask_commit, c->worker };
 	e = hf__link_run(c->link, &run, out);
+	if (out && hf_error_status(e) == HF_E_NOMEM && !run.sent) {
+		hf_error_unref(e); /* its result is not worth losing the work for */
+		e = hf__link_run(c->link, &run, NULL);
+	}
 	pass_on_notices(c);
 	return settle(c, e, run.tag, run.sent, true);
 }
 
-/* Without `out` no result is made: a COMMIT that worked is told without memory. */
+/* A COMMIT that worked is told without memory; its result is then missing. */
 hf_error *hf__conn_commit_with(hf_conn *c, hf_result **out)
 {
 	hf_error *e = NULL;
