@@ -22,6 +22,7 @@ DB_TESTS = \
 	tests/db/test_abandon \
 	tests/db/test_acquire \
 	tests/db/test_arguments \
+	tests/db/test_atomic \
 	tests/db/test_cancel \
 	tests/db/test_cancel_connect \
 	tests/db/test_close \
@@ -32,11 +33,13 @@ DB_TESTS = \
 	tests/db/test_fork \
 	tests/db/test_getters \
 	tests/db/test_harness \
+	tests/db/test_hooks \
 	tests/db/test_interaction \
 	tests/db/test_lifetime \
 	tests/db/test_limits \
 	tests/db/test_log \
 	tests/db/test_loss \
+	tests/db/test_nesting \
 	tests/db/test_open \
 	tests/db/test_outcomes \
 	tests/db/test_query \
@@ -46,6 +49,8 @@ DB_TESTS = \
 	tests/db/test_shutdown \
 	tests/db/test_stream \
 	tests/db/test_submit \
+	tests/db/test_transact \
+	tests/db/test_transact_ends \
 	tests/db/test_txn \
 	tests/db/test_upkeep \
 	tests/db/test_waiting
