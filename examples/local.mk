@@ -3,6 +3,7 @@
 # source of examples/x is examples/x.c unless examples_x_SOURCES says otherwise; each needs its
 # examples_x_LDADD line.
 EXAMPLES = \
+	examples/bank \
 	examples/demo \
 	examples/fan_out \
 	examples/interaction \
@@ -10,6 +11,7 @@ EXAMPLES = \
 
 noinst_PROGRAMS += $(EXAMPLES)
 
+examples_bank_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_demo_SOURCES = \
 	examples/demo.c \
 	examples/demo.h \

@@ -23,6 +23,7 @@ DB_TESTS = \
 	tests/db/test_abandon \
 	tests/db/test_acquire \
 	tests/db/test_arguments \
+	tests/db/test_atomic \
 	tests/db/test_branches \
 	tests/db/test_cancel \
 	tests/db/test_cancel_connect \
@@ -39,12 +40,14 @@ DB_TESTS = \
 	tests/db/test_harness \
 	tests/db/test_hermitage \
 	tests/db/test_holders \
+	tests/db/test_hooks \
 	tests/db/test_interaction \
 	tests/db/test_interaction_txn \
 	tests/db/test_lifetime \
 	tests/db/test_limits \
 	tests/db/test_log \
 	tests/db/test_loss \
+	tests/db/test_nesting \
 	tests/db/test_open \
 	tests/db/test_orphans \
 	tests/db/test_outcomes \
@@ -58,6 +61,8 @@ DB_TESTS = \
 	tests/db/test_sql_server \
 	tests/db/test_stream \
 	tests/db/test_submit \
+	tests/db/test_transact \
+	tests/db/test_transact_ends \
 	tests/db/test_two_phase \
 	tests/db/test_txn \
 	tests/db/test_txn_limits \

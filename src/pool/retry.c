@@ -2,8 +2,9 @@
 /* An interaction that is run again: what decides, and the pause between two attempts.
  *
  * The first statement of an attempt that met a conflict decides, or its COMMIT, and not what the
- * function made of it. On the same link the next attempt follows here; where the link is gone the
- * job goes back to the queue (worker.c), and retry.last goes with it. */
+ * function made of it; likewise a lost connection, where that is to be repeated. On the same link
+ * the next attempt follows here; where the link is gone the job goes back to the queue (worker.c),
+ * and retry.last goes with it. */
 #include "pool/pool.h"
 
 #include "base/clock.h"
@@ -20,10 +21,16 @@ static bool is_conflict(const hf_error *e)
 	       strcmp(hf_error_sqlstate(e), "40P01") == 0;
 }
 
+/* Rolled back, or committed, or nobody knows: to be repeated only where that does no harm. */
+static bool is_loss(const hf__job *j, const hf_error *e)
+{
+	return j->retry.idempotent && hf_error_status(e) == HF_E_CONN_LOST;
+}
+
 void hf__retry_heed(hf_conn *c, const hf_error *e)
 {
-	if (c->job->retry.attempts && !c->conflict && is_conflict(e))
-		c->conflict = hf_error_ref(e);
+	if (c->job->retry.attempts && !c->cause && (is_conflict(e) || is_loss(c->job, e)))
+		c->cause = hf_error_ref(e);
 }
 
 /* timeout_ms limits one attempt, the deadline all of them. */
@@ -60,9 +67,10 @@ static hf_error *in_doubt(const hf__job *j, hf_error *e)
 	return hf__error_amend(e, HF_MAYBE_COMMITTED, HF_RETRYABLE, "%s", hf_error_message(e));
 }
 
+/* But for the function's own words, which stay as they are. */
 static hf_error *say_attempts(const hf__job *j, hf_error *e)
 {
-	if (j->retry.attempt > 1)
+	if (j->retry.attempt > 1 && hf_error_status(e) != HF_E_USER)
 		e = hf__error_amend(
 			e, 0, 0, "%s (after %d attempts)", hf_error_message(e), j->retry.attempt);
 	return in_doubt(j, e);
@@ -79,22 +87,18 @@ hf_error *hf__retry_never(const hf__job *j, hf_error *e)
 
 /* --- again --- */
 
-/* The connection was lost under it: rolled back, or committed, or nobody knows. What was stopped on
- * purpose is not begun again. */
-static bool is_loss(const hf_conn *c, const hf_error *e)
+static bool calls_for_another(hf_conn *c, const hf__job *j, const hf_error *e)
 {
-	return hf__link_session(c->link) == HF__SESSION_LOST &&
-	       hf_error_status(e) == HF_E_CONN_LOST;
+	return is_conflict(e) || (is_loss(j, e) && hf__link_session(c->link) == HF__SESSION_LOST);
 }
 
-/* What calls for another attempt: the conflict, the loss, or nothing. A reference. */
+/* What calls for another attempt: what it ended with, or what the function made something else of,
+ * or nothing. A reference. */
 static hf_error *reason(hf_conn *c, const hf__job *j, const hf_error *e)
 {
-	if (c->conflict && !is_conflict(e))
-		return hf_error_ref(c->conflict);
-	if (is_conflict(e) || (j->retry.idempotent && is_loss(c, e)))
+	if (calls_for_another(c, j, e))
 		return hf_error_ref(e);
-	return NULL;
+	return calls_for_another(c, j, c->cause) ? hf_error_ref(c->cause) : NULL;
 }
 
 static int64_t pause_ns(int attempt)
@@ -160,7 +164,7 @@ bool hf__retry_again(hf_conn *c, hf__job *j, hf__outcome *o)
 		return false;
 	r->unknown |= hf_error_is(o->error, HF_MAYBE_COMMITTED);
 	why = reason(c, j, o->error);
-	c->conflict = hf_error_unref(c->conflict);
+	c->cause = hf_error_unref(c->cause);
 	if (!why)
 		return give_up(j, o);
 	set_error(o, hf__error_at(why, 0, NULL, &j->site));

@@ -30,6 +30,7 @@ static void end_hooks(hf_conn *c, bool run)
 	c->in_row = true;
 	hf__hooks_end(&c->hooks, run);
 	c->in_row = false;
+	c->n_atomics = 0;
 }
 
 void hf__conn_undone(hf_conn *c)
@@ -98,7 +99,7 @@ static void drop_errors(hf_conn *c)
 {
 	c->error = hf_error_unref(c->error);
 	c->poison = hf_error_unref(c->poison);
-	c->conflict = hf_error_unref(c->conflict);
+	c->cause = hf_error_unref(c->cause);
 }
 
 /* --- jobs --- */

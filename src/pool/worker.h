@@ -52,10 +52,10 @@ struct hf_conn {
 	int64_t run_until;  /* of the job, or HF__NEVER */
 	hf_error *error;    /* of the last call that failed */
 	hf_error *poison;   /* the first statement that failed in the open transaction */
-	hf_error *conflict; /* the first serialization failure or deadlock of an attempt */
+	hf_error *cause;    /* the first error of an attempt that calls for another */
 	hf__hooks hooks;    /* of the open transaction */
 	int atomics;        /* hf_conn_atomic calls under way */
-	unsigned n_atomics; /* ever: names their savepoints */
+	unsigned n_atomics; /* in the open transaction: names their savepoints */
 	hf__arena arena;
 	struct hf__kept *kept; /* results lent to the interaction */
 	bool in_row;           /* a row callback or a hook runs: it may not use the handle */
@@ -191,7 +191,7 @@ void hf__retry_begin(hf_conn *c, hf__job *j);
  */
 bool hf__retry_again(hf_conn *c, hf__job *j, hf__outcome *o);
 
-/* Remembers the first conflict of an attempt. `e` may be NULL. */
+/* Remembers the first error of an attempt that calls for another. `e` may be NULL. */
 void hf__retry_heed(hf_conn *c, const hf_error *e);
 
 /* The handle that the calling thread may use now, or NULL. */
