@@ -7,7 +7,8 @@ EXAMPLES = \
 	examples/demo \
 	examples/fan_out \
 	examples/interaction \
-	examples/query
+	examples/query \
+	examples/two_engines
 
 noinst_PROGRAMS += $(EXAMPLES)
 
@@ -23,3 +24,4 @@ examples_demo_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_fan_out_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_interaction_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_query_LDADD = libholdfast.la $(PTHREAD_LIBS)
+examples_two_engines_LDADD = libholdfast.la $(PTHREAD_LIBS)

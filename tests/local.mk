@@ -37,6 +37,7 @@ DB_TESTS = \
 	tests/db/test_getters \
 	tests/db/test_global \
 	tests/db/test_global_limits \
+	tests/db/test_global_lost \
 	tests/db/test_harness \
 	tests/db/test_hermitage \
 	tests/db/test_holders \

@@ -105,8 +105,12 @@ static hf_error *rolled_back(const hf_global *g, hf_error *e)
 		hf_error_unref(all);
 		return e; /* without memory, the bare reason */
 	}
+	/* Where a lost answer made it doubtful, it has been found out since. */
+	if (hf_error_is(e, HF_MAYBE_COMMITTED))
+		all = hf__error_at(
+			hf__error_without(all, HF_MAYBE_COMMITTED), HF_RETRYABLE, NULL, NULL);
 	hf_error_unref(e);
-	return hf__error_without(all, HF_MAYBE_COMMITTED);
+	return all;
 }
 
 hf_error *hf__global_story(const hf_global *g, hf_error *e)

@@ -176,3 +176,122 @@ void t_wait_prepared(int n)
 	if (!t_wait_until(so_many_prepared, &n, 10000))
 		ck_abort_msg("%d transactions are prepared instead of %d", t_prepared(), n);
 }
+
+void t_engines_fill(struct t_engines *e, int id)
+{
+	t_done(t_add(e->at_shop, id));
+	t_done(t_add(e->at_bank, id));
+	t_gate_wait(e->shop);
+	t_gate_wait(e->bank);
+}
+
+static void *commit_run(void *arg)
+{
+	struct t_commit *c = arg;
+
+	c->st = hf_global_commit(c->g, &c->why);
+	return NULL;
+}
+
+void t_commit_start(struct t_commit *c, hf_global *g)
+{
+	*c = (struct t_commit){ .g = g };
+	ck_assert_int_eq(pthread_create(&c->thread, NULL, commit_run, c), 0);
+}
+
+void t_commit_end(struct t_commit *c, hf_status st)
+{
+	pthread_join(c->thread, NULL);
+	if (c->st != st)
+		ck_abort_msg("%s instead of %s: %s", hf_status_name(c->st), hf_status_name(st),
+			hf_error_message(c->why));
+}
+
+static bool waits_for_standby(PGconn *conn)
+{
+	char sql[120];
+
+	snprintf(sql, sizeof sql,
+		"select count(*) from pg_stat_activity where wait_event = 'SyncRep' and pid = %d",
+		PQbackendPID(conn));
+	return t_psql_int(sql) == 1;
+}
+
+static void ignore(void *arg, const char *message)
+{
+	(void)arg;
+	(void)message;
+}
+
+/* A reload takes its time to be heard of everywhere: until a commit of our own is seen waiting. */
+static bool is_demanded(void *arg)
+{
+	PGconn *conn = PQconnectdb(t_bank_dsn());
+	char sql[80];
+	bool waits = false;
+
+	(void)arg;
+	PQsetNoticeProcessor(conn, ignore, NULL);
+	ck_assert_int_eq(PQsendQuery(conn, "create temp table probe ()"), 1);
+	while (!waits && PQconsumeInput(conn) && PQisBusy(conn))
+		waits = waits_for_standby(conn);
+	snprintf(sql, sizeof sql, "select count(pg_cancel_backend(%d))", PQbackendPID(conn));
+	while (PQisBusy(conn)) {
+		free(t_psql(sql));
+		PQconsumeInput(conn);
+	}
+	PQfinish(conn);
+	return waits;
+}
+
+void t_standby_demand(bool on)
+{
+	free(t_psql(on ? "alter system set synchronous_standby_names = 'nobody'"
+		       : "alter system reset synchronous_standby_names"));
+	free(t_psql("select pg_reload_conf()"));
+	if (on)
+		ck_assert(t_wait_until(is_demanded, NULL, 10000));
+}
+
+#define WAITING "from pg_stat_activity where wait_event = 'SyncRep' and datname = 'holdfast'"
+
+static bool one_waits(void *arg)
+{
+	(void)arg;
+	return t_psql_int("select count(*) " WAITING) == 1;
+}
+
+static bool is_gone(void *pid)
+{
+	char sql[100];
+
+	snprintf(sql, sizeof sql, "select count(*) from pg_stat_activity where pid = %lld",
+		*(long long *)pid);
+	return t_psql_int(sql) == 0;
+}
+
+void t_standby_lose_answer(void)
+{
+	long long pid;
+
+	ck_assert(t_wait_until(one_waits, NULL, 10000));
+	pid = t_psql_int("select pid " WAITING);
+	ck_assert_int_eq(t_psql_int("select count(pg_terminate_backend(pid)) " WAITING), 1);
+	ck_assert(t_wait_until(is_gone, &pid, 10000));
+	t_standby_demand(false);
+}
+
+struct t_engines t_engines_open_synced(bool two_phase)
+{
+	hf_pool_opts o = *HF_POOL_OPTS(.max_conns = 1, .two_phase = two_phase);
+	struct t_engines e = t_engines_open(&o);
+	char dsn[1100];
+
+	e.g = hf_global_free(e.g);
+	t_close(e.bank);
+	snprintf(dsn, sizeof dsn, "%s options='-c synchronous_commit=local'", t_bank_dsn());
+	o.name = "bank";
+	e.bank = t_pool_on(dsn, &o);
+	t_engines_again(&e);
+	return e;
+}

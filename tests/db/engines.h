@@ -6,6 +6,8 @@
 
 #include "fixture.h"
 
+#include <pthread.h>
+
 /* Makes both databases' tables anew. Call it before pools are opened. */
 void t_engines(void);
 
@@ -57,5 +59,28 @@ int t_prepared(void);
 
 /* Fails unless that becomes `n` within 10 s. */
 void t_wait_prepared(int n);
+
+/* A row at each branch, and both pools blocked at the gate behind them. */
+void t_engines_fill(struct t_engines *e, int id);
+
+/* hf_global_commit on a thread of its own. t_commit_end waits for it, and fails unless it answered
+ * `st`; `why` is yours to unref. */
+struct t_commit {
+	pthread_t thread;
+	hf_global *g;
+	hf_status st;
+	hf_error *why;
+};
+
+void t_commit_start(struct t_commit *c, hf_global *g);
+void t_commit_end(struct t_commit *c, hf_status st);
+
+/* A standby that is not there: while it is demanded, what commits or prepares synchronously does
+ * so, and then waits. t_standby_lose_answer ends the one session that waits, so that nobody is told
+ * what it did, and demands nothing any more. Of the engines opened here, with one connection each,
+ * only the shop waits. */
+void t_standby_demand(bool on);
+void t_standby_lose_answer(void);
+struct t_engines t_engines_open_synced(bool two_phase);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include "engines.h"
 
+#include <libpq-fe.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -246,6 +247,28 @@ START_TEST(test_bulk_delete)
 }
 END_TEST
 
+/* A branch that only notifies has no number at the server, and counts as one that wrote nothing:
+ * it is committed all the same, and what it said is heard. */
+START_TEST(test_notify)
+{
+	struct t_engines e = t_engines_open(NULL);
+	PGconn *ear = PQconnectdb(t_dsn());
+	PGnotify *heard;
+
+	PQclear(PQexec(ear, "listen news"));
+	t_done(hf_txn_query(e.at_shop, "notify news, 'sold'"));
+	t_done(t_add(e.at_bank, 1));
+	t_global_works(e.g);
+	PQclear(PQexec(ear, "select 1"));
+	heard = PQnotifies(ear);
+	ck_assert_ptr_nonnull(heard);
+	ck_assert_str_eq(heard->extra, "sold");
+	PQfreemem(heard);
+	PQfinish(ear);
+	t_engines_close(&e);
+}
+END_TEST
+
 START_TEST(test_read_only)
 {
 	struct t_engines e = t_engines_open(NULL);
@@ -281,4 +304,5 @@ T_MAIN("global", { "D27 two engines both commit", test_two_engines, 0 },
 	{ "D27 an engine that is lost before the commit", test_lost_before, 0 },
 	{ "D30 a raw UPDATE without a mark is committed", test_bulk_update, 0 },
 	{ "D30 a raw DELETE without a mark is committed", test_bulk_delete, 0 },
+	{ "D30 a branch that only notifies is committed", test_notify, 0 },
 	{ "D31 a reader that writes fails the whole", test_read_only, 0 })

@@ -5,7 +5,6 @@
  * waits at a gate stands before it in the queue. */
 #include "engines.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,46 +12,6 @@
 static const hf_pool_opts one_conn = {
 	.struct_size = sizeof one_conn, .max_conns = 1, .two_phase = true
 };
-
-/* --- a commit on a thread of its own -----------------------------------------------------------*/
-
-struct committer {
-	pthread_t thread;
-	hf_global *g;
-	hf_status st;
-	hf_error *why;
-};
-
-static void *commit_run(void *arg)
-{
-	struct committer *c = arg;
-
-	c->st = hf_global_commit(c->g, &c->why);
-	return NULL;
-}
-
-static void start_commit(struct committer *c, hf_global *g)
-{
-	*c = (struct committer){ .g = g };
-	ck_assert_int_eq(pthread_create(&c->thread, NULL, commit_run, c), 0);
-}
-
-static void end_commit(struct committer *c, hf_status st)
-{
-	pthread_join(c->thread, NULL);
-	if (c->st != st)
-		ck_abort_msg("%s instead of %s: %s", hf_status_name(c->st), hf_status_name(st),
-			hf_error_message(c->why));
-}
-
-/* A row at each, and both pools blocked at the gate behind the branches. */
-static void fill_both(struct t_engines *e, int id)
-{
-	t_done(t_add(e->at_shop, id));
-	t_done(t_add(e->at_bank, id));
-	t_gate_wait(e->shop);
-	t_gate_wait(e->bank);
-}
 
 /* --- the good way ------------------------------------------------------------------------------*/
 
@@ -86,18 +45,18 @@ START_TEST(test_two_phase)
 	struct t_engines e = t_engines_open(&one_conn);
 	hf_pool *shop = t_pool(NULL), *bank = t_pool_on(t_bank_dsn(), NULL);
 	char at_shop[128], at_bank[128];
-	struct committer c;
+	struct t_commit c;
 
 	t_gate_close();
-	fill_both(&e, 1);
-	start_commit(&c, e.g);
+	t_engines_fill(&e, 1);
+	t_commit_start(&c, e.g);
 	t_wait_prepared(2);
 	ck_assert_int_eq(t_parts(), 0);
 	check_listed(shop, 1, at_shop, sizeof at_shop);
 	check_listed(bank, 2, at_bank, sizeof at_bank);
 	ck_assert_str_eq(at_shop, at_bank);
 	t_gate_open();
-	end_commit(&c, HF_OK);
+	t_commit_end(&c, HF_OK);
 	ck_assert_ptr_null(c.why);
 	ck_assert_int_eq(t_prepared(), 0);
 	ck_assert_int_eq(t_parts(), 101);
@@ -111,14 +70,14 @@ END_TEST
 START_TEST(test_reader_is_not_prepared)
 {
 	struct t_engines e = t_engines_open(&one_conn);
-	struct committer c;
+	struct t_commit c;
 	char *gid;
 
 	t_gate_close();
 	t_done(t_add(e.at_shop, 1));
 	t_done(hf_txn_query(e.at_bank, "select count(*) from part"));
 	t_gate_wait(e.shop);
-	start_commit(&c, e.g);
+	t_commit_start(&c, e.g);
 	t_wait_prepared(1);
 	gid = t_psql("select gid from pg_prepared_xacts");
 	ck_assert_str_eq(gid + strlen(gid) - 4, ":1:1");
@@ -126,7 +85,7 @@ START_TEST(test_reader_is_not_prepared)
 	/* It was committed before: its connection is free. */
 	t_wait_idle(e.bank, 1);
 	t_gate_open();
-	end_commit(&c, HF_OK);
+	t_commit_end(&c, HF_OK);
 	/* None of the two wrote: nothing to prepare, though the pool could not. */
 	t_engines_again(&e);
 	t_done(hf_txn_query(e.at_shop, "select 1"));
@@ -139,7 +98,7 @@ END_TEST
 
 /* --- a vote that fails -------------------------------------------------------------------------*/
 
-static void note_abort(void *arg)
+static void note_end(void *arg)
 {
 	++*(int *)arg;
 }
@@ -149,10 +108,10 @@ START_TEST(test_prepare_refused)
 {
 	struct t_engines e = t_engines_open(&one_conn);
 	hf_error *why;
-	int aborted = 0;
+	int ended = 0;
 
 	ck_assert_int_eq(
-		hf_global_join(e.g, HF_PARTICIPANT(.abort = note_abort, .arg = &aborted)), HF_OK);
+		hf_global_join(e.g, HF_PARTICIPANT(.abort = note_end, .arg = &ended)), HF_OK);
 	t_done(t_add(e.at_shop, 1));
 	t_done(hf_txn_query(e.at_bank, "create temp table passing as select 1"));
 	why = t_global_fails(e.g, HF_E_SQL);
@@ -162,7 +121,7 @@ START_TEST(test_prepare_refused)
 	hf_error_unref(why);
 	ck_assert_int_eq(t_prepared(), 0);
 	ck_assert_int_eq(t_parts(), 0);
-	ck_assert_int_eq(aborted, 1);
+	ck_assert_int_eq(ended, 1);
 	t_engines_close(&e);
 }
 END_TEST
@@ -173,17 +132,17 @@ END_TEST
 START_TEST(test_restart_in_between)
 {
 	struct t_engines e;
-	struct committer c;
+	struct t_commit c;
 
 	t_need_pgctl();
 	e = t_engines_open(&one_conn);
 	t_gate_close();
-	fill_both(&e, 1);
-	start_commit(&c, e.g);
+	t_engines_fill(&e, 1);
+	t_commit_start(&c, e.g);
 	t_wait_prepared(2);
 	ck_assert(t_pgctl("restart immediate"));
 	t_gate_open();
-	end_commit(&c, HF_OK);
+	t_commit_end(&c, HF_OK);
 	ck_assert_int_eq(t_prepared(), 0);
 	ck_assert_int_eq(t_parts(), 101);
 	t_engines_close(&e);
@@ -196,7 +155,7 @@ START_TEST(test_out_of_time)
 {
 	hf_pool_opts o = one_conn;
 	struct t_engines e;
-	int finished = 0;
+	int ended = 0;
 	hf_pool *bank;
 	hf_error *why;
 	char *gid, text[260];
@@ -204,7 +163,7 @@ START_TEST(test_out_of_time)
 	o.outcome_ms = 300;
 	e = t_engines_open(&o);
 	ck_assert_int_eq(
-		hf_global_join(e.g, HF_PARTICIPANT(.finish = note_abort, .arg = &finished)), HF_OK);
+		hf_global_join(e.g, HF_PARTICIPANT(.finish = note_end, .arg = &ended)), HF_OK);
 	t_gate_close();
 	t_done(t_add(e.at_shop, 1));
 	t_done(t_add(e.at_bank, 1));
@@ -217,7 +176,7 @@ START_TEST(test_out_of_time)
 		gid);
 	t_says(why, text);
 	hf_error_unref(why);
-	ck_assert_int_eq(finished, 1);
+	ck_assert_int_eq(ended, 1);
 	ck_assert_int_eq(t_parts(), 100);
 	t_gate_open();
 	bank = t_pool_on(t_bank_dsn(), HF_POOL_OPTS(.two_phase = true));
@@ -229,106 +188,8 @@ START_TEST(test_out_of_time)
 }
 END_TEST
 
-/* --- lost answers ------------------------------------------------------------------------------*/
-
-/* A standby that is not there: what commits or prepares synchronously does so, and then waits. */
-static void demand_standby(bool on)
-{
-	free(t_psql(on ? "alter system set synchronous_standby_names = 'nobody'"
-		       : "alter system reset synchronous_standby_names"));
-	free(t_psql("select pg_reload_conf()"));
-}
-
-#define WAITING "from pg_stat_activity where wait_event = 'SyncRep' and datname = 'holdfast'"
-
-static bool one_waits(void *arg)
-{
-	(void)arg;
-	return t_psql_int("select count(*) " WAITING) == 1;
-}
-
-static bool is_gone(void *pid)
-{
-	char sql[100];
-
-	snprintf(sql, sizeof sql, "select count(*) from pg_stat_activity where pid = %lld",
-		*(long long *)pid);
-	return t_psql_int(sql) == 0;
-}
-
-/* The session is ended while it waits: what it did stays, and nobody was told. */
-static void lose_answer(void)
-{
-	long long pid;
-
-	ck_assert(t_wait_until(one_waits, NULL, 10000));
-	pid = t_psql_int("select pid " WAITING);
-	ck_assert_int_eq(t_psql_int("select count(pg_terminate_backend(pid)) " WAITING), 1);
-	ck_assert(t_wait_until(is_gone, &pid, 10000));
-	demand_standby(false);
-}
-
-/* Only the shop waits for standbys. */
-static struct t_engines open_with_local_bank(void)
-{
-	struct t_engines e = t_engines_open(&one_conn);
-	char dsn[1100];
-
-	e.g = hf_global_free(e.g);
-	t_close(e.bank);
-	snprintf(dsn, sizeof dsn, "%s options='-c synchronous_commit=local'", t_bank_dsn());
-	e.bank = t_pool_on(dsn, &one_conn);
-	t_engines_again(&e);
-	return e;
-}
-
-START_TEST(test_lost_commit_prepared)
-{
-	struct t_engines e;
-	struct committer c;
-
-	t_need_pgctl();
-	e = open_with_local_bank();
-	t_gate_close();
-	fill_both(&e, 1);
-	start_commit(&c, e.g);
-	t_wait_prepared(2);
-	demand_standby(true);
-	t_gate_open();
-	lose_answer();
-	end_commit(&c, HF_OK);
-	ck_assert_int_eq(t_prepared(), 0);
-	ck_assert_int_eq(t_parts(), 101);
-	t_engines_close(&e);
-}
-END_TEST
-
-START_TEST(test_lost_prepare)
-{
-	struct t_engines e;
-	struct committer c;
-
-	t_need_pgctl();
-	e = open_with_local_bank();
-	t_done(t_add(e.at_shop, 1));
-	t_done(t_add(e.at_bank, 1));
-	demand_standby(true);
-	start_commit(&c, e.g);
-	lose_answer();
-	end_commit(&c, HF_E_CONN_LOST);
-	ck_assert(!hf_error_is(c.why, HF_MAYBE_COMMITTED));
-	t_says(c.why, "was rolled back: branch 1 of 2 (pool \"shop\")");
-	hf_error_unref(c.why);
-	ck_assert_int_eq(t_prepared(), 0);
-	ck_assert_int_eq(t_parts(), 0);
-	t_engines_close(&e);
-}
-END_TEST
-
 T_MAIN("two_phase", { "D28 both are prepared, then committed", test_two_phase, 0 },
 	{ "D28 D30 a branch that wrote nothing is not prepared", test_reader_is_not_prepared, 0 },
 	{ "D28 a branch that cannot be prepared undoes all", test_prepare_refused, 0 },
 	{ "D28 the server restarts when both are prepared", test_restart_in_between, 60 },
-	{ "D28 what is left prepared is named and can be ended", test_out_of_time, 0 },
-	{ "D28 the answer of COMMIT PREPARED is lost", test_lost_commit_prepared, 0 },
-	{ "D28 the answer of PREPARE TRANSACTION is lost", test_lost_prepare, 0 })
+	{ "D28 what is left prepared is named and can be ended", test_out_of_time, 0 })
