@@ -142,8 +142,11 @@ static bool parse_token(const char *text, unsigned char *token)
 	       n == HF__TOKEN_BYTES;
 }
 
-static hf_error *never_seen(const hf_pool *p)
+/* No token of this pool: it was never seen, or the pool is at its end. */
+static hf_error *nobody(const hf_pool *p, bool open)
 {
+	if (!open)
+		return hf__error_fmt(HF_E_CLOSED, 0, "pool \"%s\" is closed", p->name);
 	return hf__error_fmt(
 		HF_E_TXN_ENDED, 0, "pool \"%s\" has never seen this token, or long ago", p->name);
 }
@@ -153,8 +156,10 @@ static hf_txn *find(hf_pool *p, const unsigned char *token, hf_error **e)
 {
 	hf__parked *k;
 	hf_txn *t = NULL;
+	bool open;
 
 	hf__lock(&p->lock);
+	open = p->state == HF_POOL_OPEN;
 	k = hf__parking_find_locked(&p->parking, token);
 	if (k)
 		t = hf__txn_get(hf_container_of(k, hf_txn, parked));
@@ -162,7 +167,7 @@ static hf_txn *find(hf_pool *p, const unsigned char *token, hf_error **e)
 		*e = hf__parking_reason_locked(&p->parking, token);
 	hf__unlock(&p->lock);
 	if (!t && !*e)
-		*e = never_seen(p);
+		*e = nobody(p, open);
 	return t;
 }
 
@@ -180,9 +185,11 @@ static hf_error *take_over_locked(hf_txn *t, const unsigned char *token)
 {
 	hf_pool *p = t->pool;
 	hf_error *e = NULL;
-	bool mine = t->is_parked && !t->end && hf__parking_same(t->parked.token, token);
+	bool mine = t->is_parked && !t->end && hf__parking_same(t->parked.token, token), open;
 
 	hf__lock(&p->lock);
+	open = p->state == HF_POOL_OPEN;
+	mine = mine && open;
 	if (mine) {
 		hf__parking_bury_locked(&p->parking, &t->parked, t->taken);
 		p->stats.resumes++;
@@ -191,7 +198,7 @@ static hf_error *take_over_locked(hf_txn *t, const unsigned char *token)
 	}
 	hf__unlock(&p->lock);
 	if (!mine)
-		return e ? e : t->end ? fate(t) : never_seen(p);
+		return e ? e : t->end ? fate(t) : nobody(p, open);
 	t->taken = NULL;
 	t->is_parked = false;
 	t->idle_since = hf__now();
