@@ -52,6 +52,9 @@ DB_TESTS = \
 	tests/db/test_open \
 	tests/db/test_orphans \
 	tests/db/test_outcomes \
+	tests/db/test_park \
+	tests/db/test_park_limits \
+	tests/db/test_park_race \
 	tests/db/test_participants \
 	tests/db/test_proxy \
 	tests/db/test_query \
@@ -92,6 +95,7 @@ tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/hermitage.h \
 	tests/db/interaction.h \
 	tests/db/load.c tests/db/load.h \
+	tests/db/park.h \
 	tests/db/proxy.c tests/db/proxy.h \
 	tests/db/proxy_wire.c tests/db/proxy_wire.h \
 	tests/db/silent.c tests/db/silent.h \

@@ -29,8 +29,7 @@ bool hf__parking_prepare_locked(hf__parking *k)
 	return k->tombs != NULL;
 }
 
-/* In a time that does not tell how much of it was right. */
-static bool same_token(const unsigned char *a, const unsigned char *b)
+bool hf__parking_same(const unsigned char *a, const unsigned char *b)
 {
 	unsigned char differ = 0;
 
@@ -42,7 +41,6 @@ static bool same_token(const unsigned char *a, const unsigned char *b)
 void hf__parking_add_locked(hf__parking *k, hf__parked *e)
 {
 	APR_RING_INSERT_TAIL(&k->parked, e, hf__parked, link);
-	e->listed = true;
 	k->n++;
 }
 
@@ -51,7 +49,7 @@ hf__parked *hf__parking_find_locked(hf__parking *k, const unsigned char *token)
 	hf__parked *e;
 
 	APR_RING_FOREACH (e, &k->parked, hf__parked, link)
-		if (same_token(e->token, token))
+		if (hf__parking_same(e->token, token))
 			return e;
 	return NULL;
 }
@@ -61,7 +59,6 @@ void hf__parking_bury_locked(hf__parking *k, hf__parked *e, hf_error *why)
 	hf__tomb *t = &k->tombs[k->next];
 
 	APR_RING_REMOVE(e, link);
-	e->listed = false;
 	k->n--;
 	k->next = (k->next + 1) % TOMBS;
 	hf_error_unref(t->why);
@@ -75,7 +72,7 @@ hf_error *hf__parking_reason_locked(hf__parking *k, const unsigned char *token)
 	for (unsigned i = 0; k->tombs && i < TOMBS; i++) {
 		const hf__tomb *t = &k->tombs[i];
 
-		if (t->why && same_token(t->token, token))
+		if (t->why && hf__parking_same(t->token, token))
 			return hf__now() < hf__after(t->at, KEEP_MS) ? hf_error_ref(t->why) : NULL;
 	}
 	return NULL;

@@ -19,7 +19,6 @@
 typedef struct hf__parked {
 	APR_RING_ENTRY(hf__parked) link;
 	unsigned char token[HF__TOKEN_BYTES];
-	bool listed;
 } hf__parked;
 
 typedef struct hf__tomb {
@@ -34,6 +33,9 @@ typedef struct hf__parking {
 	unsigned next;
 	int n;
 } hf__parking;
+
+/* In a time that does not tell how much of it was right. */
+bool hf__parking_same(const unsigned char *a, const unsigned char *b);
 
 void hf__parking_init(hf__parking *k);
 void hf__parking_finish(hf__parking *k);

@@ -35,7 +35,7 @@ static hf_error *not_parkable_locked(const hf_txn *t)
 {
 	const hf__job *j;
 
-	if (t->ended || t->ending)
+	if (t->ended || t->end || t->ending)
 		return t->end ? hf_error_ref(t->end)
 			      : hf__txn_end_error(t, 0, "is being ended", NULL);
 	if (t->state == HF_TXN_FAILED || t->lost)
@@ -70,10 +70,13 @@ static hf_error *enter_locked(hf_txn *t, hf_pool *p)
 	return NULL;
 }
 
+/* What a second resume is told is made beforehand: resuming must not fail for want of memory. */
 static hf_error *park(hf_txn *t, int lease_ms, const unsigned char *token)
 {
-	hf_error *e;
+	hf_error *taken = hf__txn_end_error(t, 0, "has been resumed already", NULL), *e;
 
+	if (hf_error_status(taken) == HF_E_NOMEM)
+		return taken;
 	hf__lock(&t->lock);
 	e = not_parkable_locked(t);
 	if (!e) {
@@ -84,11 +87,13 @@ static hf_error *park(hf_txn *t, int lease_ms, const unsigned char *token)
 	}
 	if (!e) {
 		t->is_parked = true;
+		t->taken = hf_error_ref(taken);
 		t->lease_ms = lease_ms;
 		t->parked_at = hf__now();
 		hf__txn_wake_locked(t);
 	}
 	hf__unlock(&t->lock);
+	hf_error_unref(taken);
 	return e;
 }
 
@@ -141,8 +146,11 @@ static bool parse_token(const char *text, unsigned char *token)
 	       n == HF__TOKEN_BYTES;
 }
 
-static hf_error *never_seen(const hf_pool *p)
+/* No token of this pool: it was never seen, or the pool is at its end. */
+static hf_error *nobody(const hf_pool *p, bool open)
 {
+	if (!open)
+		return hf__error_fmt(HF_E_CLOSED, 0, "pool \"%s\" is closed", p->name);
 	return hf__error_fmt(
 		HF_E_TXN_ENDED, 0, "pool \"%s\" has never seen this token, or long ago", p->name);
 }
@@ -152,8 +160,10 @@ static hf_txn *find(hf_pool *p, const unsigned char *token, hf_error **e)
 {
 	hf__parked *k;
 	hf_txn *t = NULL;
+	bool open;
 
 	hf__lock(&p->lock);
+	open = p->state == HF_POOL_OPEN;
 	k = hf__parking_find_locked(&p->parking, token);
 	if (k)
 		t = hf__txn_get(hf_container_of(k, hf_txn, parked));
@@ -161,28 +171,41 @@ static hf_txn *find(hf_pool *p, const unsigned char *token, hf_error **e)
 		*e = hf__parking_reason_locked(&p->parking, token);
 	hf__unlock(&p->lock);
 	if (!t && !*e)
-		*e = never_seen(p);
+		*e = nobody(p, open);
 	return t;
 }
 
-static hf_error *take_over_locked(hf_txn *t)
+/* What became of one that ended while it was parked. */
+static hf_error *fate(const hf_txn *t)
+{
+	if (hf_error_status(t->end) == HF_E_TXN_ENDED)
+		return hf_error_ref(t->end);
+	return hf__txn_end_error(t, HF_RETRYABLE, "was rolled back", t->end);
+}
+
+/* Between finding it and this it may have been taken by another, and even be parked again: under
+ * another token. */
+static hf_error *take_over_locked(hf_txn *t, const unsigned char *token)
 {
 	hf_pool *p = t->pool;
-	hf_error *gone = hf__txn_end_error(t, 0, "has been resumed already", NULL);
+	hf_error *e = NULL;
+	bool mine = t->is_parked && !t->end && hf__parking_same(t->parked.token, token), open;
 
-	if (t->ended) {
-		hf_error_unref(gone);
-		return t->end ? hf_error_ref(t->end)
-			      : hf__txn_end_error(t, 0, "was rolled back", NULL);
+	hf__lock(&p->lock);
+	open = p->state == HF_POOL_OPEN;
+	mine = mine && open;
+	if (mine) {
+		hf__parking_bury_locked(&p->parking, &t->parked, t->taken);
+		p->stats.resumes++;
+	} else {
+		e = hf__parking_reason_locked(&p->parking, token);
 	}
-	if (!t->is_parked)
-		return gone;
+	hf__unlock(&p->lock);
+	if (!mine)
+		return e ? e : t->end ? fate(t) : nobody(p, open);
+	t->taken = NULL;
 	t->is_parked = false;
 	t->idle_since = hf__now();
-	hf__lock(&p->lock);
-	hf__parking_bury_locked(&p->parking, &t->parked, gone);
-	p->stats.resumes++;
-	hf__unlock(&p->lock);
 	hf__txn_wake_locked(t);
 	return NULL;
 }
@@ -204,7 +227,7 @@ hf_status hf_txn_resume(hf_pool *p, const char *token, hf_txn **out, hf_error **
 		t = find(p, bytes, &e);
 	if (t) {
 		hf__lock(&t->lock);
-		e = take_over_locked(t);
+		e = take_over_locked(t, bytes);
 		hf__unlock(&t->lock);
 		if (!e)
 			*out = t;
@@ -218,9 +241,10 @@ hf_status hf_txn_resume(hf_pool *p, const char *token, hf_txn **out, hf_error **
 void hf__txn_bury(hf_txn *t)
 {
 	hf_pool *p = t->pool;
+	hf_error *why = fate(t);
 
 	hf__lock(&p->lock);
-	hf__parking_bury_locked(&p->parking, &t->parked, hf_error_ref(t->end));
+	hf__parking_bury_locked(&p->parking, &t->parked, why);
 	hf__unlock(&p->lock);
 	hf_txn_unref(t);
 }

@@ -43,6 +43,7 @@ void hf__txn_put(hf_txn *t)
 	hf_error_unref(t->first);
 	hf_error_unref(t->lost);
 	hf_error_unref(t->end);
+	hf_error_unref(t->taken);
 	hf__mutex_finish(&t->lock);
 	if (t->pool)
 		hf__pool_put(t->pool);

@@ -66,6 +66,7 @@ struct hf_txn {
 	bool is_parked;
 	int lease_ms;
 	int64_t parked_at;
+	hf_error *taken; /* of a parked one: what a second resume will be told */
 	/* guarded by the pool's lock */
 	hf__parked parked;
 	/* the worker's own */
