@@ -77,10 +77,15 @@ static hf_error *lost_error(const hf_conn *c, hf_error *e, unsigned traits, cons
 		.message = text,
 		.field[HF_ERR_QUERY] = hf_error_field(e, HF_ERR_QUERY),
 		.site = &c->job->site };
+	hf_error *told;
 
 	snprintf(text, sizeof text, "%s: %s", hf_error_message(e), what);
+	told = hf__error_new(&spec); /* copies what `e` lends */
 	hf_error_unref(e);
-	return hf__error_new(&spec);
+	/* Without memory for the story, at least not a word of its being undone. */
+	if (told == hf__error_nomem() && traits & (HF_COMMITTED | HF_MAYBE_COMMITTED))
+		told = hf__error_at(told, HF_MAYBE_COMMITTED, NULL, NULL);
+	return told;
 }
 
 static void count_outcome(hf_pool *p, hf__end end)
