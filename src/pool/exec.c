@@ -106,6 +106,8 @@ static void prepare_tail(hf_conn *c, hf__run *run)
 		return;
 	run->commit = c->then_commit && plain && !run->on_row && (!asks || c->xid[0]);
 	run->stamp = run->commit ? hf__conn_stamp(c) : NULL;
+	if (run->commit)
+		run->commit_guard = hf__conn_commit_guard(c);
 	run->ask_xid = asks && plain && !c->xid[0] && !run->commit;
 	run->close_portal = c->rests;
 }
