@@ -28,6 +28,7 @@ DB_TESTS = \
 	tests/db/test_cancel \
 	tests/db/test_cancel_connect \
 	tests/db/test_close \
+	tests/db/test_commit_cut \
 	tests/db/test_codecs_server \
 	tests/db/test_codecs_settings \
 	tests/db/test_connect_refused \

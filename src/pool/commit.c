@@ -22,9 +22,16 @@ hf__ask hf__conn_ask_commit(void *worker)
 	return hf__worker_ask(worker) == HF__ASK_ABORT ? HF__ASK_ABORT : HF__ASK_NONE;
 }
 
+hf__guard hf__conn_commit_guard(hf_conn *c)
+{
+	return (hf__guard){ HF__NEVER, hf__deadline(c->link->cfg.stall_ms), hf__conn_ask_commit,
+		c->worker };
+}
+
 void hf__conn_txn_over(hf_conn *c)
 {
 	c->txn_open = c->xid_stale = false;
+	c->wrote_nothing = true;
 	c->txn_timeout = 0;
 	c->xid[0] = c->stamp[0] = c->stamp_id[0] = '\0';
 }
@@ -77,10 +84,15 @@ static hf_error *lost_error(const hf_conn *c, hf_error *e, unsigned traits, cons
 		.message = text,
 		.field[HF_ERR_QUERY] = hf_error_field(e, HF_ERR_QUERY),
 		.site = &c->job->site };
+	hf_error *told;
 
 	snprintf(text, sizeof text, "%s: %s", hf_error_message(e), what);
+	told = hf__error_new(&spec); /* copies what `e` lends */
 	hf_error_unref(e);
-	return hf__error_new(&spec);
+	/* Without memory for the story, at least not a word of its being undone. */
+	if (told == hf__error_nomem() && traits & (HF_COMMITTED | HF_MAYBE_COMMITTED))
+		told = hf__error_at(told, HF_MAYBE_COMMITTED, NULL, NULL);
+	return told;
 }
 
 static void count_outcome(hf_pool *p, hf__end end)
@@ -99,7 +111,9 @@ static hf_error *resolve(hf_conn *c, hf_error *e, bool answered)
 	c->end = hf__outcome_ask(c, why, sizeof why);
 	count_outcome(c->worker->pool, c->end);
 	if (c->end == HF__END_ROLLED_BACK)
-		return lost_error(c, e, HF_RETRYABLE, "the server has rolled the transaction back");
+		return lost_error(c, e, HF_RETRYABLE,
+			c->xid[0] ? "the server has rolled the transaction back"
+				  : "the transaction had written nothing");
 	if (c->end == HF__END_UNKNOWN) {
 		snprintf(text, sizeof text,
 			"whether the transaction was committed is not known: %s", why);
@@ -160,11 +174,11 @@ hf_error *hf__conn_committed(hf_conn *c, const hf__run *run, hf_error *e, hf_res
 /* Which transaction this is, where its last statements could not carry the question. */
 static hf_error *ask_xid(hf_conn *c)
 {
-	hf__run run = { .sql = "", .kind = HF__SQL_EMPTY, .ask_xid = true };
+	hf__run run = {
+		.sql = "", .kind = HF__SQL_EMPTY, .ask_xid = true, .guard = hf__conn_commit_guard(c)
+	};
 	hf_error *e;
 
-	run.guard = (hf__guard){ HF__NEVER, hf__deadline(c->link->cfg.stall_ms),
-		hf__conn_ask_commit, c->worker };
 	e = hf__link_run(c->link, &run, NULL);
 	if (!e)
 		snprintf(c->xid, sizeof c->xid, "%s", run.xid);
@@ -178,11 +192,10 @@ static hf_error *send_commit(hf_conn *c, hf_result **out)
 	hf__run run = { .sql = "COMMIT",
 		.kind = HF__SQL_EMPTY,
 		.stamp = failed ? NULL : hf__conn_stamp(c),
-		.set_timeout = limited && !failed ? INT_MAX : 0 };
+		.set_timeout = limited && !failed ? INT_MAX : 0,
+		.guard = hf__conn_commit_guard(c) };
 	hf_error *e;
 
-	run.guard = (hf__guard){ HF__NEVER, hf__deadline(c->link->cfg.stall_ms),
-		hf__conn_ask_commit, c->worker };
 	e = hf__link_run(c->link, &run, out);
 	if (out && hf_error_status(e) == HF_E_NOMEM && !run.sent) {
 		hf_error_unref(e); /* its result is not worth losing the work for */

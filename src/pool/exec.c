@@ -106,19 +106,28 @@ static void prepare_tail(hf_conn *c, hf__run *run)
 		return;
 	run->commit = c->then_commit && plain && !run->on_row && (!asks || c->xid[0]);
 	run->stamp = run->commit ? hf__conn_stamp(c) : NULL;
+	if (run->commit)
+		run->commit_guard = hf__conn_commit_guard(c);
 	run->ask_xid = asks && plain && !c->xid[0] && !run->commit;
 	run->close_portal = c->rests;
 }
 
-/* A statement that could not be followed by the question leaves it open until COMMIT. */
+/* A statement that could not be followed by the question, or failed before it, leaves it open until
+ * COMMIT. */
 static void note_xid(hf_conn *c, const hf__run *run)
 {
+	bool plain = !run->script && (run->kind == HF__SQL_PLAIN || run->kind == HF__SQL_READ);
+
 	if (run->xid[0])
 		snprintf(c->xid, sizeof c->xid, "%s", run->xid);
-	if (run->ask_xid)
+	if (run->kind == HF__SQL_EMPTY && !run->script)
+		return;
+	if (plain && run->ask_xid && run->main_done)
 		c->xid_stale = false;
-	else if (run->kind != HF__SQL_EMPTY && !c->xid[0])
-		c->xid_stale = asks_xid(c);
+	else if (!plain || !c->read_only) /* it may have written, or have told others something */
+		c->wrote_nothing = false;
+	if (!run->ask_xid || !run->main_done)
+		c->xid_stale = !c->xid[0] && asks_xid(c);
 }
 
 /* What travels before the statement: BEGIN, a limit that differs from the one in force, read only.

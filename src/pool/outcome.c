@@ -6,9 +6,10 @@
  * means the same transaction only on the same server (system identifier), on the same timeline
  * (after a failover the number may have been given out again), and if the server did not crash in
  * between: the number was perhaps never written to disk, and given out again. So a number that
- * another life of the server calls committed proves nothing; one that it does not call committed
- * proves that ours was not. Beyond that only the outcome table can tell, whose rows are found by a
- * random id.
+ * another life of the server calls committed proves nothing; one that it calls aborted, or has not
+ * given out, proves that ours was not. Beyond that only the outcome table can tell, whose rows are
+ * found by a random id. A server with an older timeline than the lost session's was left behind by
+ * a failover: it tells nothing at all.
  *
  * Note "in progress". The old session may still wait for a standby, or may not have noticed that
  * its client is gone. The first is given half the time; what is left then, or is idle, is ended,
@@ -86,28 +87,6 @@ static void end_session(struct inquiry *q)
 	hf_error_unref(ask(q, sql, ended, sizeof ended));
 }
 
-/* On the same server in the same life: the number means our transaction. */
-static hf__end ask_same(struct inquiry *q)
-{
-	char status[16];
-	hf_error *e = ask_status(q, status, sizeof status);
-
-	if (e)
-		say(q, "the server would not tell", e);
-	else if (strcmp(status, "committed") == 0)
-		return HF__END_COMMITTED;
-	else if (strcmp(status, "aborted") == 0)
-		return HF__END_ROLLED_BACK;
-	else if (strcmp(status, "in progress") == 0)
-		say(q, "its COMMIT is still in progress at the server", NULL);
-	else
-		say(q, "the server does not remember so old a transaction", NULL);
-	if (!e && *status)
-		end_session(q);
-	hf_error_unref(e);
-	return HF__END_NONE;
-}
-
 /* By its row in the outcome table. `lost`: this server's history does not go on with what is
  * missing there. */
 static hf__end ask_table(struct inquiry *q, bool lost)
@@ -130,7 +109,33 @@ static hf__end ask_table(struct inquiry *q, bool lost)
 	return lost ? HF__END_ROLLED_BACK : HF__END_UNKNOWN;
 }
 
-/* The same server after a crash. */
+/* On the same server in the same life: the number means our transaction. */
+static hf__end ask_same(struct inquiry *q)
+{
+	char status[16];
+	hf_error *e = ask_status(q, status, sizeof status);
+
+	if (!e && !*status) {
+		say(q, "the server does not remember so old a transaction", NULL);
+		return ask_table(q, false);
+	}
+	if (e)
+		say(q, "the server would not tell", e);
+	else if (strcmp(status, "committed") == 0)
+		return HF__END_COMMITTED;
+	else if (strcmp(status, "aborted") == 0)
+		return HF__END_ROLLED_BACK;
+	else if (strcmp(status, "in progress") == 0)
+		say(q, "its COMMIT is still in progress at the server", NULL);
+	if (!e && *status)
+		end_session(q);
+	hf_error_unref(e);
+	return HF__END_NONE;
+}
+
+/* The same server after a crash, as far as can be seen: somebody may also have reset its statistics
+ * while our transaction goes on. So one in progress, ours or another with its number, is awaited,
+ * and no session is ended for it. */
 static hf__end ask_after_crash(struct inquiry *q)
 {
 	char status[16];
@@ -142,8 +147,12 @@ static hf__end ask_after_crash(struct inquiry *q)
 	hf_error_unref(e);
 	if (e && !future)
 		return HF__END_NONE;
-	if (future || strcmp(status, "aborted") == 0 || strcmp(status, "in progress") == 0)
+	if (future || strcmp(status, "aborted") == 0)
 		return HF__END_ROLLED_BACK;
+	if (strcmp(status, "in progress") == 0) {
+		say(q, "the server crashed meanwhile, and its number is in progress", NULL);
+		return HF__END_NONE;
+	}
 	say(q,
 		"the server crashed meanwhile, and may have given its number to another "
 		"transaction; the pool has no outcome_table",
@@ -160,6 +169,14 @@ static bool same_parts(const char *a, const char *b, int n)
 	return *a == *b && n > 0;
 }
 
+/* What a server is was asked when the link was made, and another attempt may lead to another. */
+static hf__end go_elsewhere(struct inquiry *q, const char *why)
+{
+	say(q, why, NULL);
+	q->link.broken = true;
+	return HF__END_NONE;
+}
+
 static hf__end ask_server(struct inquiry *q)
 {
 	const char *now = q->link.server;
@@ -170,16 +187,17 @@ static hf__end ask_server(struct inquiry *q)
 	}
 	if (strcmp(now, q->server) == 0)
 		return ask_same(q);
-	if (strstr(now, "/standby/")) {
-		say(q, "only a standby was reached", NULL);
-		return HF__END_NONE;
-	}
+	if (strstr(now, "/standby/"))
+		return go_elsewhere(q, "only a standby was reached");
 	if (same_parts(now, q->server, 2))
 		return ask_after_crash(q);
-	if (!same_parts(now, q->server, 1)) {
+	if (!same_parts(now, q->server, 1) || strstr(q->server, "/standby/")) {
 		say(q, "the server that was reached is another one", NULL);
 		return ask_table(q, false);
 	}
+	/* Up to their lives they differ in nothing but eight hex digits. */
+	if (strcmp(now, q->server) < 0)
+		return go_elsewhere(q, "only a server was reached that a failover left behind");
 	say(q, "another server has taken over, and the pool has no outcome_table", NULL);
 	return ask_table(q, true);
 }
@@ -219,7 +237,12 @@ hf__end hf__outcome_ask(hf_conn *c, char *why, size_t n)
 	struct inquiry q = { .c = c, .w = c->worker, .why = why, .n = n };
 	hf__end end;
 
-	say(&q, "its number was not asked for before", NULL);
+	if (!c->xid[0] && c->wrote_nothing)
+		return HF__END_ROLLED_BACK;
+	say(&q,
+		c->link->server[0] ? "its number was not asked for before"
+				   : "the server did not say which it is",
+		NULL);
 	if (!c->xid[0] || !c->link->server[0])
 		return HF__END_UNKNOWN;
 	snprintf(q.server, sizeof q.server, "%s", c->link->server);

@@ -42,8 +42,9 @@ struct hf_conn {
 	bool rests;       /* and if it is not, none is known to follow */
 	/* of the open transaction */
 	char begin[96];
-	char xid[24];    /* its number; "": it has not written, as far as was asked */
-	bool xid_stale;  /* something was run since that was asked */
+	char xid[24];       /* its number; "": it has not written, as far as was asked */
+	bool xid_stale;     /* something was run since that was asked */
+	bool wrote_nothing; /* no statement has, as far as was asked; nor could one that was not */
 	char stamp[360]; /* the statement that puts its row into the outcome table; "": none yet */
 	char stamp_id[40];
 	hf__end end;        /* how the last one ended */
@@ -225,6 +226,7 @@ hf__end hf__outcome_ask(hf_conn *c, char *why, size_t n);
 /* During a COMMIT and the like nothing is cancelled; only a pool that is torn down gives up on it.
  */
 hf__ask hf__conn_ask_commit(void *worker);
+hf__guard hf__conn_commit_guard(hf_conn *c);
 
 /* Runs the pool's on_connect hook on a fresh or freshly reset session. */
 hf_error *hf__conn_hook(hf_conn *c);

@@ -88,6 +88,7 @@ typedef struct hf__run {
 			    */
 	int limit_ms; /* what is in force for it, for telling a time-out from a cancel; 0: none */
 	hf__guard guard;
+	hf__guard commit_guard; /* of `commit`, in force once the statement's answer was read */
 	/* told afterwards */
 	bool sent;           /* the server may have seen some of it */
 	bool main_done;      /* the statement itself worked; what failed came after it */

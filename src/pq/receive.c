@@ -217,6 +217,20 @@ static void stream_rows(hf__trip *t)
 #endif
 }
 
+/* What is left of the trip may be a COMMIT, which nobody cancels any more. */
+static void end_main(hf__trip *t)
+{
+	hf__run *run = t->run;
+
+	run->main_done = !t->l->broken && !t->error;
+	if (!run->commit || !run->main_done)
+		return;
+	run->guard = run->commit_guard;
+	t->l->asked = run->guard.ask(run->guard.arg);
+	t->l->late = false;
+	t->l->cancels = 0;
+}
+
 void hf__trip_read(hf__trip *t, int index, int64_t began)
 {
 	bool any = false;
@@ -232,7 +246,7 @@ void hf__trip_read(hf__trip *t, int index, int64_t began)
 	if (!any) /* sign four */
 		t->l->broken = true;
 	if (index == t->main_index)
-		t->run->main_done = !t->l->broken && !t->error;
+		end_main(t);
 }
 
 /* Up to and with the Sync; an error that belongs to it comes first. */

@@ -27,11 +27,17 @@ static long long marks_of(int n)
 	return t_psql_int(sql);
 }
 
+/* Lost COMMITs are not asked after here: that would take sessions of its own. */
+static hf_txn *begin(hf_pool *p)
+{
+	return hf_txn_begin(p, HF_TXN_OPTS(.outcome = HF_OUTCOME_FAST));
+}
+
 /* Writes mark n in a transaction, and gives its COMMIT, which the caller has armed the proxy for.
  */
 static hf_future *commit_mark(hf_pool *p, int n)
 {
-	hf_txn *t = hf_txn_begin(p, NULL);
+	hf_txn *t = begin(p);
 	hf_future *f;
 
 	t_done(hf_txn_query(t, "insert into marks values ($1)", n));
@@ -249,7 +255,7 @@ static bool no_session_of(void *arg)
 START_TEST(test_half_open)
 {
 	hf_pool *p = setup(1);
-	hf_txn *t = hf_txn_begin(p, NULL);
+	hf_txn *t = begin(p);
 	int pid = (int)t_int(hf_txn_query(t, "select pg_backend_pid()"));
 	hf_future *f;
 
