@@ -19,7 +19,7 @@ static atomic_int n_ran, n_freed;
 static long long stored_then;
 static hf_status used_then;
 static hf_conn *conn_then;
-static hf_future *future_then;
+static hf_future *_Atomic future_then;
 static bool ready_then;
 
 static void setup(void)
@@ -76,16 +76,23 @@ static void look(void *arg)
 	(void)arg;
 	stored_then = t_psql_int("select count(*) from kept");
 	used_then = hf_conn_query(conn_then, &res, "select 1");
-	ready_then = future_then && hf_future_ready(future_then);
+	ready_then = hf_future_ready(atomic_load(&future_then));
 	ck_assert_int_eq(hf_conn_savepoint(conn_then, "s"), HF_E_MISUSE);
 	ck_assert_int_eq(hf_conn_on_commit(conn_then, hook, letters, NULL), HF_E_MISUSE);
 	ck_assert_int_eq(hf_conn_rollback(conn_then), HF_E_MISUSE);
+}
+
+static bool future_known(void *arg)
+{
+	(void)arg;
+	return atomic_load(&future_then) != NULL;
 }
 
 static hf_status three(hf_conn *c, void *arg, hf_reply *reply)
 {
 	(void)arg;
 	(void)reply;
+	ck_assert(t_wait_until(future_known, NULL, 5000));
 	conn_then = c;
 	/* One that comes before the first statement belongs to the transaction as well. */
 	ck_assert_int_eq(on_commit(c, 'a'), HF_OK);
@@ -102,8 +109,9 @@ START_TEST(test_after_commit)
 
 	setup();
 	stored_then = -1;
+	ready_then = true;
 	f = hf_submit(pool, HF_JOB(.fn = three));
-	future_then = f;
+	atomic_store(&future_then, f);
 	t_ok(f);
 	expect("ab", 3);
 	ck_assert_int_eq(stored_then, 1); /* others see the row: it is committed */

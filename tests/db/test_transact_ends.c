@@ -44,13 +44,16 @@ static hf_status put(hf_conn *c)
 /* Never succeeds, and could be run again each time. */
 static hf_status always(hf_conn *c, void *arg, hf_reply *reply)
 {
+	hf_status st;
+
 	(void)arg;
 	(void)reply;
 	atomic_fetch_add(&bodies, 1);
-	if (put(c) != HF_OK)
-		return HF_E_USER;
-	return hf_conn_query(
-		c, NULL, "do $$ begin raise exception 'made up' using errcode = '40001'; end $$");
+	st = put(c);
+	return st == HF_OK ? hf_conn_query(c, NULL,
+				     "do $$ begin raise exception 'made up' "
+				     "using errcode = '40001'; end $$")
+			   : st;
 }
 
 static hf_future *for_ever(const hf_retry *r)
@@ -168,7 +171,7 @@ END_TEST
 
 /* --- the connection is lost --- */
 
-static int pids[8];
+static int pids[8], freed_before;
 
 static hf_status loses(hf_conn *c, void *arg, hf_reply *reply)
 {
@@ -177,6 +180,7 @@ static hf_status loses(hf_conn *c, void *arg, hf_reply *reply)
 
 	(void)reply;
 	atomic_fetch_add(&bodies, 1);
+	ck_assert_int_eq(atomic_load(&freed), freed_before); /* the argument is still there */
 	pids[n] = hf_conn_backend_pid(c);
 	if (put(c) != HF_OK)
 		return HF_E_USER;
@@ -204,6 +208,7 @@ START_TEST(test_link_lost)
 	ck_assert_int_eq(atomic_load(&freed), 1);
 	ck_assert_int_eq(kept(), 0);
 
+	freed_before = 1;
 	t_done(hf_transact(
 		pool, &again, HF_JOB(.fn = loses, .arg = &twice, .free_arg = count_free)));
 	ck_assert_int_eq(atomic_load(&bodies), 4);
@@ -212,6 +217,7 @@ START_TEST(test_link_lost)
 	ck_assert_int_eq(t_psql_int("select sum(attempt) from kept"), 6);
 	ck_assert_uint_eq(t_stats(pool).retries, 2);
 
+	freed_before = 2;
 	f = hf_transact(
 		pool, &again, HF_JOB(.fn = loses, .arg = &always_lost, .free_arg = count_free));
 	ck_assert(hf_error_is(t_fails(f, HF_E_CONN_LOST), HF_RETRYABLE));
