@@ -20,16 +20,18 @@
  * One phase (the default). The branches that wrote commit one after the other, in the order they
  * were begun. The window: one that cannot commit after another has. Those behind it are committed
  * all the same, the participants finish, and the error says which parts are missing
- * (HF_MAYBE_COMMITTED). A COMMIT whose outcome stays unknown counts as one that failed: if nothing
- * was surely committed before it, what follows is rolled back, the participants abort, and the
- * error has the same trait. With one branch that wrote there is no window.
+ * (HF_MAYBE_COMMITTED). A COMMIT whose outcome stays unknown (it is asked after, see txn.h) counts
+ * as one that failed: if nothing was surely committed before it, what follows is rolled back, the
+ * participants abort, and the error has the same trait. With one branch that wrote there is no
+ * window.
  *
  * Two phases (.two_phase; the pools need .two_phase too, and the servers
  * max_prepared_transactions). Each branch that wrote is prepared (PREPARE TRANSACTION) as its vote;
  * once all are, each is committed (COMMIT PREPARED), again and again over new connections until it
  * is or outcome_ms of its pool is over; that it is left then, and by what name, is in the error
  * (HF_MAYBE_COMMITTED). The server prepares no transaction that used a temporary table, LISTEN,
- * NOTIFY or a cursor WITH HOLD.
+ * NOTIFY or a cursor WITH HOLD, and holdfast none with hooks (hf_txn_on_commit): finish does their
+ * work.
  *
  * A process that dies in between leaves prepared transactions, with their locks, at the servers:
  * hf_prepared_list shows them, to any process, and hf_prepared_commit or hf_prepared_rollback ends
@@ -78,7 +80,7 @@ typedef struct hf_participant {
 HF_OWNED hf_global *hf_global_new(const hf_global_opts *opts);
 
 /* Begins a branch. Lent until hf_global_free: do not unref it. hf_txn_commit, hf_txn_commit_chain,
- * parking and .then = HF_THEN_COMMIT are refused on it (HF_E_MISUSE; its state does not change);
+ * parking and .then are refused on it (HF_E_MISUSE; its state does not change);
  * hf_txn_rollback undoes its work so far and lets it go on. Savepoints are as anywhere. Never NULL:
  * what goes wrong (no memory, a pool without .two_phase, `g` NULL or ended) arrives in the futures
  * of its commands, and in hf_global_commit. */

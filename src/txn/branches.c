@@ -70,8 +70,18 @@ hf_status hf__branch_await(hf__branch *b)
 
 /* --- settling --- */
 
-/* Runs behind all that was submitted to the branch. A session without a transaction has nothing to
- * tell: no statement has begun one. */
+/* Whether the answer is known already: it travelled with the last statement. Also there is nothing
+ * to ask where no statement has begun a transaction. */
+static bool knows_xid(const hf_conn *c)
+{
+	bool asks =
+		c->outcome != HF_OUTCOME_FAST && !c->read_only && hf__link_tells_outcomes(c->link);
+
+	return hf__link_session(c->link) == HF__SESSION_IDLE || c->xid[0] ||
+	       (asks && !c->xid_stale);
+}
+
+/* Runs behind all that was submitted to the branch. */
 static hf_status ask_xid(hf_conn *c, void *arg, hf_reply *reply)
 {
 	hf__branch *b = arg;
@@ -79,7 +89,8 @@ static hf_status ask_xid(hf_conn *c, void *arg, hf_reply *reply)
 	hf_status st;
 
 	(void)reply;
-	if (hf__link_session(c->link) == HF__SESSION_IDLE)
+	snprintf(b->xid, sizeof b->xid, "%s", c->xid);
+	if (knows_xid(c))
 		return HF_OK;
 	st = hf_conn_query(c, &res, "SELECT pg_catalog.pg_current_xact_id_if_assigned()::text");
 	if (st == HF_OK && !hf_row_is_null(hf_result_row(res, 0), 0))

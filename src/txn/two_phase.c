@@ -145,6 +145,19 @@ static void note_found(const struct attempt *a)
 	}
 }
 
+/* Its transaction object was only prepared; now it is known what became of it. */
+static void note_state(const hf__branch *b)
+{
+	hf_txn *t = b->txn;
+
+	hf__lock(&t->lock);
+	t->state = b->fate == HF__FATE_COMMITTED     ? HF_TXN_COMMITTED
+		   : b->fate == HF__FATE_ROLLED_BACK ? HF_TXN_ROLLED_BACK
+		   : b->fate == HF__FATE_UNKNOWN     ? HF_TXN_UNKNOWN
+						     : HF_TXN_PREPARED;
+	hf__unlock(&t->lock);
+}
+
 /* Takes the answer of a try. */
 static void judge(const struct attempt *a, hf_future *f)
 {
@@ -156,6 +169,7 @@ static void judge(const struct attempt *a, hf_future *f)
 	} else if (!may_pass(e)) {
 		b->fate = HF__FATE_LEFT;
 	}
+	note_state(b);
 	b->lost |= hf_error_is(e, HF_MAYBE_COMMITTED);
 	if (b->fate == HF__FATE_PREPARED && hf__now() >= b->until)
 		b->fate = HF__FATE_LEFT;

@@ -18,13 +18,28 @@ static hf_future *run(hf_txn *t, char *sql)
 
 /* --- D29 ---------------------------------------------------------------------------------------*/
 
+/* None of the calls that end or hand over a transaction does; it stays as it was. */
 static void commit_refused(hf_txn *t)
 {
-	hf_future *f = hf_txn_commit(t);
+	static char select1[] = "select 1";
+	hf_future *f[4];
+	hf_error *why;
+	hf_txn *same = t;
+	hf_token token;
 
-	t_says(t_fails(f, HF_E_MISUSE), "hf_global_commit");
-	hf_future_unref(f);
+	f[0] = hf_txn_commit(t);
+	f[1] = hf_txn_commit_chain(t);
+	f[2] = hf_txn_query_with(t, HF_QUERY_OPTS(.then = HF_THEN_COMMIT), "select 1");
+	f[3] = hf_txn_run(t, HF_JOB(.fn = change, .arg = select1, .then = HF_THEN_COMMIT));
+	for (int i = 0; i < 4; i++) {
+		t_says(t_fails(f[i], HF_E_MISUSE), "hf_global_commit");
+		hf_future_unref(f[i]);
+	}
+	ck_assert_int_eq(hf_txn_park(&same, 0, &token, &why), HF_E_MISUSE);
+	hf_error_unref(why);
+	ck_assert_ptr_eq(same, t);
 	ck_assert_ptr_null(hf_txn_error(t));
+	ck_assert_int_eq(hf_txn_get_state(t), HF_TXN_OPEN);
 }
 
 /* The twin of zope.sqlalchemy's testSessionCommitDisallowed: what was pending when a direct commit

@@ -41,6 +41,25 @@ START_TEST(test_lost_commit)
 }
 END_TEST
 
+/* As a rule it is asked after, and then it was not lost. */
+START_TEST(test_commit_asked_after)
+{
+	struct t_engines e;
+	struct t_commit c;
+
+	t_need_pgctl();
+	e = t_engines_open_synced(false);
+	t_done(t_add(e.at_shop, 1));
+	t_done(t_add(e.at_bank, 1));
+	t_standby_demand(true);
+	t_commit_start(&c, e.g);
+	t_standby_lose_answer();
+	t_commit_end(&c, HF_OK);
+	ck_assert_int_eq(t_parts(), 101);
+	t_engines_close(&e);
+}
+END_TEST
+
 START_TEST(test_lost_commit_prepared)
 {
 	struct t_engines e;
@@ -86,5 +105,6 @@ START_TEST(test_lost_prepare)
 END_TEST
 
 T_MAIN("global_lost", { "D27 the answer of a COMMIT in one phase is lost", test_lost_commit, 0 },
+	{ "D27 a lost COMMIT is asked after, and the next follows", test_commit_asked_after, 0 },
 	{ "D28 the answer of COMMIT PREPARED is lost", test_lost_commit_prepared, 0 },
 	{ "D28 the answer of PREPARE TRANSACTION is lost", test_lost_prepare, 0 })

@@ -39,6 +39,11 @@ static void check_listed(hf_pool *p, int branch, char *global, size_t n)
 	hf_future_unref(f);
 }
 
+static bool knows_it_is_prepared(void *txn)
+{
+	return hf_txn_get_state(txn) == HF_TXN_PREPARED;
+}
+
 /* The twin of zope.sqlalchemy's testTwoPhase. */
 START_TEST(test_two_phase)
 {
@@ -52,12 +57,15 @@ START_TEST(test_two_phase)
 	t_commit_start(&c, e.g);
 	t_wait_prepared(2);
 	ck_assert_int_eq(t_parts(), 0);
+	ck_assert(t_wait_until(knows_it_is_prepared, e.at_shop, 10000));
 	check_listed(shop, 1, at_shop, sizeof at_shop);
 	check_listed(bank, 2, at_bank, sizeof at_bank);
 	ck_assert_str_eq(at_shop, at_bank);
 	t_gate_open();
 	t_commit_end(&c, HF_OK);
 	ck_assert_ptr_null(c.why);
+	ck_assert_int_eq(hf_txn_get_state(e.at_shop), HF_TXN_COMMITTED);
+	ck_assert_int_eq(hf_txn_get_state(e.at_bank), HF_TXN_COMMITTED);
 	ck_assert_int_eq(t_prepared(), 0);
 	ck_assert_int_eq(t_parts(), 101);
 	t_close(shop);
