@@ -27,6 +27,8 @@ DB_TESTS = \
 	tests/db/test_branches \
 	tests/db/test_cancel \
 	tests/db/test_cancel_connect \
+	tests/db/test_chain \
+	tests/db/test_clocks \
 	tests/db/test_close \
 	tests/db/test_commit_cut \
 	tests/db/test_codecs_server \
@@ -70,7 +72,11 @@ DB_TESTS = \
 	tests/db/test_transact_ends \
 	tests/db/test_two_phase \
 	tests/db/test_txn \
+	tests/db/test_txn_blocks \
+	tests/db/test_txn_handle \
 	tests/db/test_txn_limits \
+	tests/db/test_txn_loss \
+	tests/db/test_txn_then \
 	tests/db/test_upkeep \
 	tests/db/test_waiting
 

@@ -287,7 +287,9 @@ static bool serve_one(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j)
 	j->worker = NULL;
 	t->running = NULL;
 	t->idle_since = hf__now();
-	if (!goes_on) {
+	if (goes_on) {
+		hf__txn_end_off_locked(t, j);
+	} else {
 		t->last = j;
 		t->ended = true;
 	}

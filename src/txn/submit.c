@@ -13,6 +13,17 @@ static bool ends(const hf__job *j)
 	return j->verb >= HF__TXN_COMMIT || j->then != HF_THEN_GO_ON;
 }
 
+void hf__txn_end_off_locked(hf_txn *t, const hf__job *j)
+{
+	const hf__job *k;
+
+	if (!ends(j))
+		return;
+	t->ending = false;
+	APR_RING_FOREACH (k, &t->commands, hf__job, link)
+		t->ending |= ends(k);
+}
+
 static hf_status cancel_command(hf_future *f)
 {
 	hf__job *j = (hf__job *)(void *)f;
@@ -23,7 +34,7 @@ static hf_status cancel_command(hf_future *f)
 	if (j->state == HF__JOB_QUEUED) {
 		APR_RING_REMOVE(j, link);
 		j->state = HF__JOB_DONE;
-		t->ending &= !ends(j);
+		hf__txn_end_off_locked(t, j);
 		st = HF_OK;
 	} else if (j->state == HF__JOB_RUNNING) {
 		atomic_store(&j->cancel_asked, true);

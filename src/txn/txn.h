@@ -125,4 +125,7 @@ void hf__txn_bury(hf_txn *t);
 /* submit.c: hf_txn_run as RUN or HOOK. */
 hf_future *hf__txn_part(const hf_site *site, hf_txn *t, int verb, const hf_job *job);
 
+/* If this command was to end it, it will not: it was cancelled, or was a last part that failed. */
+void hf__txn_end_off_locked(hf_txn *t, const hf__job *j);
+
 #endif

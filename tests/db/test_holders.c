@@ -4,9 +4,6 @@
 #include "fixture.h"
 #include "golden.h"
 
-#include "base/clock.h"
-#include "pool/pool.h"
-
 #include <holdfast/txn.h>
 
 #include <ctype.h>
@@ -105,7 +102,7 @@ START_TEST(test_once_each)
 	hf_txn *t[3];
 
 	for (int i = 0; i < 3; i++) {
-		char label[8];
+		char label[20];
 
 		snprintf(label, sizeof label, "txn%d", i);
 		t[i] = hf_txn_begin(p, HF_TXN_OPTS(.label = label));
@@ -187,58 +184,58 @@ START_TEST(test_kinds)
 }
 END_TEST
 
-static hf_status tell_worker(hf_conn *c, void *arg, hf_reply *reply)
-{
-	hf__worker **w = arg;
-
-	(void)reply;
-	*w = c->worker;
-	return HF_OK;
-}
-
-/* What the housekeeper has noted of the only connection is that it is idle. */
-static bool is_at_rest(void *arg)
+static bool is_noted_idle(void *arg)
 {
 	char *text = hf_pool_holders(arg);
-	bool rests = strstr(text, "(idle for") != NULL;
+	bool idle = strstr(text, "(idle for") != NULL;
 
 	free(text);
-	return rests;
+	return idle;
 }
 
-/* A parked one, as the transaction's floor notes it. */
+static bool is_noted_parked(void *arg)
+{
+	char *text = hf_pool_holders(arg);
+	bool parked = strstr(text, "(parked for") != NULL;
+
+	free(text);
+	return parked;
+}
+
+/* With its lease, and the last command of who parked it. */
 START_TEST(test_parked)
 {
-	hf_pool *p = golden_pool(1, 300 * t_slow());
+	hf_pool *p = golden_pool(2, 200);
 	int begin = __LINE__ + 1, query;
 	hf_txn *t = hf_txn_begin(p, HF_TXN_OPTS(.label = "seat"));
-	hf__worker *w;
 	const char *line;
+	hf_token token;
 	char *text;
 
-	t_done(hf_txn_run(t, HF_JOB(.fn = tell_worker, .arg = &w)));
 	query = __LINE__ + 1;
 	t_done(hf_txn_query(t, "select 1"));
-	ck_assert(t_wait_until(is_at_rest, p, 5000));
-	hf__worker_note_held(w, HF__HOLD_PARKED, NULL, NULL, hf__deadline(60000));
+	ck_assert_int_eq(hf_txn_park(&t, 60000, &token, NULL), HF_OK);
 	line = report(0);
 	ck_assert_golden(line,
-		"pool \"golden\": transaction \"seat\" (test_holders.c:%d) has held connection 1 "
-		"for "
-		"N ms (parked for N ms, N ms left); its last command: hf_txn_query "
+		"pool \"golden\": transaction \"seat\" (test_holders.c:%d) has held connection %d "
+		"for N ms (parked for N ms, N ms left); its last command: hf_txn_query "
 		"(test_holders.c:%d)",
-		begin, query);
+		begin, (int)number_after(line, "connection "), query);
 	ck_assert_int_le(number_after(line, " ms, "), 60000);
 	ck_assert_int_gt(number_after(line, " ms, "), 30000);
+	ck_assert(is_noted_parked(p));
+	ck_assert_ptr_null(strstr(line, token.text));
+	/* Resumed, it is idle; parked again, it is not told of again. */
+	ck_assert_int_eq(hf_txn_resume(p, token.text, &t, NULL), HF_OK);
+	t_done(hf_txn_savepoint(t, "s"));
+	ck_assert(t_wait_until(is_noted_idle, p, 5000));
+	ck_assert_int_eq(hf_txn_park(&t, 60000, &token, NULL), HF_OK);
+	ck_assert(t_wait_until(is_noted_parked, p, 5000));
 	text = hf_pool_holders(p);
-	ck_assert_golden(text,
-		"transaction \"seat\" (test_holders.c:%d) holds connection 1 for N ms (parked for "
-		"N "
-		"ms, N ms left); its last command: hf_txn_query (test_holders.c:%d)\n",
-		begin, query);
+	ck_assert_ptr_nonnull(strstr(text, "its last command: hf_txn_savepoint ("));
 	free(text);
-	hf_txn_unref(t);
-	t_wait_idle(p, 1);
+	ck_assert_int_eq(hf_pool_close(p, 0), HF_OK);
+	ck_assert_int_eq(heard.n, 1);
 	t_close(p);
 }
 END_TEST
@@ -379,8 +376,7 @@ START_TEST(test_list)
 	without_numbers(text);
 	ck_assert_golden(text,
 		"transaction \"first\" (test_holders.c:%d) holds connection # for N ms (idle for N "
-		"ms, N "
-		"ms left); its last command: hf_txn_savepoint (test_holders.c:%d)\n"
+		"ms, N ms left); its last command: hf_txn_savepoint (test_holders.c:%d)\n"
 		"interaction (test_holders.c:%d) holds connection # for N ms; the last statement "
 		"in "
 		"it: test_holders.c:%d, N ms ago\n"
