@@ -6,7 +6,8 @@ EXAMPLES = \
 	examples/demo \
 	examples/fan_out \
 	examples/interaction \
-	examples/query
+	examples/query \
+	examples/seat_reservation
 
 noinst_PROGRAMS += $(EXAMPLES)
 
@@ -21,3 +22,4 @@ examples_demo_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_fan_out_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_interaction_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_query_LDADD = libholdfast.la $(PTHREAD_LIBS)
+examples_seat_reservation_LDADD = libholdfast.la $(PTHREAD_LIBS)
