@@ -16,6 +16,7 @@ examples_demo_SOURCES = \
 	examples/demo.h \
 	examples/demo_crowd.c \
 	examples/demo_lock.c \
+	examples/demo_park.c \
 	examples/demo_ui.c \
 	examples/demo_work.c
 examples_demo_LDADD = libholdfast.la $(PTHREAD_LIBS)
