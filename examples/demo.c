@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The demonstration: a story in eight steps on a real server. Run it with scripts/demo, or
+/* The demonstration: a story in nine steps on a real server. Run it with scripts/demo, or
  *
  *     examples/demo "postgresql:///mydb"
  *
@@ -149,6 +149,7 @@ int main(int argc, char **argv)
 		demo_fifty(p);
 		demo_cancel(p);
 		demo_row_lock(p);
+		demo_park(p);
 		show_stats(p);
 	}
 	finish(p, dsn);

@@ -16,6 +16,7 @@ void demo_interaction(hf_pool *p);
 void demo_fifty(hf_pool *p);
 void demo_cancel(hf_pool *p);
 void demo_row_lock(hf_pool *p);
+void demo_park(hf_pool *p);
 
 /* Waits for `f`, counts a failure where it failed, and lets go of it. */
 bool demo_done(hf_future *f, const char *what);

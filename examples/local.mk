@@ -8,6 +8,7 @@ EXAMPLES = \
 	examples/fan_out \
 	examples/interaction \
 	examples/query \
+	examples/seat_reservation \
 	examples/two_engines
 
 noinst_PROGRAMS += $(EXAMPLES)
@@ -18,10 +19,12 @@ examples_demo_SOURCES = \
 	examples/demo.h \
 	examples/demo_crowd.c \
 	examples/demo_lock.c \
+	examples/demo_park.c \
 	examples/demo_ui.c \
 	examples/demo_work.c
 examples_demo_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_fan_out_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_interaction_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_query_LDADD = libholdfast.la $(PTHREAD_LIBS)
+examples_seat_reservation_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_two_engines_LDADD = libholdfast.la $(PTHREAD_LIBS)

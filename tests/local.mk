@@ -56,6 +56,7 @@ DB_TESTS = \
 	tests/db/test_orphans \
 	tests/db/test_outcomes \
 	tests/db/test_park \
+	tests/db/test_park_end \
 	tests/db/test_park_limits \
 	tests/db/test_park_race \
 	tests/db/test_participants \

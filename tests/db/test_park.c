@@ -8,8 +8,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 /* --- handing over --------------------------------------------------------------------------------
  */
@@ -331,67 +329,6 @@ START_TEST(test_tokens)
 }
 END_TEST
 
-/* --- the end of a pool, and of a process ---------------------------------------------------------
- */
-
-START_TEST(test_close)
-{
-	for (int hard = 0; hard < 2; hard++) {
-		hf_token tokens[2];
-		hf_pool *p;
-		hf_txn *t;
-		int64_t began;
-
-		park_table();
-		p = t_pool(HF_POOL_OPTS(.max_conns = 4));
-		t = park_lock(p, HF_TXN_OPTS(.label = "seat"));
-		park_it(&t, 0, &tokens[0]);
-		t = hf_txn_begin(p, NULL);
-		park_it(&t, 0, &tokens[1]);
-		began = hf_now_ns();
-		ck_assert_int_eq(hard ? hf_pool_terminate(p) : hf_pool_close(p, 0), HF_OK);
-		ck_assert_int_lt(t_ms_since(began), 1000 * t_slow());
-		for (int i = 0; i < 2; i++)
-			hf_error_unref(park_gone(p, tokens[i].text, HF_E_TXN_ENDED, "was closed"));
-		hf_error_unref(
-			park_gone(p, "00112233445566778899aabbccddeeff", HF_E_CLOSED, "is closed"));
-		ck_assert(t_wait_until(park_row_free, NULL, 5000));
-		ck_assert_int_eq(hf_pool_reopen(p, NULL), HF_OK);
-		for (int i = 0; i < 2; i++)
-			hf_error_unref(park_gone(p, tokens[i].text, HF_E_TXN_ENDED, "was closed"));
-		t_close(p);
-	}
-}
-END_TEST
-
-START_TEST(test_fork)
-{
-	hf_pool *p = t_pool(HF_POOL_OPTS(.max_conns = 2));
-	hf_txn *t = hf_txn_begin(p, NULL), *held = hf_txn_begin(p, NULL), *got = NULL;
-	hf_token token, none;
-	int status;
-	pid_t child;
-
-	t_done(hf_txn_query(t, "select 1"));
-	park_it(&t, 0, &token);
-	child = fork();
-	if (child == 0) {
-		hf_status st = hf_txn_resume(p, token.text, &got, NULL);
-
-		if (st == HF_E_FORKED)
-			st = hf_txn_park(&held, 0, &none, NULL);
-		_exit(st == HF_E_FORKED && held && !got ? 0 : 1);
-	}
-	ck_assert_int_eq(waitpid(child, &status, 0), child);
-	ck_assert_int_eq(status, 0);
-	t = park_resume(p, &token);
-	t_done(hf_txn_commit(t));
-	hf_txn_unref(t);
-	hf_txn_unref(held);
-	t_close(p);
-}
-END_TEST
-
 /* --- what it costs the server --------------------------------------------------------------------
  */
 
@@ -437,6 +374,4 @@ T_MAIN("park",
 	{ "K1 promise-H16 a token tells what became of its transaction", test_answers, 0 },
 	{ "K1 promise-H11 a lost server is noticed at once, and named", test_server_is_lost, 30 },
 	{ "K1 promise-H25 10,000 tokens differ, and none is logged", test_tokens, 60 },
-	{ "K1 closing waits for nobody who is parked", test_close, 0 },
-	{ "K1 a fork resumes nothing", test_fork, 0 },
 	{ "K1 promise-H15 at read committed a parked one pins no snapshot", test_snapshot, 0 })
