@@ -43,6 +43,7 @@ DB_TESTS = \
 	tests/db/test_log \
 	tests/db/test_loss \
 	tests/db/test_open \
+	tests/db/test_outcome \
 	tests/db/test_outcomes \
 	tests/db/test_proxy \
 	tests/db/test_query \
@@ -73,6 +74,7 @@ if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/codecs.c tests/db/codecs.h \
+	tests/db/commit_fate.h \
 	tests/db/fixture.c tests/db/fixture.h \
 	tests/db/hermitage.h \
 	tests/db/interaction.h \
