@@ -44,6 +44,8 @@ DB_TESTS = \
 	tests/db/test_loss \
 	tests/db/test_open \
 	tests/db/test_outcome \
+	tests/db/test_outcome_life \
+	tests/db/test_outcome_trips \
 	tests/db/test_outcomes \
 	tests/db/test_proxy \
 	tests/db/test_query \
