@@ -31,6 +31,7 @@ DB_TESTS = \
 	tests/db/test_codecs_settings \
 	tests/db/test_connect_refused \
 	tests/db/test_errors \
+	tests/db/test_failover \
 	tests/db/test_fixture \
 	tests/db/test_fork \
 	tests/db/test_getters \
