@@ -35,6 +35,7 @@ DB_TESTS = \
 	tests/db/test_codecs_settings \
 	tests/db/test_connect_refused \
 	tests/db/test_errors \
+	tests/db/test_failover \
 	tests/db/test_fixture \
 	tests/db/test_fork \
 	tests/db/test_getters \
@@ -54,6 +55,9 @@ DB_TESTS = \
 	tests/db/test_nesting \
 	tests/db/test_open \
 	tests/db/test_orphans \
+	tests/db/test_outcome \
+	tests/db/test_outcome_life \
+	tests/db/test_outcome_trips \
 	tests/db/test_outcomes \
 	tests/db/test_park \
 	tests/db/test_park_end \
@@ -97,6 +101,7 @@ if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/codecs.c tests/db/codecs.h \
+	tests/db/commit_fate.h \
 	tests/db/engines.c tests/db/engines.h \
 	tests/db/fixture.c tests/db/fixture.h \
 	tests/db/golden.h \

@@ -129,14 +129,14 @@ static hf_error *resolve(hf_conn *c, hf_error *e, bool answered)
 
 /* "WARNING: canceling the wait for synchronous replication …": it is committed here, and perhaps
  * nowhere else. */
-static void pass_on_notices(hf_conn *c)
+static void pass_on_notices(hf_conn *c, const hf_result *res)
 {
+	const char *notices = res ? hf_result_notices(res) : hf__strbuf_text(&c->link->notices);
 	char name[200];
 
-	if (c->link->notices.n)
+	if (*notices)
 		hf__logf(&c->worker->pool->log, HF__LOG_WARN, "COMMIT of %s: %s",
-			hf__job_name(c->job, name, sizeof name),
-			hf__strbuf_text(&c->link->notices));
+			hf__job_name(c->job, name, sizeof name), notices);
 }
 
 /* What the answer to COMMIT means; `tag` is "" where there was none. */
@@ -201,7 +201,7 @@ static hf_error *send_commit(hf_conn *c, hf_result **out)
 		hf_error_unref(e); /* its result is not worth losing the work for */
 		e = hf__link_run(c->link, &run, NULL);
 	}
-	pass_on_notices(c);
+	pass_on_notices(c, out ? *out : NULL);
 	return settle(c, e, run.tag, run.sent, true);
 }
 

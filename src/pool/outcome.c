@@ -34,6 +34,7 @@ struct inquiry {
 	int64_t deadline, patience; /* until when an active session is left alone */
 	char *why;
 	size_t n;
+	bool asked; /* `why` is an answer */
 };
 
 static hf__guard guard_of(struct inquiry *q, int ms)
@@ -44,8 +45,13 @@ static hf__guard guard_of(struct inquiry *q, int ms)
 		hf__conn_ask_commit, (void *)(uintptr_t)q->w };
 }
 
+/* That the last question was broken off since the time is up is no better answer than one before.
+ */
 static void say(struct inquiry *q, const char *what, const hf_error *e)
 {
+	if (q->asked && hf__now() >= q->deadline)
+		return;
+	q->asked = true;
 	snprintf(q->why, q->n, "%s%s%s", what, e ? ": " : "", e ? hf_error_message(e) : "");
 }
 
@@ -75,16 +81,32 @@ static hf_error *ask_status(struct inquiry *q, char *out, size_t n)
 	return ask(q, sql, out, n);
 }
 
+/* What had to be ended actively was most likely waiting for a standby. */
+static void log_ended(const struct inquiry *q, const char *state)
+{
+	char name[200];
+
+	hf__logf(&q->w->pool->log, HF__LOG_WARN,
+		"COMMIT of %s was not answered: its old session (%s) was ended%s",
+		hf__job_name(q->c->job, name, sizeof name), state,
+		strcmp(state, "active") == 0 ? "; a standby may not have confirmed it" : "");
+}
+
 static void end_session(struct inquiry *q)
 {
-	char sql[300], ended[16];
+	char sql[340], state[40];
+	hf_error *e;
 
 	snprintf(sql, sizeof sql,
-		"SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity "
+		"SELECT state FROM pg_catalog.pg_stat_activity "
 		"WHERE backend_xid = '%s'::pg_catalog.xid8::pg_catalog.xid AND "
-		"(%s OR state LIKE 'idle in transaction%%')",
+		"(%s OR state LIKE 'idle in transaction%%') AND "
+		"pg_catalog.pg_terminate_backend(pid)",
 		q->c->xid, hf__now() >= q->patience ? "true" : "false");
-	hf_error_unref(ask(q, sql, ended, sizeof ended));
+	e = ask(q, sql, state, sizeof state);
+	if (*state)
+		log_ended(q, state);
+	hf_error_unref(e);
 }
 
 /* By its row in the outcome table. `lost`: this server's history does not go on with what is
@@ -231,24 +253,36 @@ static bool pause_inquiry(const struct inquiry *q, int ms)
 	return hf__conn_ask_commit((void *)(uintptr_t)q->w) == HF__ASK_NONE;
 }
 
+/* Why there is nothing to ask, or NULL. */
+static const char *cannot_ask(const hf_conn *c)
+{
+	if (!c->link->server[0])
+		return "the server did not say which it is";
+	return c->xid[0] ? NULL : "its number was not asked for before";
+}
+
+static void begin_inquiry(struct inquiry *q)
+{
+	int ms = q->w->pool->opts.outcome_ms;
+
+	snprintf(q->server, sizeof q->server, "%s", q->c->link->server);
+	q->deadline = ms < 0 ? HF__NEVER : hf__deadline(ms);
+	q->patience = ms < 0 ? HF__NEVER : hf__deadline(ms / 2);
+	hf__link_init(&q->link, &q->c->link->cfg);
+}
+
 hf__end hf__outcome_ask(hf_conn *c, char *why, size_t n)
 {
-	hf_pool *p = c->worker->pool;
 	struct inquiry q = { .c = c, .w = c->worker, .why = why, .n = n };
+	const char *cannot = cannot_ask(c);
 	hf__end end;
 
+	snprintf(why, n, "%s", cannot ? cannot : "there was no time to ask");
 	if (!c->xid[0] && c->wrote_nothing)
 		return HF__END_ROLLED_BACK;
-	say(&q,
-		c->link->server[0] ? "its number was not asked for before"
-				   : "the server did not say which it is",
-		NULL);
-	if (!c->xid[0] || !c->link->server[0])
+	if (cannot)
 		return HF__END_UNKNOWN;
-	snprintf(q.server, sizeof q.server, "%s", c->link->server);
-	q.deadline = p->opts.outcome_ms < 0 ? HF__NEVER : hf__deadline(p->opts.outcome_ms);
-	q.patience = p->opts.outcome_ms < 0 ? HF__NEVER : hf__deadline(p->opts.outcome_ms / 2);
-	hf__link_init(&q.link, &c->link->cfg);
+	begin_inquiry(&q);
 	for (int ms = FIRST_PAUSE_MS;; ms = ms * 2 < PAUSE_MS ? ms * 2 : PAUSE_MS) {
 		end = ask_once(&q);
 		if (end != HF__END_NONE || !pause_inquiry(&q, ms))

@@ -10,10 +10,13 @@ static bool send_text(hf__trip *t, const char *sql)
 	return PQsendQueryParams(t->l->pg, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
 }
 
+/* SET LOCAL takes no snapshot, so that SET TRANSACTION may follow; but where no transaction is open
+ * the server would warn of it. */
 static bool send_settings(hf__trip *t)
 {
 	char sql[96];
 	hf__run *run = t->run;
+	bool in_txn = run->begin || PQtransactionStatus(t->l->pg) == PQTRANS_INTRANS;
 	int ms = run->set_timeout > 0 ? run->set_timeout : t->l->cfg.statement_ms;
 
 	if (run->begin && !send_text(t, run->begin))
@@ -23,7 +26,10 @@ static bool send_settings(hf__trip *t)
 		return false;
 	if (run->set_timeout == 0)
 		return true;
-	snprintf(sql, sizeof sql, "SELECT set_config('statement_timeout','%d',true)", ms);
+	snprintf(sql, sizeof sql,
+		in_txn ? "SET LOCAL statement_timeout = %d"
+		       : "SELECT pg_catalog.set_config('statement_timeout','%d',true)",
+		ms);
 	return send_text(t, sql);
 }
 
