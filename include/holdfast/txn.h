@@ -78,8 +78,9 @@ HF_OWNED hf_future *hf_txn_rollback_at(const hf_site *site, hf_txn *t);
 HF_OWNED hf_future *hf_txn_commit_chain_at(const hf_site *site, hf_txn *t);
 HF_OWNED hf_future *hf_txn_rollback_chain_at(const hf_site *site, hf_txn *t);
 
-/* hf_conn_on_commit for the transaction as it is now. Refused (HF_E_TXN_ENDED) when it has ended or
- * its end is queued; free_arg has run then. Any thread. */
+/* hf_conn_on_commit for the transaction as it is now. On failure nothing is registered, and without
+ * memory (HF_E_NOMEM) the transaction may have failed with it. Refused (HF_E_TXN_ENDED) when it has
+ * ended or its end is queued; free_arg has run then. Any thread. */
 HF_CHECK hf_status hf_txn_on_commit(hf_txn *t, hf_hook_fn *fn, void *arg, hf_free_fn *free_arg);
 
 typedef enum hf_txn_state {

@@ -142,7 +142,8 @@ static void pass_on_notices(hf_conn *c, const hf_result *res)
 /* What the answer to COMMIT means; `tag` is "" where there was none. */
 static hf_error *settle(hf_conn *c, hf_error *e, const char *tag, bool sent, bool answered)
 {
-	if (!e && strcmp(tag, "COMMIT") == 0) {
+	if (strcmp(tag, "COMMIT") == 0) {
+		hf_error_unref(e); /* of a server that went away behind its answer */
 		c->end = HF__END_COMMITTED;
 		return NULL;
 	}
@@ -205,32 +206,6 @@ static hf_error *send_commit(hf_conn *c, hf_result **out)
 	return settle(c, e, run.tag, run.sent, true);
 }
 
-/* A COMMIT that worked is told without memory; its result is then missing. */
-hf_error *hf__conn_commit_with(hf_conn *c, hf_result **out)
-{
-	hf_error *e = NULL;
-
-	if (hf__link_session(c->link) == HF__SESSION_IDLE) {
-		c->end = HF__END_COMMITTED;
-		hf__conn_ended(c);
-		return NULL;
-	}
-	if (c->xid_stale && hf__link_session(c->link) == HF__SESSION_TXN)
-		e = ask_xid(c);
-	if (e)
-		c->end = HF__END_ROLLED_BACK;
-	else
-		e = send_commit(c, out);
-	hf__conn_txn_over(c);
-	hf__conn_ended(c);
-	return e;
-}
-
-hf_error *hf__conn_commit(hf_conn *c)
-{
-	return hf__conn_commit_with(c, NULL);
-}
-
 hf_error *hf__conn_rollback(hf_conn *c)
 {
 	hf__guard g = { HF__NEVER, HF__NEVER, hf__conn_ask_commit, c->worker };
@@ -245,4 +220,43 @@ hf_error *hf__conn_rollback(hf_conn *c)
 		c->end = HF__END_ROLLED_BACK;
 	c->poison = hf_error_unref(c->poison);
 	return e;
+}
+
+/* Part of the work failed and was not undone. */
+static hf_error *not_committed(hf_conn *c)
+{
+	hf_error *e = hf__error_fmt(HF_E_TXN_ENDED, HF_RETRYABLE,
+		"the transaction was rolled back instead of committed: %s",
+		hf_error_message(c->poison));
+
+	hf_error_unref(hf__conn_rollback(c));
+	return hf__error_at(e, 0, NULL, &c->job->site);
+}
+
+/* A COMMIT that worked is told without memory; its result is then missing. */
+hf_error *hf__conn_commit_with(hf_conn *c, hf_result **out)
+{
+	hf_error *e = NULL;
+
+	if (hf__link_session(c->link) == HF__SESSION_IDLE) {
+		c->end = HF__END_COMMITTED;
+		hf__conn_ended(c);
+		return NULL;
+	}
+	if (c->poison && hf__link_session(c->link) == HF__SESSION_TXN)
+		return not_committed(c);
+	if (c->xid_stale && hf__link_session(c->link) == HF__SESSION_TXN)
+		e = ask_xid(c);
+	if (e)
+		c->end = HF__END_ROLLED_BACK;
+	else
+		e = send_commit(c, out);
+	hf__conn_txn_over(c);
+	hf__conn_ended(c);
+	return e;
+}
+
+hf_error *hf__conn_commit(hf_conn *c)
+{
+	return hf__conn_commit_with(c, NULL);
 }

@@ -315,7 +315,7 @@ hf_status hf_conn_rollback_to(hf_conn *c, const char *name)
 		e = savepoint_command(c, "ROLLBACK TO SAVEPOINT ", name);
 	if (!e)
 		undone_to(c, name);
-	return note(c, e);
+	return failed(c, e); /* what was to be undone is not */
 }
 
 hf_status hf_conn_release(hf_conn *c, const char *name)
@@ -366,15 +366,13 @@ hf_status hf_conn_on_commit(hf_conn *c, hf_hook_fn *fn, void *arg, hf_free_fn *f
 	hf_error *e = NULL;
 	bool allowed = usable(c);
 
-	if (!allowed)
-		e = NULL;
-	else if (c->poison)
+	if (allowed && c->poison)
 		e = hf_error_ref(c->poison);
-	else if (!fn)
+	else if (allowed && !fn)
 		e = hf__error_fmt(HF_E_MISUSE, 0, "the hook of hf_conn_on_commit is NULL");
-	else if (!in_txn(c))
+	else if (allowed && !in_txn(c))
 		e = hf__error_fmt(HF_E_MISUSE, 0, "hf_conn_on_commit: no transaction is open");
-	else if (!hf__hooks_add(&c->hooks, fn, arg, free_arg))
+	else if (allowed && !hf__hooks_add(&c->hooks, fn, arg, free_arg))
 		e = hf__error_nomem();
 	if (free_arg && (!allowed || e))
 		free_arg(arg);

@@ -79,17 +79,12 @@ void hf__worker_drop_link(hf__worker *w, bool lost, const char *why)
 		"connection %d (server process %d) closed: %s", w->number, pid, reason);
 }
 
-static hf__ask ask_while_probing(void *worker)
-{
-	return hf__worker_ask(worker) == HF__ASK_ABORT ? HF__ASK_ABORT : HF__ASK_NONE;
-}
-
 /* Whether the link may be used: what has arrived is read, and after a silence, or a loss elsewhere,
  * the server is asked. If not, the link is closed. */
 bool hf__worker_link_fit(hf__worker *w)
 {
 	hf_pool *p = w->pool;
-	hf__guard g = { HF__NEVER, HF__NEVER, ask_while_probing, w };
+	hf__guard g = { HF__NEVER, HF__NEVER, hf__conn_ask_commit, w };
 	unsigned generation;
 	bool doubt;
 	hf_error *e;

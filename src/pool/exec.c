@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One statement on a connection: what travels with it, what its failure means, and the ends of the
- * transaction that it opened. The worker's own thread only. */
+/* One statement on a connection: what travels with it, and what its failure means. The
+ * worker's own thread only. */
 #include "pool/pool.h"
 
 #include "base/clock.h"
@@ -171,7 +171,7 @@ static unsigned fate(const hf_conn *c, const hf__run *run, const hf_error *e, bo
 	if (!run->sent)
 		return HF_RETRYABLE;
 	/* A COMMIT may stand in the text. */
-	if (run->kind == HF__SQL_TXN || run->script)
+	if (run->kind == HF__SQL_TXN || (run->script && !c->txn_auto))
 		return HF_MAYBE_COMMITTED;
 	if (hf_error_status(e) == HF_E_TOO_LARGE || hf_error_status(e) == HF_E_MISUSE)
 		return in_txn || run->begin || reads ? 0 : HF_MAYBE_COMMITTED;

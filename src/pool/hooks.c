@@ -125,8 +125,7 @@ void hf__hooks_rollback_to(hf__hooks *h, const char *name)
 {
 	hf__point *p = find(h, name);
 
-	if (p)
-		drop_points(h, p);
+	drop_points(h, p);
 	drop_after(h, p ? p->mark : 0);
 }
 

@@ -146,6 +146,10 @@ hf_error *hf__job_set_fn(hf__job *j, const hf_job *opts)
 	if ((unsigned)opts->isolation > HF_ISO_SERIALIZABLE)
 		return hf__error_fmt(
 			HF_E_MISUSE, 0, "isolation %d is unknown", (int)opts->isolation);
+	if ((unsigned)opts->outcome > HF_OUTCOME_RESOLVED)
+		return hf__error_fmt(HF_E_MISUSE, 0, "outcome %d is unknown", (int)opts->outcome);
+	if ((unsigned)opts->then > HF_THEN_ROLLBACK)
+		return hf__error_fmt(HF_E_MISUSE, 0, "then %d is unknown", (int)opts->then);
 	if (opts->nested && !j->txn)
 		return hf__error_fmt(HF_E_MISUSE, 0, ".nested is for hf_txn_run");
 	return NULL;
@@ -199,21 +203,25 @@ static bool hopeless_locked(const hf_pool *p)
 	       hf__now() < p->retry_at;
 }
 
-/* Whether the calling thread runs an interaction that keeps all its work on one connection. A hook
- * may submit: what the interaction did is committed. */
-static bool submits_in_spite(const hf_pool *p)
+/* A hook may submit: what the interaction did is committed. */
+hf_error *hf__job_kept_inside(const hf_pool *p, const hf__worker *by)
 {
 	const hf_conn *c = hf__conn_in_use();
 
-	return c && c->worker->pool == p && c->job && c->job->no_submit && !c->in_row;
+	if (!c || c->worker->pool != p || c->worker == by || !c->job || !c->job->no_submit ||
+		c->in_row)
+		return NULL;
+	return hf__error_fmt(HF_E_MISUSE, 0,
+		"submitted from within an interaction with .no_submit: it would run on "
+		"another connection, and not see what this one has not committed");
 }
 
 static hf_error *refusal_locked(hf_pool *p)
 {
-	if (submits_in_spite(p))
-		return hf__error_fmt(HF_E_MISUSE, 0,
-			"submitted from within an interaction with .no_submit: it would run on "
-			"another connection, and not see what this one has not committed");
+	hf_error *e = hf__job_kept_inside(p, NULL);
+
+	if (e)
+		return e;
 	if (p->state != HF_POOL_OPEN)
 		return hf__error_fmt(HF_E_CLOSED, 0, "pool \"%s\" is %s", p->name,
 			p->state == HF_POOL_CLOSED ? "closed" : "closing");

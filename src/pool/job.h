@@ -65,6 +65,7 @@ typedef struct hf__job {
 	hf__outcome outcome; /* what it will resolve with, between its run and its completion */
 	struct hf_txn *txn;  /* of a transaction's command: a reference to whom it belongs */
 	int verb;            /* and what it does there */
+	unsigned number;     /* and its place in the order there */
 	hf_error *refused;   /* why it will fail when its turn comes: the text, the arguments */
 } hf__job;
 
@@ -94,6 +95,10 @@ hf_error *hf__job_canceled_early(const hf__job *j);
 /* Fails one that was made and will not be submitted: the future that the caller returns. Consumes
  * `e`. */
 hf_future *hf__job_reject(hf__job *j, hf_error *e);
+
+/* Why the calling thread may not submit what another worker than `by` (may be NULL) would run: it
+ * is inside an interaction that keeps all its work on one connection. Or NULL. */
+hf_error *hf__job_kept_inside(const hf_pool *p, const struct hf__worker *by);
 
 /* Puts it into the pool's queue, or fails it when that is full or closed. Either way the future is
  * what the caller returns. */

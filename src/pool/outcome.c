@@ -113,7 +113,7 @@ static void end_session(struct inquiry *q)
  * missing there. */
 static hf__end ask_table(struct inquiry *q, bool lost)
 {
-	char sql[240], found[8];
+	char sql[400], found[8];
 	hf_error *e;
 
 	if (!q->c->stamp_id[0])

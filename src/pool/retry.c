@@ -96,6 +96,9 @@ static bool calls_for_another(hf_conn *c, const hf__job *j, const hf_error *e)
  * or nothing. A reference. */
 static hf_error *reason(hf_conn *c, const hf__job *j, const hf_error *e)
 {
+	if (hf_error_is(e, HF_COMMITTED) ||
+		(hf_error_is(e, HF_MAYBE_COMMITTED) && !j->retry.idempotent))
+		return NULL;
 	if (calls_for_another(c, j, e))
 		return hf_error_ref(e);
 	return calls_for_another(c, j, c->cause) ? hf_error_ref(c->cause) : NULL;

@@ -127,7 +127,7 @@ static hf__outcome run_statement(hf_conn *c, hf__job *j)
 	/* A transaction's command leaves the end to the transaction. */
 	if (j->txn)
 		return outcome_of(e, res);
-	if (!e && c->txn_auto)
+	if (!e && c->txn_auto && c->end == HF__END_NONE)
 		e = hf__conn_commit(c);
 	if (!e)
 		return outcome_of(NULL, res);
@@ -160,7 +160,7 @@ hf_error *hf__conn_verdict(hf_conn *c, hf_status st, hf_reply *r)
 	hf_error_unref(own);
 	if (c->error && hf_error_status(c->error) == st)
 		return hf_error_ref(c->error);
-	if (st == HF_PENDING || (unsigned)st > HF_E_PARK_LIMIT)
+	if (st == HF_PENDING || strcmp(hf_status_name(st), "HF_?") == 0)
 		return hf__error_fmt(HF_E_USER, 0,
 			"the interaction returned %d (%s), which is no outcome", (int)st,
 			hf_status_name(st));

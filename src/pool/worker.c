@@ -222,8 +222,7 @@ static void set_limits(hf__job *j)
 			       : HF__NEVER;
 }
 
-/* What a pool that is being torn down cancelled says so. */
-static void explain_termination(hf__worker *w, hf__outcome *o)
+void hf__worker_explain_termination(hf__worker *w, hf__outcome *o)
 {
 	hf_pool *p = w->pool;
 	bool torn;
@@ -241,7 +240,7 @@ static void explain_termination(hf__worker *w, hf__outcome *o)
 		"pool \"%s\" was closed while this ran", p->name);
 	hf_error_unref(o->error);
 	o->error = e;
-	o->status = HF_E_CLOSED;
+	o->status = hf_error_status(e);
 }
 
 static void run_one(hf__worker *w, hf__job *j)
@@ -262,7 +261,7 @@ static void run_one(hf__worker *w, hf__job *j)
 				"it left a transaction open: what it had not committed was rolled "
 				"back") };
 	}
-	explain_termination(w, &j->outcome);
+	hf__worker_explain_termination(w, &j->outcome);
 }
 
 static void count_locked(hf_pool *p, const hf__job *j)

@@ -27,8 +27,8 @@ typedef enum hf__end {
 	HF__END_UNKNOWN
 } hf__end;
 
-/* What an interaction sees. Embedded in its worker; valid between hf__conn_begin_job and
- * hf__conn_end_job. */
+/* What an interaction sees. Embedded in its worker; valid between hf__conn_enter and
+ * hf__conn_leave. */
 struct hf_conn {
 	struct hf__worker *worker;
 	hf__link *link;
@@ -128,6 +128,9 @@ void hf__worker_note_held(
 
 /* A statement inside an interaction begins. Takes the pool's lock. */
 void hf__worker_note_statement(hf__worker *w, const hf_site *site);
+
+/* Where a pool that is being torn down cancelled it, the outcome says so. */
+void hf__worker_explain_termination(hf__worker *w, hf__outcome *o);
 
 /* What is wanted of a running worker; its link asks when it was poked. */
 hf__ask hf__worker_ask(void *worker);

@@ -95,8 +95,9 @@ static void keep_error(hf__trip *t, const PGresult *r, int index, int64_t began)
 	}
 	if (strcmp(state, "57014") == 0)
 		as = stopped_status(t->l, t->run, began);
-	if (strcmp(state, "26000") == 0 ||
-		(strcmp(state, "0A000") == 0 && from && strcmp(from, "RevalidateCachedQuery") == 0))
+	if (index <= t->main_index && (strcmp(state, "26000") == 0 ||
+					      (strcmp(state, "0A000") == 0 && from &&
+						      strcmp(from, "RevalidateCachedQuery") == 0)))
 		t->run->stale_plan = t->entry != NULL;
 	if (index == t->evict_index)
 		t->evict_failed = t->run->stale_plan = true;

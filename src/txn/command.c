@@ -120,14 +120,14 @@ static void drop_value(hf__outcome *o)
 /* A part that went well, and the end that was to follow it, unless COMMIT travelled along. */
 static hf__outcome end_after(hf_conn *c, hf_txn *t, hf__outcome part, hf_then then)
 {
-	hf__outcome end = then == HF_THEN_COMMIT ? commit(c, t) : rollback(c);
+	hf__outcome end = then == HF_THEN_ROLLBACK ? rollback(c)
+			  : c->poison              ? commit_poisoned(c, t)
+						   : outcome_of(hf__conn_commit(c));
 
-	if (end.status != HF_OK) {
-		drop_value(&part);
-		return end;
-	}
-	hf_result_unref(end.result);
-	return part;
+	if (end.status == HF_OK)
+		return part;
+	drop_value(&part);
+	return end;
 }
 
 static hf__outcome part(hf_conn *c, hf_txn *t, hf__job *j)
@@ -166,14 +166,16 @@ static hf__outcome run_verb(hf_conn *c, hf_txn *t, hf__job *j)
 /* --- failures --- */
 
 /* A command that could not even be queued poisons the transaction as one that failed. */
-static void hear_of_loss(hf_conn *c, hf_txn *t)
+static void hear_of_loss(hf_conn *c, hf_txn *t, const hf__job *j)
 {
 	hf__lock(&t->lock);
-	if (!c->poison)
-		c->poison = t->lost;
-	else
-		hf_error_unref(t->lost);
-	t->lost = NULL;
+	if (t->lost && j->number > t->lost_after) {
+		if (!c->poison)
+			c->poison = hf_error_ref(t->lost);
+		if (t->lost_again == t->lost_after)
+			t->lost = hf_error_unref(t->lost);
+		t->lost_after = t->lost_again;
+	}
 	hf__unlock(&t->lock);
 }
 
@@ -184,20 +186,22 @@ static void note_failure(hf_conn *c, hf_txn *t, const hf__job *j)
 	bool undone = j->nested && !c->poison;
 	bool failed = j->outcome.status != HF_OK && c->end == HF__END_NONE && !undone;
 
-	if (failed && !c->poison && j->verb != HF__TXN_ROLLBACK_TO)
+	if (failed && !c->poison)
 		c->poison = hf_error_ref(j->outcome.error);
 	hf__lock(&t->lock);
 	if (failed && !t->first)
 		t->first = hf_error_ref(j->outcome.error);
 	if (c->end == HF__END_NONE)
 		t->state = c->poison ? HF_TXN_FAILED : HF_TXN_OPEN;
+	hf_error_unref(t->failure);
+	t->failure = c->poison ? hf_error_ref(c->poison) : NULL;
 	hf__unlock(&t->lock);
 }
 
 bool hf__txn_run_command(hf_conn *c, hf_txn *t, hf__job *j)
 {
 	c->end = HF__END_NONE;
-	hear_of_loss(c, t);
+	hear_of_loss(c, t, j);
 	j->outcome =
 		j->refused && !c->poison ? outcome_of(hf_error_ref(j->refused)) : run_verb(c, t, j);
 	note_failure(c, t, j);

@@ -40,7 +40,8 @@ static hf_error *not_parkable_locked(const hf_txn *t)
 			      : hf__txn_end_error(t, 0, "is being ended", NULL);
 	if (t->state == HF_TXN_FAILED || t->lost)
 		return hf__txn_end_error(t, HF_RETRYABLE,
-			"has failed, there is nothing worth parking", t->lost ? t->lost : t->first);
+			"has failed, there is nothing worth parking",
+			t->lost ? t->lost : t->failure);
 	if (atomic_load(&t->users.n) > 1)
 		return hf__error_fmt(HF_E_BUSY, 0, "another reference to the transaction is held");
 	if (t->running && t->running->verb != HF__TXN_HOOK)

@@ -58,7 +58,7 @@ static void answer(hf__job *j, hf__outcome outcome)
 
 void hf__txn_refuse(hf__job *j, hf_error *e)
 {
-	e = hf__error_at(e, 0, j->sql, &j->site);
+	e = hf__error_at(e, 0, j->verb == HF__TXN_RUN ? j->sql : NULL, &j->site);
 	answer(j, (hf__outcome){ .status = hf_error_status(e), .error = e });
 }
 
@@ -197,10 +197,21 @@ static hf_error *hung_up(const hf_conn *c, const hf_txn *t)
 	return hf__error_new(&spec);
 }
 
+/* An end that came in time still runs; other commands of one that has lived for too long do not. */
+static hf__job *take_timely_locked(hf_txn *t)
+{
+	const hf__job *first = APR_RING_FIRST(&t->commands);
+
+	if (APR_RING_EMPTY(&t->commands, hf__job, link) ||
+		(first->verb < HF__TXN_COMMIT && hf__now() >= t->life_until))
+		return NULL;
+	return take_command_locked(t);
+}
+
 /* The next command, or NULL: none yet, or (t->ended) none any more. *until: when to look again. */
 static hf__job *next_locked(hf_conn *c, hf_txn *t, int64_t *until)
 {
-	hf__job *j = take_command_locked(t);
+	hf__job *j = take_timely_locked(t);
 
 	if (j) {
 		j->state = HF__JOB_RUNNING;
@@ -279,6 +290,7 @@ static bool serve_one(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j)
 	c->run_until = j->run_until;
 	hf__txn_note(c, j);
 	goes_on = hf__txn_run_command(c, t, j);
+	hf__worker_explain_termination(c->worker, &j->outcome);
 	hf__conn_end_part(c);
 	c->job = serving;
 	c->run_until = HF__NEVER;

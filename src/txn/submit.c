@@ -61,6 +61,8 @@ static hf_error *refusal(hf_txn *t)
 	hf__lock(&t->lock);
 	if (t->ended && !t->serving)
 		e = hf_error_ref(t->end);
+	else
+		e = hf__job_kept_inside(t->pool, t->worker);
 	hf__unlock(&t->lock);
 	return e;
 }
@@ -85,8 +87,11 @@ static void lose_command(hf_txn *t, const hf_error *e)
 	if (!t || t->is_static || t->forks != hf__fork_count())
 		return;
 	hf__lock(&t->lock);
-	if (!t->lost)
+	if (!t->lost && !t->ending) {
 		t->lost = hf_error_ref(e);
+		t->lost_after = t->n_commands;
+	}
+	t->lost_again = t->n_commands;
 	if (!t->first)
 		t->first = hf_error_ref(e);
 	hf__unlock(&t->lock);
@@ -101,13 +106,15 @@ static hf_future *submit(hf__job *j, hf_error *e)
 	hf_error *over = NULL;
 
 	j->submitted_at = hf__now();
-	j->refused = e ? hf__error_at(e, 0, j->sql, &j->site) : NULL;
+	j->refused =
+		e ? hf__error_at(e, 0, j->verb == HF__TXN_RUN ? j->sql : NULL, &j->site) : NULL;
 	hf__lock(&t->lock);
 	if (t->ended || (t->ending && j->verb == HF__TXN_HOOK)) {
 		over = t->end ? hf_error_ref(t->end) : hf__txn_end_error(t, 0, "has ended", NULL);
 		j->state = HF__JOB_DONE;
 	} else {
 		APR_RING_INSERT_TAIL(&t->commands, j, hf__job, link);
+		j->number = ++t->n_commands;
 		t->ending |= ends(j);
 		hf__txn_wake_locked(t);
 	}
@@ -212,10 +219,11 @@ hf_future *hf__txn_part(const hf_site *site, hf_txn *t, int verb, const hf_job *
 	if (o.timeout_ms == 0)
 		o.timeout_ms = t->timeout_ms;
 	e = hf__job_set_fn(j, &o);
-	if (!e && (o.manual || o.isolation != HF_ISO_DEFAULT || o.read_only || o.outcome))
+	if (!e && (o.manual || o.isolation || o.read_only || o.outcome || o.urgent || o.acquire_ms))
 		e = hf__error_fmt(HF_E_MISUSE, 0,
-			".manual, .isolation, .read_only and .outcome belong to the transaction, "
-			"not to a part of it");
+			".manual, .isolation, .read_only, .outcome, .urgent and .acquire_ms belong "
+			"to the "
+			"transaction, not to a part of it");
 	return submit(j, e);
 }
 

@@ -13,9 +13,10 @@
 
 static hf_error *check(const hf_job *o, const hf_retry *r)
 {
-	if (o->manual || o->then != HF_THEN_GO_ON)
+	if (o->manual || o->then != HF_THEN_GO_ON || o->nested)
 		return hf__error_fmt(HF_E_MISUSE, 0,
-			"hf_transact begins and ends its transaction itself: no .manual, no .then");
+			"hf_transact begins and ends its transaction itself: no .manual, no .then, "
+			"no .nested");
 	if (r->attempts < 0)
 		return hf__error_fmt(HF_E_MISUSE, 0, "attempts %d: at least 1", r->attempts);
 	if (r->deadline_ms < HF_FOREVER)

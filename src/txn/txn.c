@@ -41,6 +41,7 @@ void hf__txn_put(hf_txn *t)
 		return;
 	hf_future_unref(t->serving);
 	hf_error_unref(t->first);
+	hf_error_unref(t->failure);
 	hf_error_unref(t->lost);
 	hf_error_unref(t->end);
 	hf_error_unref(t->taken);

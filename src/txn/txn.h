@@ -59,10 +59,15 @@ struct hf_txn {
 	bool ended, ending, abandoned, sleeping; /* ending: its COMMIT or ROLLBACK is queued */
 	hf_txn_state state;
 	int64_t idle_since;
-	hf__job *last;   /* the command that ended it, with its outcome */
-	hf_error *lost;  /* of a command that was refused before it was one: its work is missing */
-	hf_error *first; /* the first error */
-	hf_error *end;   /* what later commands are told */
+	hf__job *last;       /* the command that ended it, with its outcome */
+	unsigned n_commands; /* ever: numbers them */
+	/* Of a command that was refused before it was one: its work is missing to those that came
+	 * after the first such one; and, once that was heard, after the last. */
+	hf_error *lost;
+	unsigned lost_after, lost_again;
+	hf_error *first;   /* the first error */
+	hf_error *failure; /* what poisons it now, or NULL */
+	hf_error *end;     /* what later commands are told */
 	bool is_parked;
 	int lease_ms;
 	int64_t parked_at;

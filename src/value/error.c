@@ -80,7 +80,7 @@ hf_error *hf__error_new(const hf__error_spec *spec)
 		n += text_size(field[i]);
 	e = hf__calloc(n);
 	if (!e)
-		return &nomem;
+		return spec->traits & (HF_MAYBE_COMMITTED | HF_COMMITTED) ? &nomem_unknown : &nomem;
 	hf__ref_init(&e->refs);
 	e->status = spec->status;
 	e->traits = spec->traits;
@@ -148,10 +148,10 @@ hf_error *hf__error_amend(
 	va_end(ap);
 	spec.message = message;
 	other = e->is_static ? &nomem : hf__error_new(&spec);
-	if (other == &nomem && spec.traits == e->traits)
+	if (other->is_static && spec.traits == e->traits)
 		return e;
 	hf_error_unref(e);
-	return other == &nomem && (spec.traits & HF_MAYBE_COMMITTED) ? &nomem_unknown : other;
+	return other;
 }
 
 hf_error *hf__error_at(hf_error *e, unsigned more_traits, const char *query, const hf_site *site)
@@ -169,7 +169,7 @@ hf_error *hf__error_at(hf_error *e, unsigned more_traits, const char *query, con
 	if (!spec.field[HF_ERR_SITE])
 		spec.site = site;
 	fuller = hf__error_new(&spec);
-	if (fuller == &nomem)
+	if (fuller->is_static && (spec.traits & ~e->traits & HF_MAYBE_COMMITTED) == 0)
 		return e;
 	hf_error_unref(e);
 	return fuller;
