@@ -76,6 +76,7 @@ DB_TESTS = \
 	tests/db/test_txn_handle \
 	tests/db/test_txn_limits \
 	tests/db/test_txn_loss \
+	tests/db/test_txn_then \
 	tests/db/test_upkeep \
 	tests/db/test_waiting
 
