@@ -31,6 +31,19 @@ hf__guard hf__conn_guard(hf_conn *c, int limit_ms)
 	return g;
 }
 
+/* Its own limit, or that of the transaction that it belongs to. */
+static hf_error *out_of_time(const hf_conn *c)
+{
+	const hf__job *j = c->job;
+
+	if (j->txn &&
+		(j->timeout_ms <= 0 || c->run_until < hf__after(j->started_at, j->timeout_ms)))
+		return hf__error_fmt(HF_E_TIMEOUT, 0,
+			"the transaction has lived for as long as it may (max_ms)");
+	return hf__error_fmt(
+		HF_E_TIMEOUT, 0, "the interaction ran longer than timeout_ms (%d)", j->timeout_ms);
+}
+
 static hf_error *stop_asked(hf_conn *c)
 {
 	hf__ask ask = hf__worker_ask(c->worker);
@@ -38,8 +51,7 @@ static hf_error *stop_asked(hf_conn *c)
 	if (ask == HF__ASK_NONE && c->run_until > hf__now())
 		return NULL;
 	if (ask == HF__ASK_NONE)
-		return hf__error_fmt(HF_E_TIMEOUT, 0,
-			"the interaction ran longer than timeout_ms (%d)", c->job->timeout_ms);
+		return out_of_time(c);
 	return hf__error_fmt(HF_E_CANCELED, 0, "cancelled while it ran");
 }
 
