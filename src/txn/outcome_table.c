@@ -49,6 +49,7 @@ hf_future *hf_outcome_prune_at(const hf_site *site, hf_pool *p, int age_s)
 	hf_value age = hf_v_int8(age_s);
 
 	return run(site, p,
-		"DELETE FROM % WHERE made_at < now() - pg_catalog.make_interval(secs => $1::float8)",
+		"DELETE FROM % WHERE made_at < now() - pg_catalog.make_interval(secs => "
+		"$1::float8)",
 		&age);
 }
