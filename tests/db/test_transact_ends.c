@@ -69,6 +69,8 @@ static bool went_well(void *arg)
 
 /* --- time --- */
 
+/* It strikes between two attempts, and the last error is told, or within one, which then ran out of
+ * time; both say how many there were. */
 START_TEST(test_deadline)
 {
 	int64_t began = hf_now_ns();
@@ -78,12 +80,14 @@ START_TEST(test_deadline)
 
 	setup();
 	f = for_ever(HF_RETRY(.attempts = 100000, .deadline_ms = 300));
-	why = t_fails(f, HF_E_SQL);
+	ck_assert_int_eq(hf_future_wait_for(f, 10000 * t_slow()), HF_OK);
+	why = hf_future_error(f);
+	ck_assert(hf_error_status(why) == HF_E_SQL || hf_error_status(why) == HF_E_TIMEOUT);
 	ck_assert_int_lt(t_ms_since(began), 5000 * t_slow());
 	ck_assert_int_gt(atomic_load(&bodies), 1);
-	snprintf(said, sizeof said, "made up (after %d attempts)", atomic_load(&bodies));
-	ck_assert_str_eq(hf_error_message(why), said);
-	ck_assert(hf_error_is(why, HF_RETRYABLE));
+	snprintf(said, sizeof said, "(after %d attempts)", atomic_load(&bodies));
+	ck_assert_ptr_nonnull(strstr(hf_error_message(why), said));
+	ck_assert(hf_error_is(why, HF_RETRYABLE) || hf_error_status(why) == HF_E_TIMEOUT);
 	ck_assert_uint_eq(t_stats(pool).retries, (unsigned)atomic_load(&bodies) - 1);
 	ck_assert_int_eq(atomic_load(&freed), 1);
 	hf_future_unref(f);
