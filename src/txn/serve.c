@@ -130,6 +130,8 @@ static int64_t expires_at_locked(const hf_txn *t)
 {
 	int64_t idle = idle_until_locked(t);
 
+	if (t->deciding)
+		return HF__NEVER;
 	return idle < t->life_until ? idle : t->life_until;
 }
 

@@ -63,6 +63,7 @@ struct hf_txn {
 	hf_error *lost;  /* of a command that was refused before it was one: its work is missing */
 	hf_error *first; /* the first error */
 	hf_error *end;   /* what later commands are told */
+	bool deciding;   /* hf_global_commit is about to end it: its clocks do not any more */
 	bool is_parked;
 	int lease_ms;
 	int64_t parked_at;
