@@ -13,9 +13,9 @@
  * begin, the participants vote, the branches commit, the participants finish; or, when anything
  * before that failed, all branches are rolled back and the participants abort.
  *
- * Before the first branch commits, each is asked whether all its commands went well and whether it
- * wrote (by the server's own account, so that raw SQL counts). Branches that wrote nothing are
- * committed first: losing one loses nothing.
+ * Before the first branch commits, each stops its clocks and is asked whether all its commands went
+ * well and whether it wrote (by the server's own account, so that raw SQL counts). Branches that
+ * wrote nothing are committed first: losing one loses nothing.
  *
  * One phase (the default). The branches that wrote commit one after the other, in the order they
  * were begun. The window: one that cannot commit after another has. Those behind it are committed

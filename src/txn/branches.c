@@ -98,13 +98,26 @@ static hf_status ask_xid(hf_conn *c, void *arg, hf_reply *reply)
 	return st;
 }
 
+/* From here on the branch waits for others: one that expired after another has committed would be
+ * missing. Each end of a global transaction ends it. */
+static void stop_clocks(hf_txn *t)
+{
+	if (t->is_static)
+		return;
+	hf__lock(&t->lock);
+	t->deciding = true;
+	hf__unlock(&t->lock);
+}
+
 hf_error *hf__branches_settle(hf_global *g)
 {
 	hf_error *e = NULL;
 	hf__branch *b;
 
-	APR_RING_FOREACH (b, &g->branches, hf__branch, link)
+	APR_RING_FOREACH (b, &g->branches, hf__branch, link) {
+		stop_clocks(b->txn);
 		b->future = hf_txn_run(b->txn, HF_JOB(.fn = ask_xid, .arg = b));
+	}
 	APR_RING_FOREACH (b, &g->branches, hf__branch, link)
 		if (hf__branch_await(b) != HF_OK && !e)
 			e = hf__branch_error(g, b);

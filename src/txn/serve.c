@@ -130,6 +130,8 @@ static int64_t expires_at_locked(const hf_txn *t)
 {
 	int64_t idle = idle_until_locked(t);
 
+	if (t->deciding)
+		return HF__NEVER;
 	return idle < t->life_until ? idle : t->life_until;
 }
 
@@ -203,7 +205,7 @@ static hf__job *take_timely_locked(hf_txn *t)
 	const hf__job *first = APR_RING_FIRST(&t->commands);
 
 	if (APR_RING_EMPTY(&t->commands, hf__job, link) ||
-		(first->verb < HF__TXN_COMMIT && hf__now() >= t->life_until))
+		(first->verb < HF__TXN_COMMIT && !t->deciding && hf__now() >= t->life_until))
 		return NULL;
 	return take_command_locked(t);
 }
@@ -290,7 +292,8 @@ static bool serve_one(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j)
 	c->run_until = j->run_until;
 	hf__txn_note(c, j);
 	goes_on = hf__txn_run_command(c, t, j);
-	hf__worker_explain_termination(c->worker, &j->outcome);
+	if (c->end == HF__END_NONE) /* the story of an end says more */
+		hf__worker_explain_termination(c->worker, &j->outcome);
 	hf__conn_end_part(c);
 	c->job = serving;
 	c->run_until = HF__NEVER;

@@ -68,6 +68,7 @@ struct hf_txn {
 	hf_error *first;   /* the first error */
 	hf_error *failure; /* what poisons it now, or NULL */
 	hf_error *end;     /* what later commands are told */
+	bool deciding;     /* hf_global_commit is about to end it: its clocks do not any more */
 	bool is_parked;
 	int lease_ms;
 	int64_t parked_at;

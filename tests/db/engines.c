@@ -270,22 +270,29 @@ static bool is_gone(void *pid)
 	return t_psql_int(sql) == 0;
 }
 
+void t_standby_await(void)
+{
+	ck_assert(t_wait_until(one_waits, NULL, 10000));
+}
+
 void t_standby_lose_answer(void)
 {
 	long long pid;
 
-	ck_assert(t_wait_until(one_waits, NULL, 10000));
+	t_standby_await();
 	pid = t_psql_int("select pid " WAITING);
 	ck_assert_int_eq(t_psql_int("select count(pg_terminate_backend(pid)) " WAITING), 1);
 	ck_assert(t_wait_until(is_gone, &pid, 10000));
 	t_standby_demand(false);
 }
 
-struct t_engines t_engines_open_synced(bool two_phase)
+struct t_engines t_engines_open_synced(hf_pool_opts o)
 {
-	hf_pool_opts o = *HF_POOL_OPTS(.max_conns = 1, .two_phase = two_phase);
-	struct t_engines e = t_engines_open(&o);
+	struct t_engines e;
 	char dsn[1100];
+
+	o.max_conns = 1;
+	e = t_engines_open(&o);
 
 	e.g = hf_global_free(e.g);
 	t_close(e.bank);

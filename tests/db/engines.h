@@ -76,11 +76,12 @@ void t_commit_start(struct t_commit *c, hf_global *g);
 void t_commit_end(struct t_commit *c, hf_status st);
 
 /* A standby that is not there: while it is demanded, what commits or prepares synchronously does
- * so, and then waits. t_standby_lose_answer ends the one session that waits, so that nobody is told
- * what it did, and demands nothing any more. Of the engines opened here, with one connection each,
- * only the shop waits. */
+ * so, and then waits. t_standby_await returns when one session waits; t_standby_lose_answer ends
+ * it then, so that nobody is told what it did, and demands nothing any more. Of the engines opened
+ * here, with one connection each, only the shop waits. */
 void t_standby_demand(bool on);
+void t_standby_await(void);
 void t_standby_lose_answer(void);
-struct t_engines t_engines_open_synced(bool two_phase);
+struct t_engines t_engines_open_synced(hf_pool_opts o);
 
 #endif

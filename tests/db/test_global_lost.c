@@ -2,6 +2,9 @@
 /* Global transactions whose answers are lost: the server has done it, and nobody was told. */
 #include "engines.h"
 
+static const hf_pool_opts one_phase = { .struct_size = sizeof one_phase },
+			  two_phases = { .struct_size = sizeof two_phases, .two_phase = true };
+
 static void note_end(void *arg)
 {
 	++*(int *)arg;
@@ -16,7 +19,7 @@ START_TEST(test_lost_commit)
 	int aborted = 0;
 
 	t_need_pgctl();
-	e = t_engines_open_synced(false);
+	e = t_engines_open_synced(one_phase);
 	hf_global_free(e.g);
 	e.g = hf_global_new(NULL);
 	ck_assert_int_eq(
@@ -48,7 +51,7 @@ START_TEST(test_commit_asked_after)
 	struct t_commit c;
 
 	t_need_pgctl();
-	e = t_engines_open_synced(false);
+	e = t_engines_open_synced(one_phase);
 	t_done(t_add(e.at_shop, 1));
 	t_done(t_add(e.at_bank, 1));
 	t_standby_demand(true);
@@ -60,13 +63,42 @@ START_TEST(test_commit_asked_after)
 }
 END_TEST
 
+/* The second branch is left alone for longer than its txn_idle_ms while the first commits: it must
+ * not expire then. */
+START_TEST(test_slow_commit)
+{
+	hf_pool_opts o = one_phase;
+	struct t_engines e;
+	struct t_commit c;
+	int64_t since;
+
+	t_need_pgctl();
+	o.txn_idle_ms = 500 * t_slow();
+	o.txn_max_ms = 600 * t_slow();
+	e = t_engines_open_synced(o);
+	t_standby_demand(true);
+	t_engines_again(&e);
+	t_done(t_add(e.at_shop, 1));
+	t_done(t_add(e.at_bank, 1));
+	t_commit_start(&c, e.g);
+	t_standby_await();
+	for (since = hf_now_ns(); t_ms_since(since) < o.txn_max_ms + 200; t_sleep_ms(20))
+		ck_assert_uint_eq(t_stats(e.bank).pinned, 1);
+	t_standby_demand(false);
+	t_commit_end(&c, HF_OK);
+	ck_assert_int_eq(t_parts(), 101);
+	ck_assert_uint_eq(t_stats(e.bank).expired, 0);
+	t_engines_close(&e);
+}
+END_TEST
+
 START_TEST(test_lost_commit_prepared)
 {
 	struct t_engines e;
 	struct t_commit c;
 
 	t_need_pgctl();
-	e = t_engines_open_synced(true);
+	e = t_engines_open_synced(two_phases);
 	t_gate_close();
 	t_engines_fill(&e, 1);
 	t_commit_start(&c, e.g);
@@ -87,7 +119,7 @@ START_TEST(test_lost_prepare)
 	struct t_commit c;
 
 	t_need_pgctl();
-	e = t_engines_open_synced(true);
+	e = t_engines_open_synced(two_phases);
 	t_done(t_add(e.at_shop, 1));
 	t_done(t_add(e.at_bank, 1));
 	t_standby_demand(true);
@@ -106,5 +138,6 @@ END_TEST
 
 T_MAIN("global_lost", { "D27 the answer of a COMMIT in one phase is lost", test_lost_commit, 0 },
 	{ "D27 a lost COMMIT is asked after, and the next follows", test_commit_asked_after, 0 },
+	{ "D27 no branch expires while another commits", test_slow_commit, 0 },
 	{ "D28 the answer of COMMIT PREPARED is lost", test_lost_commit_prepared, 0 },
 	{ "D28 the answer of PREPARE TRANSACTION is lost", test_lost_prepare, 0 })

@@ -150,14 +150,17 @@ static hf_status reach_out(hf_conn *c, void *arg, hf_reply *reply)
 	bool is_manual = *(bool *)arg;
 
 	(void)reply;
+	ck_assert_int_eq(hf_conn_savepoint(c, "inner"), HF_OK);
 	ck_assert_int_eq(hf_conn_rollback_to(c, "outer"), HF_E_MISUSE);
 	ck_assert(says(c, "not made inside"));
+	ck_assert_int_eq(put(c, "LOST"), HF_E_MISUSE); /* what was to be undone is not */
+	ck_assert_int_eq(hf_conn_rollback_to(c, "inner"), HF_OK);
 	ck_assert_int_eq(hf_conn_rollback_to(c, "holdfast_1"), HF_E_MISUSE);
+	ck_assert_int_eq(hf_conn_rollback_to(c, "inner"), HF_OK);
 	ck_assert_int_eq(hf_conn_commit(c), HF_E_MISUSE);
 	ck_assert_int_eq(hf_conn_rollback(c), HF_E_MISUSE);
 	if (is_manual)
 		ck_assert(says(c, "inside of hf_conn_atomic"));
-	ck_assert_int_eq(hf_conn_savepoint(c, "inner"), HF_OK);
 	ck_assert_int_eq(put(c, "INNER"), HF_OK);
 	ck_assert_int_eq(hf_conn_release(c, "outer"), HF_E_MISUSE);
 	ck_assert_int_eq(hf_conn_rollback_to(c, "inner"), HF_OK);
