@@ -254,6 +254,19 @@ static long sleeps(const char *end)
 	return n;
 }
 
+/* 300 ms in which none of them looks at anything; they may have to come to rest first. */
+static bool rests(const char *end)
+{
+	for (int i = 0; i < 20; i++) {
+		long before = sleeps(end);
+
+		t_sleep_ms(300);
+		if (before > 0 && sleeps(end) == before)
+			return true;
+	}
+	return false;
+}
+
 static int by_size(const void *a, const void *b)
 {
 	const long long *x = a, *y = b;
@@ -274,17 +287,12 @@ START_TEST(test_server_is_lost)
 	for (int i = 0; i < LOSSES; i++) {
 		hf_txn *t = hf_txn_begin(p, HF_TXN_OPTS(.label = "seat"));
 		long long pid = t_int(hf_txn_query(t, "select pg_backend_pid()"));
-		long before;
 		int64_t began;
 		hf_error *why;
 
 		heard.lost_at = 0;
 		park_it(&t, 0, &token);
-		t_sleep_ms(20);
-		before = sleeps("lot-");
-		ck_assert_int_gt(before, 0);
-		t_sleep_ms(300);
-		ck_assert_int_eq(sleeps("lot-"), before); /* nobody looked: it is told */
+		ck_assert(rests("lot-")); /* nobody looks: it is told */
 		snprintf(sql, sizeof sql, "select pg_terminate_backend(%lld)::int", pid);
 		began = hf_now_ns();
 		ck_assert_int_eq(t_psql_int(sql), 1);
@@ -392,6 +400,6 @@ T_MAIN("park",
 	{ "K1 promise-H16 a token tells that its lease is over", test_expired, 0 },
 	{ "K1 promise-H16 a token tells that it was used, or is unknown", test_not_mine, 0 },
 	{ "K1 what is no token is refused", test_misuse, 0 },
-	{ "K1 promise-H11 a lost server is noticed at once, and named", test_server_is_lost, 30 },
+	{ "K1 promise-H11 a lost server is noticed at once, and named", test_server_is_lost, 60 },
 	{ "K1 promise-H25 10,000 tokens differ, and none is logged", test_tokens, 60 },
 	{ "K1 promise-H15 at read committed a parked one pins no snapshot", test_snapshot, 0 })
