@@ -57,7 +57,7 @@ static void name_outcome(hf_future *f, char *text, size_t size)
 		ck_assert(hf_error_is(e, HF_RETRYABLE));
 	} else if (st != HF_OK)
 		snprintf(text, size, "%s", hf_status_name(st));
-	else if (!res)
+	else if (!res || strcmp(hf_result_tag(res), "COMMIT") == 0)
 		snprintf(text, size, OK);
 	else if (hf_result_columns(res) == 0)
 		snprintf(text, size, "#%lld", (long long)hf_result_affected(res));
