@@ -49,14 +49,26 @@ const char *t_standby_dsn(void)
 	return dsn;
 }
 
-char *t_psql(const char *sql)
+/* A server that recovers from a crash is waited for, up to a minute. */
+static PGconn *connect_patiently(void)
 {
 	PGconn *conn = PQconnectdb(t_dsn());
+
+	for (int i = 0; i < 600 && PQstatus(conn) != CONNECTION_OK; i++) {
+		t_sleep_ms(100);
+		PQreset(conn);
+	}
+	if (PQstatus(conn) != CONNECTION_OK)
+		ck_abort_msg("t_psql cannot connect: %s", PQerrorMessage(conn));
+	return conn;
+}
+
+char *t_psql(const char *sql)
+{
+	PGconn *conn = connect_patiently();
 	PGresult *res;
 	char *text = NULL;
 
-	if (PQstatus(conn) != CONNECTION_OK)
-		ck_abort_msg("t_psql cannot connect: %s", PQerrorMessage(conn));
 	res = PQexec(conn, sql);
 	if (PQresultStatus(res) != PGRES_TUPLES_OK && PQresultStatus(res) != PGRES_COMMAND_OK)
 		ck_abort_msg("%s: %s", sql, PQerrorMessage(conn));

@@ -387,7 +387,7 @@ static int freeze_while_parked(void)
 	st = hf_txn_resume(p, token.text, &t, NULL);
 	if (st == HF_OK) /* nobody has had the time to look yet: its commands tell */
 		st = hf_await(hf_txn_query(t, "select 1"), NULL);
-	return st == HF_E_TXN_ENDED ? 0 : 1;
+	return st == HF_E_TXN_ENDED || st == HF_E_CONN_LOST ? 0 : 1;
 }
 
 /* Nobody rolls back: the server does, ten seconds after the lease. */
