@@ -190,8 +190,11 @@ static hf_error *take_over_locked(hf_txn *t, const unsigned char *token)
 {
 	hf_pool *p = t->pool;
 	hf_error *e = NULL;
-	bool mine = t->is_parked && !t->end && hf__parking_same(t->parked.token, token), open;
+	bool mine, open;
 
+	if (hf__parking_same(t->parked.token, token))
+		hf__txn_check_lease_locked(t);
+	mine = t->is_parked && !t->end && hf__parking_same(t->parked.token, token);
 	hf__lock(&p->lock);
 	open = p->state == HF_POOL_OPEN;
 	mine = mine && open;

@@ -138,7 +138,7 @@ static int64_t expires_at_locked(const hf_txn *t)
 /* Its time is up and nothing is queued: this decides it. */
 static void expire_locked(hf_txn *t)
 {
-	bool life = hf__now() >= t->life_until;
+	bool life = t->worker && hf__now() >= t->life_until;
 	char what[120], d[32];
 
 	duration(life ? t->max_ms : t->is_parked ? t->lease_ms : t->idle_ms, d, sizeof d);
@@ -148,6 +148,14 @@ static void expire_locked(hf_txn *t)
 			       : " idle");
 	t->ended = true;
 	set_end_locked(t, HF_TXN_ROLLED_BACK, hf__txn_end_error(t, HF_RETRYABLE, what, NULL));
+}
+
+void hf__txn_check_lease_locked(hf_txn *t)
+{
+	if (!t->is_parked || t->end || hf__now() < idle_until_locked(t))
+		return;
+	expire_locked(t);
+	hf__txn_wake_locked(t);
 }
 
 /* --- waiting for commands --- */

@@ -122,6 +122,9 @@ void hf__txn_refuse(hf__job *j, hf_error *e);
  * `e`. */
 void hf__txn_set_end(hf_txn *t, hf_txn_state state, hf_error *e);
 
+/* Ends one that is parked for longer than its lease: its worker may not have had the time to. */
+void hf__txn_check_lease_locked(hf_txn *t);
+
 /* command.c: runs one command; its outcome goes into j. True: the transaction goes on. */
 bool hf__txn_run_command(hf_conn *c, hf_txn *t, hf__job *j);
 

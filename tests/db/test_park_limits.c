@@ -301,6 +301,7 @@ START_TEST(test_lease)
 	ck_assert(t_wait_until(nobody_is_in_a_transaction, NULL, 400 * t_slow()));
 	ck_assert_int_ge(t_ms_since(began), 200);
 	hf_error_unref(park_gone(p, token.text, HF_E_TXN_ENDED, "expired after 200 ms parked"));
+	t_wait_idle(p, 1);
 	ck_assert_int_eq(t_int(hf_query(p, "select pg_backend_pid()")), pid);
 	ck_assert_uint_eq(t_stats(p).expired, 1);
 	ck_assert_uint_eq(t_stats(p).resumes, 0);
@@ -385,9 +386,7 @@ static int freeze_while_parked(void)
 	park_it(&t, 200, &token);
 	raise(SIGSTOP);
 	st = hf_txn_resume(p, token.text, &t, NULL);
-	if (st == HF_OK) /* nobody has had the time to look yet: its commands tell */
-		st = hf_await(hf_txn_query(t, "select 1"), NULL);
-	return st == HF_E_TXN_ENDED || st == HF_E_CONN_LOST ? 0 : 1;
+	return st == HF_E_TXN_ENDED ? 0 : 1;
 }
 
 /* Nobody rolls back: the server does, ten seconds after the lease. */
