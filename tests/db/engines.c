@@ -292,6 +292,7 @@ struct t_engines t_engines_open_synced(hf_pool_opts o)
 	char dsn[1100];
 
 	o.max_conns = 1;
+	t_standby_demand(false); /* a case that failed may have left it */
 	e = t_engines_open(&o);
 
 	e.g = hf_global_free(e.g);
