@@ -36,6 +36,12 @@ static bool streams_no_more(void *arg)
 	return t_psql_int("select count(*) from pg_stat_replication") == 0;
 }
 
+static bool has_table(void *arg)
+{
+	(void)arg;
+	return ask_standby("select count(*) from outcomes") == 0;
+}
+
 static void stop_replication(void)
 {
 	ask_standby("alter system set primary_conninfo = ''");
@@ -65,8 +71,10 @@ static hf_pool *setup(const char *table)
 	free(t_psql("set client_min_messages to warning; drop table if exists outcomes"));
 	standby = t_standby_dsn();
 	p = pool_on_both(table, 30000 * t_slow());
-	if (table)
+	if (table) {
 		t_done(hf_outcome_setup(p));
+		ck_assert(t_wait_until(has_table, NULL, 10000));
+	}
 	return p;
 }
 
