@@ -285,8 +285,7 @@ static hf_future *waits_again(bool unknown)
 		.until = HF__NEVER,
 		.last = hf__error_fmt(HF_E_CONN_LOST,
 			HF_CONNECTION | (unknown ? HF_MAYBE_COMMITTED : HF_RETRYABLE), "lost") };
-	j->has_own_acquire = true;
-	j->acquire_by = hf__deadline(unknown ? 60000 : 100);
+	j->acquire_ms = unknown ? 60000 : 100;
 	return hf__job_submit(j);
 }
 
