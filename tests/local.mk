@@ -75,12 +75,14 @@ DB_TESTS = \
 	tests/db/test_submit \
 	tests/db/test_transact \
 	tests/db/test_transact_ends \
+	tests/db/test_transact_lost \
 	tests/db/test_two_phase \
 	tests/db/test_txn \
 	tests/db/test_txn_blocks \
 	tests/db/test_txn_handle \
 	tests/db/test_txn_limits \
 	tests/db/test_txn_loss \
+	tests/db/test_txn_refusals \
 	tests/db/test_txn_then \
 	tests/db/test_upkeep \
 	tests/db/test_waiting
