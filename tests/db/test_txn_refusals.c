@@ -150,6 +150,26 @@ START_TEST(test_failed_rollback_to)
 }
 END_TEST
 
+static hf_status undoes_badly(hf_conn *c, void *arg, hf_reply *reply)
+{
+	(void)arg;
+	(void)reply;
+	ck_assert_int_eq(hf_conn_savepoint(c, "a"), HF_OK);
+	ck_assert_int_eq(hf_conn_query(c, NULL, "insert into kept values (1)"), HF_OK);
+	ck_assert_int_eq(hf_conn_rollback_to(c, NULL), HF_E_MISUSE);
+	return HF_OK;
+}
+
+START_TEST(test_failed_rollback_to_inside)
+{
+	hf_pool *p = setup();
+
+	t_failed(hf_run(p, undoes_badly, NULL, NULL), HF_E_MISUSE);
+	ck_assert_int_eq(kept(), 0);
+	t_close(p);
+}
+END_TEST
+
 static hf_status fails(hf_conn *c, void *arg, hf_reply *reply)
 {
 	(void)arg;
@@ -277,6 +297,7 @@ T_MAIN("txn_refusals",
 		test_lost_before_rollback_to, 0 },
 	{ "api-T2 a lost command does not undo a commit before it", test_lost_after_commit, 0 },
 	{ "api-T3 a rollback to a savepoint that failed poisons", test_failed_rollback_to, 0 },
+	{ "api-T3 the same inside of an interaction", test_failed_rollback_to_inside, 0 },
 	{ "api-T3 what has failed is not committed by hand", test_manual_commit, 0 },
 	{ "promise-H3 an error of COMMIT is no stale plan", test_stale_at_commit, 0 },
 	{ "options that mean nothing are refused", test_options, 0 },
