@@ -50,8 +50,10 @@ typedef struct hf_global hf_global;
 
 typedef struct hf_global_opts {
 	size_t struct_size; /* set by HF_GLOBAL_OPTS */
-	const char *label; /* in messages and in the names of prepared transactions; [A-Za-z0-9_.-],
-			      at most 40 bytes [none] */
+	/* In messages and in the names of prepared transactions: of [A-Za-z0-9_.-], other bytes
+	 * become
+	 * '_'; at most 40 bytes are kept. */
+	const char *label;
 	bool two_phase;
 } hf_global_opts;
 
@@ -76,7 +78,7 @@ typedef struct hf_participant {
 	hf_free_fn *free_arg; /* run once, after the last call */
 } hf_participant;
 
-/* NULL without memory, or when the options or the label cannot be used. */
+/* NULL without memory, or for options without their struct_size. */
 HF_OWNED hf_global *hf_global_new(const hf_global_opts *opts);
 
 /* Begins a branch. Lent until hf_global_free: do not unref it. hf_txn_commit, hf_txn_commit_chain,

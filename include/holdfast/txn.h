@@ -67,8 +67,8 @@ HF_OWNED hf_future *hf_txn_release_at(const hf_site *site, hf_txn *t, const char
 
 /* The end. Commands after it, and a second end, answer HF_E_TXN_ENDED with what became of the
  * transaction. Committing a poisoned transaction rolls it back and answers HF_E_TXN_ENDED with the
- * first error. A COMMIT is never cancelled, and waiting for it may go on after a time-out: its
- * future is ready when the server has answered. It carries the server's notices
+ * first error. A COMMIT that has begun is not cancelled, and waiting for it may go on after a
+ * time-out: its future is ready when the server has answered. It carries the server's notices
  * (hf_result_notices), such as the warning that a standby did not confirm. */
 HF_OWNED hf_future *hf_txn_commit_at(const hf_site *site, hf_txn *t);
 HF_OWNED hf_future *hf_txn_rollback_at(const hf_site *site, hf_txn *t);
@@ -94,9 +94,12 @@ typedef enum hf_txn_state {
 
 /* What has become of it so far. After a chain it tells of the transaction that is open now. */
 HF_API hf_txn_state hf_txn_get_state(hf_txn *t);
-HF_API const hf_error *hf_txn_error(hf_txn *t); /* the first error; NULL: none. Lent until unref */
+/* What is wrong with it: what poisons it now, or why it ended otherwise than it was told to. NULL:
+ * nothing. Lent until the next call of this function on it, or the last unref. */
+HF_API const hf_error *hf_txn_error(hf_txn *t);
 
-/* A further reference, and the release of one: the last rolls back what has not ended, and logs it.
+/* A further reference, and the release of one: the last rolls back what has not ended, and logs it,
+ * without waiting for that.
  */
 HF_OWNED hf_txn *hf_txn_ref(hf_txn *t);
 HF_API hf_txn *hf_txn_unref(hf_txn *t);

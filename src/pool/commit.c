@@ -69,9 +69,12 @@ const char *hf__conn_stamp(hf_conn *c)
 
 static hf_error *ended_by_server(hf_conn *c)
 {
-	return hf__error_fmt(HF_E_TXN_ENDED, HF_RETRYABLE,
-		"the server rolled the transaction back at COMMIT%s%s", c->poison ? ": " : "",
-		c->poison ? hf_error_message(c->poison) : "");
+	static const char what[] = "the server rolled the transaction back at COMMIT";
+
+	if (!c->poison)
+		return hf__error_fmt(HF_E_TXN_ENDED, 0, "%s", what);
+	return hf__error_because(
+		HF_E_TXN_ENDED, 0, c->poison, "%s: %s", what, hf_error_message(c->poison));
 }
 
 static hf_error *lost_error(const hf_conn *c, hf_error *e, unsigned traits, const char *what)
@@ -202,6 +205,10 @@ static hf_error *send_commit(hf_conn *c, hf_result **out)
 		hf_error_unref(e); /* its result is not worth losing the work for */
 		e = hf__link_run(c->link, &run, NULL);
 	}
+	if (e && run.stamp && strcmp(hf_error_sqlstate(e), "42P01") == 0)
+		e = hf__error_amend(e, 0, 0,
+			"%s: the pool's outcome_table (hf_outcome_setup makes it)",
+			hf_error_message(e));
 	pass_on_notices(c, out ? *out : NULL);
 	return settle(c, e, run.tag, run.sent, true);
 }
@@ -225,7 +232,7 @@ hf_error *hf__conn_rollback(hf_conn *c)
 /* Part of the work failed and was not undone. */
 static hf_error *not_committed(hf_conn *c)
 {
-	hf_error *e = hf__error_fmt(HF_E_TXN_ENDED, HF_RETRYABLE,
+	hf_error *e = hf__error_because(HF_E_TXN_ENDED, 0, c->poison,
 		"the transaction was rolled back instead of committed: %s",
 		hf_error_message(c->poison));
 

@@ -62,13 +62,35 @@ static hf_status job_cancel(hf_future *f)
 	return st;
 }
 
+/* Labels stand in lines of the log and of reports, between quotation marks. */
+char *hf__label_dup(const char *label)
+{
+	char *mine = hf__strdup(label);
+	size_t n = mine ? strlen(mine) : 0;
+
+	if (!mine)
+		return NULL;
+	if (n > HF__LABEL_BYTES) {
+		for (n = HF__LABEL_BYTES; n > 0 && ((unsigned char)mine[n] & 0xc0) == 0x80;)
+			n--;
+		mine[n] = '\0';
+	}
+	if (!hf__utf8_valid(mine, n))
+		for (unsigned char *p = (unsigned char *)mine; *p; p++)
+			*p = *p < 0x80 ? *p : '?';
+	for (char *p = mine; (p = strchr(p, '"')) != NULL;)
+		*p = '\'';
+	hf__oneline(mine);
+	return mine;
+}
+
 hf__job *hf__job_new(hf_pool *p, hf__job_kind kind, const hf_site *site, const char *label)
 {
 	hf__job *j = hf__calloc(sizeof *j);
 
 	if (!j)
 		return NULL;
-	if (label && !(j->label = hf__strdup(label))) {
+	if (label && !(j->label = hf__label_dup(label))) {
 		hf__free(j);
 		return NULL;
 	}

@@ -69,6 +69,11 @@ typedef struct hf__job {
 	hf_error *refused;   /* why it will fail when its turn comes: the text, the arguments */
 } hf__job;
 
+/* A copy of a label that is fit for a line of text, of at most so many bytes; NULL without memory.
+ */
+#define HF__LABEL_BYTES 80
+char *hf__label_dup(const char *label);
+
 /* A job of `kind` with its future initialised, in state QUEUED and nothing else. NULL: no memory.
  */
 hf__job *hf__job_new(hf_pool *p, hf__job_kind kind, const hf_site *site, const char *label);

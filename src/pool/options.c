@@ -79,6 +79,28 @@ static hf_error *settle_clocks(hf_pool_opts *o)
 	return NULL;
 }
 
+/* Durations and counts: less than HF_FOREVER means nothing. */
+static hf_error *check_numbers(const hf_pool_opts *o)
+{
+	const struct {
+		const char *name;
+		int value;
+	} all[] = { { "min_conns", o->min_conns }, { "max_queue", o->max_queue },
+		{ "connect_ms", o->connect_ms }, { "acquire_ms", o->acquire_ms },
+		{ "statement_ms", o->statement_ms }, { "idle_ms", o->idle_ms },
+		{ "lifetime_ms", o->lifetime_ms }, { "ping_idle_ms", o->ping_idle_ms },
+		{ "ping_ms", o->ping_ms }, { "shutdown_ms", o->shutdown_ms },
+		{ "stall_ms", o->stall_ms }, { "max_statements", o->max_statements },
+		{ "txn_idle_ms", o->txn_idle_ms }, { "txn_max_ms", o->txn_max_ms },
+		{ "lease_ms", o->lease_ms }, { "max_parked", o->max_parked },
+		{ "hold_warn_ms", o->hold_warn_ms }, { "outcome_ms", o->outcome_ms } };
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (all[i].value < HF_FOREVER)
+			return hf__error_fmt(HF_E_MISUSE, 0, "%s is %d", all[i].name, all[i].value);
+	return NULL;
+}
+
 int hf__pool_max_parked(const hf_pool_opts *o, int max_conns)
 {
 	int quarter = max_conns / 4 > 1 ? max_conns / 4 : 1;
@@ -94,8 +116,10 @@ hf_error *hf__pool_settle_options(hf_pool_opts *o, const hf__dsn_pool *from)
 	hf_error *e;
 
 	take_dsn_settings(o, from);
+	e = check_numbers(o);
 	set_defaults(o);
-	e = settle_conns(o);
+	if (!e)
+		e = settle_conns(o);
 	if (!e)
 		e = settle_clocks(o);
 	if (!e && o->max_parked >= o->max_conns)
@@ -121,6 +145,10 @@ hf_error *hf__pool_outcome_table(const char *name, char **out)
 
 	if (!name)
 		return NULL;
+	if (dot && strchr(dot + 1, '.'))
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			"outcome_table \"%s\": a schema and a name, with one dot between them",
+			name);
 	if (dot && (size_t)(dot - name) >= sizeof schema)
 		return hf__error_fmt(HF_E_MISUSE, 0,
 			"outcome_table \"%s\": the schema's name is longer "

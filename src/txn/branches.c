@@ -116,7 +116,7 @@ hf_error *hf__branches_settle(hf_global *g)
 
 	APR_RING_FOREACH (b, &g->branches, hf__branch, link) {
 		stop_clocks(b->txn);
-		b->future = hf_txn_run(b->txn, HF_JOB(.fn = ask_xid, .arg = b));
+		b->future = hf_txn_run_at(&b->txn->site, b->txn, HF_JOB(.fn = ask_xid, .arg = b));
 	}
 	APR_RING_FOREACH (b, &g->branches, hf__branch, link)
 		if (hf__branch_await(b) != HF_OK && !e)

@@ -15,6 +15,9 @@ static hf__outcome outcome_of(hf_error *e)
 /* What the connection knows of the end, for those who come later. */
 static void note_end(const hf_conn *c, hf_txn *t, const hf_error *e)
 {
+	hf__lock(&t->lock);
+	t->as_asked = c->end == HF__END_COMMITTED || c->end == HF__END_PREPARED || !e;
+	hf__unlock(&t->lock);
 	switch (c->end) {
 	case HF__END_COMMITTED:
 		hf__txn_set_end(
@@ -30,16 +33,15 @@ static void note_end(const hf_conn *c, hf_txn *t, const hf_error *e)
 		break;
 	case HF__END_ROLLED_BACK:
 	case HF__END_NONE:
-		hf__txn_set_end(t, HF_TXN_ROLLED_BACK,
-			hf__txn_end_error(t, e ? HF_RETRYABLE : 0, "was rolled back", e));
+		hf__txn_set_end(
+			t, HF_TXN_ROLLED_BACK, hf__txn_end_error(t, 0, "was rolled back", e));
 		break;
 	}
 }
 
 static hf__outcome commit_poisoned(hf_conn *c, hf_txn *t)
 {
-	hf_error *e = hf__txn_end_error(
-		t, HF_RETRYABLE, "was rolled back instead of committed", c->poison);
+	hf_error *e = hf__txn_end_error(t, 0, "was rolled back instead of committed", c->poison);
 
 	hf_error_unref(hf__conn_rollback(c));
 	hf__txn_set_end(t, HF_TXN_ROLLED_BACK, hf_error_ref(e));
@@ -204,6 +206,8 @@ bool hf__txn_run_command(hf_conn *c, hf_txn *t, hf__job *j)
 	hear_of_loss(c, t, j);
 	j->outcome =
 		j->refused && !c->poison ? outcome_of(hf_error_ref(j->refused)) : run_verb(c, t, j);
+	if (j->outcome.error)
+		j->outcome.error = hf__error_at(j->outcome.error, 0, NULL, &j->site);
 	note_failure(c, t, j);
 	if (c->end == HF__END_NONE && hf__link_session(c->link) != HF__SESSION_LOST)
 		return true;

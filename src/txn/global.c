@@ -11,26 +11,28 @@
 
 #define LABEL_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 
+/* It becomes part of names at the servers. */
+static void set_label(hf_global *g, const char *label)
+{
+	for (size_t i = 0; label[i] && i + 1 < sizeof g->label; i++)
+		g->label[i] = strchr(LABEL_CHARS, label[i]) ? label[i] : '_';
+}
+
 hf_global *hf_global_new(const hf_global_opts *opts)
 {
 	hf_global_opts o;
 	hf_error *e = NULL;
-	const char *label;
 	hf_global *g;
 
 	hf__opts_copy(&o, sizeof o, opts, "HF_GLOBAL_OPTS", &e);
-	label = o.label ? o.label : "";
-	if (e || strlen(label) >= sizeof g->label || label[strspn(label, LABEL_CHARS)]) {
-		hf_error_unref(e);
-		return NULL;
-	}
-	g = hf__calloc(sizeof *g);
+	g = e ? NULL : hf__calloc(sizeof *g);
+	hf_error_unref(e);
 	if (!g)
 		return NULL;
 	hf__fork_watch();
 	g->forks = hf__fork_count();
 	g->two_phase = o.two_phase;
-	memcpy(g->label, label, strlen(label) + 1);
+	set_label(g, o.label ? o.label : "");
 	APR_RING_INIT(&g->branches, hf__branch, link);
 	APR_RING_INIT(&g->members, hf__member, link);
 	return g;
@@ -80,7 +82,7 @@ static void free_branches(hf_global *g)
 		hf__branch *b = APR_RING_FIRST(&g->branches);
 
 		APR_RING_REMOVE(b, link);
-		hf_txn_unref(b->txn);
+		hf__txn_release(b->txn);
 		hf_error_unref(b->why);
 		hf__free(b);
 	}

@@ -39,8 +39,7 @@ static hf_error *not_parkable_locked(const hf_txn *t)
 		return t->end ? hf_error_ref(t->end)
 			      : hf__txn_end_error(t, 0, "is being ended", NULL);
 	if (t->state == HF_TXN_FAILED || t->lost)
-		return hf__txn_end_error(t, HF_RETRYABLE,
-			"has failed, there is nothing worth parking",
+		return hf__txn_end_error(t, 0, "has failed, there is nothing worth parking",
 			t->lost ? t->lost : t->failure);
 	if (atomic_load(&t->users.n) > 1)
 		return hf__error_fmt(HF_E_BUSY, 0, "another reference to the transaction is held");
@@ -59,6 +58,12 @@ static hf_error *enter_locked(hf_txn *t, hf_pool *p)
 
 	if (p->state != HF_POOL_OPEN)
 		return hf__error_fmt(HF_E_CLOSED, 0, "pool \"%s\" is closing", p->name);
+	if (limit == 0)
+		return hf__error_fmt(HF_E_PARK_LIMIT, 0,
+			"pool \"%s\" parks no transactions: max_parked is 0 (of max_conns %d one "
+			"must "
+			"stay for other work)",
+			p->name, p->max_conns);
 	if (p->parking.n >= limit)
 		return hf__error_fmt(HF_E_PARK_LIMIT, HF_RETRYABLE,
 			"pool \"%s\": %d transactions are parked already, which is max_parked "
@@ -91,6 +96,9 @@ static hf_error *park(hf_txn *t, int lease_ms, const unsigned char *token)
 		t->taken = hf_error_ref(taken);
 		t->lease_ms = lease_ms;
 		t->parked_at = hf__now();
+		if (t->worker)
+			hf__worker_note_held(t->worker, HF__HOLD_PARKED, NULL, NULL,
+				hf__after(t->parked_at, lease_ms));
 		hf__txn_wake_locked(t);
 	}
 	hf__unlock(&t->lock);
@@ -181,7 +189,8 @@ static hf_error *fate(const hf_txn *t)
 {
 	if (hf_error_status(t->end) == HF_E_TXN_ENDED)
 		return hf_error_ref(t->end);
-	return hf__txn_end_error(t, HF_RETRYABLE, "was rolled back", t->end);
+	return hf__error_because(
+		HF_E_TXN_ENDED, HF_RETRYABLE, t->end, "%s", hf_error_message(t->end));
 }
 
 /* Between finding it and this it may have been taken by another, and even be parked again: under
@@ -250,5 +259,5 @@ void hf__txn_bury(hf_txn *t)
 	hf__lock(&p->lock);
 	hf__parking_bury_locked(&p->parking, &t->parked, why);
 	hf__unlock(&p->lock);
-	hf_txn_unref(t);
+	hf__txn_release(t);
 }

@@ -12,9 +12,11 @@ hf_error *hf__txn_end_error(const hf_txn *t, unsigned traits, const char *what, 
 {
 	char name[200];
 
-	return hf__error_fmt(HF_E_TXN_ENDED, traits, "transaction %s %s%s%s",
-		hf__site_name(t->label, &t->site, name, sizeof name), what, why ? ": " : "",
-		why ? hf_error_message(why) : "");
+	hf__site_name(t->label, &t->site, name, sizeof name);
+	if (!why)
+		return hf__error_fmt(HF_E_TXN_ENDED, traits, "transaction %s %s", name, what);
+	return hf__error_because(HF_E_TXN_ENDED, traits, why, "transaction %s %s: %s", name, what,
+		hf_error_message(why));
 }
 
 static void set_end_locked(hf_txn *t, hf_txn_state state, hf_error *e)
@@ -259,7 +261,7 @@ static hf__job *await_command(hf_conn *c, hf_txn *t)
 
 	for (;;) {
 		if (pool_ends(c, t)) {
-			hf__txn_set_end(t, HF_TXN_ROLLED_BACK, closed(t));
+			end_unasked(t, closed(t));
 			return NULL;
 		}
 		hf__lock(&t->lock);
@@ -300,6 +302,10 @@ static bool serve_one(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j)
 	c->run_until = j->run_until;
 	hf__txn_note(c, j);
 	goes_on = hf__txn_run_command(c, t, j);
+	if (j->outcome.status == HF_E_TIMEOUT && hf__now() >= t->life_until)
+		j->outcome.error = hf__error_amend(j->outcome.error, 0, 0,
+			"the transaction has lived for as long as it may (max_ms %d): %s",
+			t->max_ms, hf_error_message(j->outcome.error));
 	if (c->end == HF__END_NONE) /* the story of an end says more */
 		hf__worker_explain_termination(c->worker, &j->outcome);
 	hf__conn_end_part(c);

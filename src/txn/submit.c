@@ -43,7 +43,8 @@ static hf_status cancel_command(hf_future *f)
 	}
 	hf__unlock(&t->lock);
 	if (st == HF_OK)
-		hf__txn_refuse(j, hf__error_fmt(HF_E_CANCELED, 0, "cancelled before it started"));
+		hf__txn_refuse(j,
+			hf__error_fmt(HF_E_CANCELED, HF_RETRYABLE, "cancelled before it started"));
 	return st;
 }
 

@@ -42,6 +42,7 @@ void hf__txn_put(hf_txn *t)
 	hf_future_unref(t->serving);
 	hf_error_unref(t->first);
 	hf_error_unref(t->failure);
+	hf_error_unref(t->shown);
 	hf_error_unref(t->lost);
 	hf_error_unref(t->end);
 	hf_error_unref(t->taken);
@@ -69,30 +70,45 @@ void hf__txn_wake_locked(hf_txn *t)
 
 static void abandon(hf_txn *t)
 {
-	bool queued, open;
+	bool queued, open, failed;
 	char name[200];
 
 	hf__lock(&t->lock);
 	t->abandoned = true;
 	open = !t->ended && !t->ending;
+	failed = t->state == HF_TXN_FAILED;
 	queued = open && !t->worker && APR_RING_EMPTY(&t->commands, hf__job, link);
 	hf__txn_wake_locked(t);
 	hf__unlock(&t->lock);
 	if (open)
-		hf__logf(&t->pool->log, HF__LOG_WARN,
+		hf__logf(&t->pool->log, failed ? HF__LOG_DEBUG : HF__LOG_WARN,
 			"transaction %s was let go of: it is rolled back",
 			hf__site_name(t->label, &t->site, name, sizeof name));
 	if (queued)
 		hf_future_cancel(t->serving);
 }
 
-hf_txn *hf_txn_unref(hf_txn *t)
+void hf__txn_release(hf_txn *t)
 {
-	if (!t || t->is_static || t->forks != hf__fork_count())
-		return NULL;
+	if (t->is_static)
+		return;
 	if (hf__ref_put(&t->users) && t->serving)
 		abandon(t);
 	hf__txn_put(t);
+}
+
+hf_txn *hf_txn_unref(hf_txn *t)
+{
+	char name[200];
+
+	if (!t || t->is_static || t->forks != hf__fork_count())
+		return NULL;
+	if (t->managed && atomic_load(&t->users.n) == 1 && t->pool)
+		hf__logf(&t->pool->log, HF__LOG_WARN,
+			"hf_txn_unref of transaction %s, which its global transaction only lent",
+			hf__site_name(t->label, &t->site, name, sizeof name));
+	else
+		hf__txn_release(t);
 	return NULL;
 }
 
@@ -115,7 +131,7 @@ static hf_txn *txn_new(const hf_site *site, const hf_txn_opts *o)
 	if (site)
 		t->site = *site;
 	if (o->label)
-		t->label = hf__strdup(o->label);
+		t->label = hf__label_dup(o->label);
 	return t;
 }
 
@@ -209,6 +225,14 @@ hf_txn_state hf_txn_get_state(hf_txn *t)
 	return s;
 }
 
+/* What is wrong with it now. */
+static const hf_error *trouble_locked(const hf_txn *t)
+{
+	if (t->state == HF_TXN_OPEN || t->state == HF_TXN_FAILED)
+		return t->failure ? t->failure : t->lost;
+	return t->as_asked ? NULL : t->end;
+}
+
 const hf_error *hf_txn_error(hf_txn *t)
 {
 	const hf_error *e;
@@ -218,7 +242,12 @@ const hf_error *hf_txn_error(hf_txn *t)
 	if (!t || t->forks != hf__fork_count())
 		return NULL;
 	hf__lock(&t->lock);
-	e = t->first ? t->first : t->serving ? NULL : t->end;
+	e = trouble_locked(t);
+	if (e != t->shown) {
+		hf_error_unref(t->shown);
+		t->shown = e ? hf_error_ref(e) : NULL;
+	}
+	e = t->shown;
 	hf__unlock(&t->lock);
 	return e;
 }

@@ -67,6 +67,8 @@ struct hf_txn {
 	unsigned lost_after, lost_again;
 	hf_error *first;   /* the first error */
 	hf_error *failure; /* what poisons it now, or NULL */
+	hf_error *shown;   /* what hf_txn_error has lent last */
+	bool as_asked;     /* it ended as it was told to */
 	hf_error *end;     /* what later commands are told */
 	bool deciding;     /* hf_global_commit is about to end it: its clocks do not any more */
 	bool is_parked;
@@ -97,6 +99,7 @@ hf__job *hf__txn_make_end(hf_txn *t, int verb, const char *gid, hf_error **why);
 hf_future *hf__txn_submit_end(hf__job *j);
 void hf__txn_drop_end(hf__job *j); /* one that is not wanted after all */
 
+void hf__txn_release(hf_txn *t); /* of a user's reference */
 hf_txn *hf__txn_get(hf_txn *t);
 void hf__txn_put(hf_txn *t);
 

@@ -175,6 +175,22 @@ hf_error *hf__error_at(hf_error *e, unsigned more_traits, const char *query, con
 	return fuller;
 }
 
+hf_error *hf__error_because(
+	hf_status st, unsigned more_traits, const hf_error *why, const char *fmt, ...)
+{
+	hf__error_spec spec = spec_of(why);
+	char message[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(message, sizeof message, fmt, ap);
+	va_end(ap);
+	spec.status = st;
+	spec.traits |= more_traits;
+	spec.message = message;
+	return hf__error_new(&spec);
+}
+
 hf_error *hf__error_reworded(const hf_error *e, const char *message)
 {
 	hf__error_spec spec = { .status = e->status,

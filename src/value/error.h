@@ -30,6 +30,11 @@ hf_error *hf__error_vfmt(hf_status st, unsigned traits, const char *fmt, va_list
 /* The error again, with traits, a query text or a site added where it has none. Consumes `e`. */
 hf_error *hf__error_at(hf_error *e, unsigned more_traits, const char *query, const hf_site *site);
 
+/* Another error of which `why` is the reason: with its SQLSTATE, its fields and its traits, and
+ * more of them. */
+hf_error *hf__error_because(hf_status st, unsigned more_traits, const hf_error *why,
+	const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
 /* The same error in other words. A static one, and where there is no memory: HF_E_NOMEM. */
 hf_error *hf__error_reworded(const hf_error *e, const char *message);
 

@@ -19,10 +19,6 @@ START_TEST(test_misuse)
 
 	memset(label, 'x', sizeof label);
 	label[41] = '\0';
-	ck_assert_ptr_null(hf_global_new(HF_GLOBAL_OPTS(.label = label)));
-	ck_assert_ptr_null(hf_global_new(HF_GLOBAL_OPTS(.label = "a:b")));
-	ck_assert_ptr_null(hf_global_new(HF_GLOBAL_OPTS(.label = "it's")));
-	label[40] = '\0';
 	hf_global_free(hf_global_new(HF_GLOBAL_OPTS(.label = label)));
 
 	t_failed(t_add(hf_global_begin(NULL, e.shop, NULL), 1), HF_E_MISUSE);

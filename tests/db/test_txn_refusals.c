@@ -38,12 +38,21 @@ static PGconn *lock_table(void)
 	return conn;
 }
 
+static bool waits(void *arg)
+{
+	(void)arg;
+	return t_psql_int("select count(*) from pg_stat_activity where wait_event_type = 'Lock'") ==
+	       1;
+}
+
 /* --- a command that was lost has its place in the order --- */
 
 static hf_future *without_memory(hf_txn *t)
 {
 	hf_future *f;
 
+	/* What fails must be this call's, not the worker's. */
+	ck_assert(t_wait_until(waits, NULL, 10000));
 	hf__mem_fail(0, -1);
 	f = put(t, 99);
 	hf__mem_fail(0, 0);
