@@ -38,7 +38,7 @@ void hf__conn_txn_over(hf_conn *c)
 
 /* --- the outcome table --- */
 
-static bool random_hex(char out[33])
+bool hf__random_hex(char out[33])
 {
 	unsigned char raw[16];
 
@@ -58,10 +58,11 @@ const char *hf__conn_stamp(hf_conn *c)
 		return NULL;
 	if (c->stamp[0])
 		return c->stamp;
-	if (!random_hex(c->stamp_id))
+	if (!hf__random_hex(c->stamp_id))
 		return NULL;
-	n = snprintf(
-		c->stamp, sizeof c->stamp, "INSERT INTO %s (id) VALUES ('%s')", table, c->stamp_id);
+	n = snprintf(c->stamp, sizeof c->stamp,
+		"INSERT INTO %s (id, made_at) VALUES ('%s', pg_catalog.clock_timestamp())", table,
+		c->stamp_id);
 	return n > 0 && (size_t)n < sizeof c->stamp ? c->stamp : NULL;
 }
 
@@ -132,13 +133,13 @@ static hf_error *resolve(hf_conn *c, hf_error *e, bool answered)
 
 /* "WARNING: canceling the wait for synchronous replication …": it is committed here, and perhaps
  * nowhere else. */
-static void pass_on_notices(hf_conn *c, const hf_result *res)
+void hf__conn_pass_on_notices(hf_conn *c, const char *verb, const hf_result *res)
 {
 	const char *notices = res ? hf_result_notices(res) : hf__strbuf_text(&c->link->notices);
 	char name[200];
 
 	if (*notices)
-		hf__logf(&c->worker->pool->log, HF__LOG_WARN, "COMMIT of %s: %s",
+		hf__logf(&c->worker->pool->log, HF__LOG_WARN, "%s of %s: %s", verb,
 			hf__job_name(c->job, name, sizeof name), notices);
 }
 
@@ -209,7 +210,7 @@ static hf_error *send_commit(hf_conn *c, hf_result **out)
 		e = hf__error_amend(e, 0, 0,
 			"%s: the pool's outcome_table (hf_outcome_setup makes it)",
 			hf_error_message(e));
-	pass_on_notices(c, out ? *out : NULL);
+	hf__conn_pass_on_notices(c, "COMMIT", out ? *out : NULL);
 	return settle(c, e, run.tag, run.sent, true);
 }
 

@@ -134,6 +134,8 @@ static void note_xid(hf_conn *c, const hf__run *run)
 		snprintf(c->xid, sizeof c->xid, "%s", run->xid);
 	if (run->kind == HF__SQL_EMPTY && !run->script)
 		return;
+	if (strcasestr(run->sql, "notify")) /* others may hear of it */
+		c->wrote_nothing = false;
 	if (plain && run->ask_xid && run->main_done)
 		c->xid_stale = false;
 	else if (!plain || !c->read_only) /* it may have written, or have told others something */

@@ -191,6 +191,16 @@ static bool same_parts(const char *a, const char *b, int n)
 	return *a == *b && n > 0;
 }
 
+bool hf__same_server(const char *a, const char *b)
+{
+	return *a && strcmp(a, b) == 0;
+}
+
+bool hf__same_timeline(const char *a, const char *b)
+{
+	return *a && same_parts(a, b, 2);
+}
+
 /* What a server is was asked when the link was made, and another attempt may lead to another. */
 static hf__end go_elsewhere(struct inquiry *q, const char *why)
 {
@@ -207,11 +217,11 @@ static hf__end ask_server(struct inquiry *q)
 		say(q, "the server does not say which it is", NULL);
 		return HF__END_UNKNOWN;
 	}
-	if (strcmp(now, q->server) == 0)
+	if (hf__same_server(now, q->server))
 		return ask_same(q);
 	if (strstr(now, "/standby/"))
 		return go_elsewhere(q, "only a standby was reached");
-	if (same_parts(now, q->server, 2))
+	if (hf__same_timeline(now, q->server))
 		return ask_after_crash(q);
 	if (!same_parts(now, q->server, 1) || strstr(q->server, "/standby/")) {
 		say(q, "the server that was reached is another one", NULL);

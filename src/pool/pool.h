@@ -85,6 +85,14 @@ int hf__pool_max_parked(
 	const hf_pool_opts *o, int max_conns);   /* in force with so many connections */
 int hf__pool_backstop_ms(const hf_pool_opts *o); /* idle_in_transaction_session_timeout; 0: none */
 
+/* commit.c: 128 random bits for a name that nobody else has. False: the system gives none. */
+bool hf__random_hex(char out[33]);
+
+/* outcome.c: whether a transaction's number told by server `a` (hf__link.server) means the same on
+ * server `b`; and whether it would but for a crash in between. */
+bool hf__same_server(const char *a, const char *b);
+bool hf__same_timeline(const char *a, const char *b);
+
 /* Asks the housekeeper to look around. */
 void hf__pool_poke_locked(hf_pool *p);
 

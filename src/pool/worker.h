@@ -218,6 +218,10 @@ hf_error *hf__conn_rollback(hf_conn *c);
  * was lost. `out` holds the result of the statement before it, if it has one. */
 hf_error *hf__conn_committed(hf_conn *c, const hf__run *run, hf_error *e, hf_result **out);
 
+/* What the server remarked on a command of ours, to the log: in the result, or (NULL) on the link.
+ */
+void hf__conn_pass_on_notices(hf_conn *c, const char *verb, const hf_result *res);
+
 /* What to run right before COMMIT, or NULL. */
 const char *hf__conn_stamp(hf_conn *c);
 void hf__conn_txn_over(hf_conn *c); /* forgets what belonged to the open transaction */

@@ -90,6 +90,7 @@ static hf_status ask_xid(hf_conn *c, void *arg, hf_reply *reply)
 
 	(void)reply;
 	snprintf(b->xid, sizeof b->xid, "%s", c->xid);
+	snprintf(b->server, sizeof b->server, "%s", c->link->server);
 	if (knows_xid(c))
 		return HF_OK;
 	st = hf_conn_query(c, &res, "SELECT pg_catalog.pg_current_xact_id_if_assigned()::text");
@@ -98,25 +99,14 @@ static hf_status ask_xid(hf_conn *c, void *arg, hf_reply *reply)
 	return st;
 }
 
-/* From here on the branch waits for others: one that expired after another has committed would be
- * missing. Each end of a global transaction ends it. */
-static void stop_clocks(hf_txn *t)
-{
-	if (t->is_static)
-		return;
-	hf__lock(&t->lock);
-	t->deciding = true;
-	hf__unlock(&t->lock);
-}
-
 hf_error *hf__branches_settle(hf_global *g)
 {
 	hf_error *e = NULL;
 	hf__branch *b;
 
 	APR_RING_FOREACH (b, &g->branches, hf__branch, link) {
-		stop_clocks(b->txn);
-		b->future = hf_txn_run_at(&b->txn->site, b->txn, HF_JOB(.fn = ask_xid, .arg = b));
+		b->future = hf__txn_part(
+			&b->txn->site, b->txn, HF__TXN_SETTLE, HF_JOB(.fn = ask_xid, .arg = b));
 	}
 	APR_RING_FOREACH (b, &g->branches, hf__branch, link)
 		if (hf__branch_await(b) != HF_OK && !e)
@@ -217,10 +207,11 @@ void hf__branches_roll_back(hf_global *g, bool wait)
 		if (b->fate != HF__FATE_OPEN)
 			continue;
 		b->fate = HF__FATE_ROLLED_BACK;
-		/* Without memory for the command, letting go of it below does it. */
 		hf_error_unref(hf__branch_make(b, HF__TXN_ROLLBACK));
 		if (b->command)
 			hf__branch_submit(b);
+		else
+			hf__txn_give_up(b->txn);
 	}
 	APR_RING_FOREACH (b, &g->branches, hf__branch, link) {
 		hf_error *why = b->why;

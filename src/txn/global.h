@@ -32,16 +32,16 @@ typedef enum hf__fate {
 
 typedef struct hf__branch {
 	APR_RING_ENTRY(hf__branch) link;
-	hf_txn *txn;  /* a reference */
-	int number;   /* from 1, as begun */
-	char xid[24]; /* "": it wrote nothing */
+	hf_txn *txn;                                /* a reference */
+	int number;                                 /* from 1, as begun */
+	char xid[24];                               /* "": it wrote nothing */
+	char server[sizeof((hf__link *)0)->server]; /* whose number that is */
 	char gid[128];
 	hf__job *command;  /* the end that was made for it, or NULL */
 	hf_future *future; /* and then submitted, or NULL */
 	hf__fate fate;
 	hf_error *why; /* the last that went wrong */
 	int64_t until; /* how long ending a prepared one is tried */
-	bool lost;     /* an answer to that was lost */
 } hf__branch;
 
 typedef struct hf__member {

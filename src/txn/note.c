@@ -18,6 +18,7 @@ static const char *call_name(const hf__job *j)
 		return "hf_txn_commit";
 	case HF__TXN_ROLLBACK:
 		return "hf_txn_rollback";
+	case HF__TXN_SETTLE:
 	case HF__TXN_PREPARE:
 		return "hf_global_commit";
 	case HF__TXN_COMMIT_CHAIN:

@@ -48,6 +48,10 @@ hf_future *hf_outcome_prune_at(const hf_site *site, hf_pool *p, int age_s)
 {
 	hf_value age = hf_v_int8(age_s);
 
+	if (age_s < 0)
+		return hf__job_refuse(p,
+			hf__error_fmt(HF_E_MISUSE, 0, "an age of %d seconds", age_s), site, NULL,
+			NULL);
 	return run(site, p,
 		"DELETE FROM % WHERE made_at < now() - pg_catalog.make_interval(secs => "
 		"$1::float8)",

@@ -11,6 +11,7 @@
 
 #include <holdfast/global.h>
 
+#include <limits.h>
 #include <string.h>
 
 /* Runs VERB 'gid', a command of our own: it is not cancelled, and must answer with its own words.
@@ -24,11 +25,11 @@ static hf_error *command(hf_conn *c, const char *verb, const char *gid, hf__run 
 	hf__strbuf_putc(&sql, ' ');
 	hf__put_quoted(&sql, gid, strlen(gid));
 	run->sql = hf__strbuf_text(&sql);
-	run->kind = HF__SQL_EMPTY;
 	run->guard.cancel_at = HF__NEVER;
 	run->guard.ask = hf__conn_ask_commit;
 	run->guard.arg = c->worker;
 	e = sql.failed ? hf__error_nomem() : hf__link_run(c->link, run, NULL);
+	hf__conn_pass_on_notices(c, verb, NULL);
 	if (e)
 		e = hf__error_at(e, 0, run->sql, &c->job->site);
 	run->sql = NULL;
@@ -44,11 +45,12 @@ static bool is_lost(const hf_conn *c, const hf__run *run)
 hf_error *hf__conn_prepare(hf_conn *c, const char *gid)
 {
 	bool open = hf__link_session(c->link) == HF__SESSION_TXN;
-	hf__run run = { .set_timeout = c->txn_timeout ? -1 : 0 };
+	hf__run run = { .kind = HF__SQL_EMPTY, .set_timeout = c->txn_timeout ? -1 : 0 };
 	hf_error *e;
 
 	if (!open)
-		return hf__error_fmt(HF_E_TXN_ENDED, 0, "there is nothing to prepare");
+		return hf__error_fmt(
+			HF_E_TXN_ENDED, 0, "no transaction is open that could be prepared");
 	if (c->hooks.n > 0)
 		return hf__error_fmt(HF_E_MISUSE, 0,
 			"a hook cannot follow the commit of a prepared transaction: let a "
@@ -67,9 +69,15 @@ hf_error *hf__conn_prepare(hf_conn *c, const char *gid)
 hf_error *hf__conn_end_prepared(hf_conn *c, const char *gid, bool commit, int64_t give_up)
 {
 	int64_t stall = hf__deadline(c->link->cfg.stall_ms);
-	hf__run run = { .guard.give_up_at = give_up < stall ? give_up : stall };
+	hf__run run = { .kind = HF__SQL_EMPTY,
+		.guard.give_up_at = give_up < stall ? give_up : stall };
 	hf_error *e;
 
+	/* It is not to be stopped by a limit meant for statements. */
+	if (c->link->cfg.statement_ms > 0) {
+		run.kind = HF__SQL_UTILITY;
+		run.set_timeout = INT_MAX;
+	}
 	if (hf__link_session(c->link) != HF__SESSION_IDLE)
 		return hf__error_fmt(
 			HF_E_MISUSE, 0, "a prepared transaction is ended outside of others");

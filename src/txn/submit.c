@@ -110,10 +110,16 @@ static hf_future *submit(hf__job *j, hf_error *e)
 	j->refused =
 		e ? hf__error_at(e, 0, j->verb == HF__TXN_RUN ? j->sql : NULL, &j->site) : NULL;
 	hf__lock(&t->lock);
-	if (t->ended || (t->ending && j->verb == HF__TXN_HOOK)) {
-		over = t->end ? hf_error_ref(t->end) : hf__txn_end_error(t, 0, "has ended", NULL);
+	if (t->ended || (t->ending && j->verb == HF__TXN_HOOK) ||
+		(t->deciding && j->verb < HF__TXN_COMMIT)) {
+		over = t->end ? hf_error_ref(t->end)
+			      : hf__txn_end_error(t, 0,
+					t->deciding ? "is being ended by its global transaction"
+						    : "has ended",
+					NULL);
 		j->state = HF__JOB_DONE;
 	} else {
+		t->deciding |= j->verb == HF__TXN_SETTLE;
 		APR_RING_INSERT_TAIL(&t->commands, j, hf__job, link);
 		j->number = ++t->n_commands;
 		t->ending |= ends(j);

@@ -12,7 +12,6 @@
 #include "txn/prepared.h"
 #include "value/error.h"
 
-#include <apr_general.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -22,17 +21,6 @@
 
 /* --- names --- */
 
-static bool random_hex(char out[33])
-{
-	unsigned char bytes[16];
-
-	if (apr_generate_random_bytes(bytes, sizeof bytes) != APR_SUCCESS)
-		return false;
-	for (size_t i = 0; i < sizeof bytes; i++)
-		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-	return true;
-}
-
 /* Numbers count those that are prepared: whoever finds all of them knows that none is missing. */
 static hf_error *name_branches(hf_global *g)
 {
@@ -40,7 +28,7 @@ static hf_error *name_branches(hf_global *g)
 	hf__branch *b;
 	char hex[33];
 
-	if (!random_hex(hex))
+	if (!hf__random_hex(hex))
 		return hf__error_fmt(HF_E_NOMEM, 0, "no random bytes for a name");
 	APR_RING_FOREACH (b, &g->branches, hf__branch, link)
 		of += hf__branch_wrote(b);
@@ -61,24 +49,44 @@ struct attempt {
 	enum found found;
 };
 
-/* What became of a transaction that is not prepared (any more). */
+/* One in progress is that of a PREPARE which was lost. If its session has nothing to do it never
+ * got it, and would keep its locks: it is ended, and the next try finds it rolled back. */
+static hf_status end_session(hf_conn *c, const hf__branch *b)
+{
+	return hf_conn_query(c, NULL,
+		"SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity "
+		"WHERE backend_xid = $1::xid8::xid AND state LIKE 'idle in transaction%'",
+		b->xid);
+}
+
+/* What the number of a transaction that is not prepared (any more) tells. It proves nothing on
+ * another server or timeline; after a crash it may be another transaction's that was committed. */
+static enum found found_by(const char *status, bool same)
+{
+	if (strcmp(status, "aborted") == 0)
+		return GONE_ROLLED_BACK;
+	if (strcmp(status, "in progress") == 0)
+		return NOT_YET;
+	return same && strcmp(status, "committed") == 0 ? GONE_COMMITTED : GONE_UNKNOWN;
+}
+
 static hf_status ask_status(hf_conn *c, struct attempt *a)
 {
+	const hf__branch *b = a->branch;
+	bool same = hf__same_server(c->link->server, b->server);
 	const hf_result *res;
 	const char *text;
-	hf_status st = hf_conn_query(
-		c, &res, "SELECT pg_catalog.pg_xact_status($1::xid8)", a->branch->xid);
+	hf_status st;
 
+	a->found = GONE_UNKNOWN;
+	if (!same && !hf__same_timeline(c->link->server, b->server))
+		return HF_OK;
+	st = hf_conn_query(c, &res, "SELECT pg_catalog.pg_xact_status($1::xid8)", b->xid);
 	if (st != HF_OK)
 		return st;
 	text = hf_row_text(hf_result_row(res, 0), 0);
-	if (!text)
-		text = "";
-	a->found = strcmp(text, "committed") == 0     ? GONE_COMMITTED
-		   : strcmp(text, "aborted") == 0     ? GONE_ROLLED_BACK
-		   : strcmp(text, "in progress") == 0 ? NOT_YET
-						      : GONE_UNKNOWN;
-	return HF_OK;
+	a->found = found_by(text ? text : "", same);
+	return a->found == NOT_YET && same ? end_session(c, b) : HF_OK;
 }
 
 static hf_status end_one(hf_conn *c, void *arg, hf_reply *reply)
@@ -104,7 +112,8 @@ static hf_future *try_end(struct attempt *a)
 
 	return hf_submit_at(&a->branch->txn->site, p,
 		HF_JOB(.fn = end_one, .arg = a, .manual = true, .urgent = true,
-			.acquire_ms = left > 0 ? left : 1, .label = "end of a global transaction"));
+			.acquire_ms = left > 0 ? left : 1, .timeout_ms = left > 0 ? left : 1,
+			.label = "end of a global transaction"));
 }
 
 /* Whether another try may do better: the server was not reached, is still busy with it (55000), is
@@ -136,9 +145,7 @@ static void note_found(const struct attempt *a)
 		b->fate = HF__FATE_ROLLED_BACK;
 		break;
 	case GONE_UNKNOWN: /* long ago, or on a server that took over and never heard of it */
-		b->fate = !a->commit ? HF__FATE_LEFT
-			  : b->lost  ? HF__FATE_COMMITTED
-				     : HF__FATE_UNKNOWN;
+		b->fate = a->commit ? HF__FATE_UNKNOWN : HF__FATE_LEFT;
 		break;
 	case NOT_YET:
 		break;
@@ -170,7 +177,6 @@ static void judge(const struct attempt *a, hf_future *f)
 		b->fate = HF__FATE_LEFT;
 	}
 	note_state(b);
-	b->lost |= hf_error_is(e, HF_MAYBE_COMMITTED);
 	if (b->fate == HF__FATE_PREPARED && hf__now() >= b->until)
 		b->fate = HF__FATE_LEFT;
 	if (e && (a->commit || !b->why)) {

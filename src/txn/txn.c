@@ -81,11 +81,22 @@ static void abandon(hf_txn *t)
 	hf__txn_wake_locked(t);
 	hf__unlock(&t->lock);
 	if (open)
-		hf__logf(&t->pool->log, failed ? HF__LOG_DEBUG : HF__LOG_WARN,
+		hf__logf(&t->pool->log, failed ? HF__LOG_INFO : HF__LOG_WARN,
 			"transaction %s was let go of: it is rolled back",
 			hf__site_name(t->label, &t->site, name, sizeof name));
 	if (queued)
 		hf_future_cancel(t->serving);
+}
+
+void hf__txn_give_up(hf_txn *t)
+{
+	if (t->is_static)
+		return;
+	hf__lock(&t->lock);
+	t->deciding = false;
+	t->abandoned = true;
+	hf__txn_wake_locked(t);
+	hf__unlock(&t->lock);
 }
 
 void hf__txn_release(hf_txn *t)
@@ -163,6 +174,12 @@ static hf_error *settle_opts(hf_txn_opts *o, const hf_pool *p)
 		return hf__error_fmt(HF_E_MISUSE, 0, "isolation %d is unknown", (int)o->isolation);
 	if ((unsigned)o->outcome > HF_OUTCOME_RESOLVED)
 		return hf__error_fmt(HF_E_MISUSE, 0, "outcome %d is unknown", (int)o->outcome);
+	if (o->idle_ms < HF_FOREVER || o->max_ms < HF_FOREVER || o->acquire_ms < HF_FOREVER ||
+		o->timeout_ms < HF_FOREVER)
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			"idle_ms %d, max_ms %d, acquire_ms %d, timeout_ms %d: milliseconds, or "
+			"HF_FOREVER",
+			o->idle_ms, o->max_ms, o->acquire_ms, o->timeout_ms);
 	if (o->idle_ms == 0)
 		o->idle_ms = p->opts.txn_idle_ms;
 	if (o->max_ms == 0)

@@ -28,7 +28,8 @@
 /* What a command does: hf__job.verb. */
 enum {
 	HF__TXN_RUN,
-	HF__TXN_HOOK, /* RUN, but for its own sake: nobody waits for it */
+	HF__TXN_SETTLE, /* RUN, and the last before its global transaction ends it */
+	HF__TXN_HOOK,   /* RUN, but for its own sake: nobody waits for it */
 	HF__TXN_SAVEPOINT,
 	HF__TXN_ROLLBACK_TO,
 	HF__TXN_RELEASE,
@@ -70,7 +71,10 @@ struct hf_txn {
 	hf_error *shown;   /* what hf_txn_error has lent last */
 	bool as_asked;     /* it ended as it was told to */
 	hf_error *end;     /* what later commands are told */
-	bool deciding;     /* hf_global_commit is about to end it: its clocks do not any more */
+	/* hf_global_commit is about to end it: its clocks do not any more, as one that expired
+	 * after another branch has committed would be missing; and nothing else may be done in it.
+	 */
+	bool deciding;
 	bool is_parked;
 	int lease_ms;
 	int64_t parked_at;
@@ -99,6 +103,7 @@ hf__job *hf__txn_make_end(hf_txn *t, int verb, const char *gid, hf_error **why);
 hf_future *hf__txn_submit_end(hf__job *j);
 void hf__txn_drop_end(hf__job *j); /* one that is not wanted after all */
 
+void hf__txn_give_up(hf_txn *t); /* rolls back what is open, without a command */
 void hf__txn_release(hf_txn *t); /* of a user's reference */
 hf_txn *hf__txn_get(hf_txn *t);
 void hf__txn_put(hf_txn *t);

@@ -28,7 +28,7 @@ static hf_pool *setup(int conns)
 	t_test_values(1);
 	free(t_psql("update test_values set val2 = 1000"));
 	return t_pool(HF_POOL_OPTS(.max_conns = conns, .strict = true, .log = hear,
-		.log_level = HF_LOG_WARN));
+		.log_level = HF_LOG_INFO));
 }
 
 static long long value(void)
