@@ -61,7 +61,8 @@ HF_CHECK hf_status hf_conn_atomic_at(
 
 /* Runs fn once after the transaction that is open (or opens with the next statement) has
  * committed: on the worker's thread, before the future of the commit is ready, in the order given.
- * It must not use the connection. Work that is undone (a rollback, also to a savepoint; an attempt
+ * It must not use the connection, and hf_txn_get_state may still say that the transaction is open.
+ * Work that is undone (a rollback, also to a savepoint; an attempt
  * that is repeated; an outcome that stays unknown) takes its hooks with it. free_arg (may be NULL)
  * runs in every case. HF_E_MISUSE in a .manual job without an open transaction; after it, the text
  * of such a job's statements may not contain transaction control. */

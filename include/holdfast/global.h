@@ -13,9 +13,11 @@
  * begin, the participants vote, the branches commit, the participants finish; or, when anything
  * before that failed, all branches are rolled back and the participants abort.
  *
- * Before the first branch commits, each stops its clocks and is asked whether all its commands went
- * well and whether it wrote (by the server's own account, so that raw SQL counts). Branches that
- * wrote nothing are committed first: losing one loses nothing.
+ * Once all have voted, each branch stops its clocks (until then they run), takes no further command
+ * from anybody, and is asked whether all its commands went well and whether it wrote (by the
+ * server's own account, so that raw SQL counts). Branches that wrote nothing are committed before
+ * the others, in two phases after all others are prepared: losing one loses nothing, but for a
+ * notification.
  *
  * One phase (the default). The branches that wrote commit one after the other, in the order they
  * were begun. The window: one that cannot commit after another has. Those behind it are committed
@@ -29,14 +31,17 @@
  * max_prepared_transactions). Each branch that wrote is prepared (PREPARE TRANSACTION) as its vote;
  * once all are, each is committed (COMMIT PREPARED), again and again over new connections until it
  * is or outcome_ms of its pool is over; that it is left then, and by what name, is in the error
- * (HF_MAYBE_COMMITTED). The server prepares no transaction that used a temporary table, LISTEN,
- * NOTIFY or a cursor WITH HOLD, and holdfast none with hooks (hf_txn_on_commit): finish does their
- * work.
+ * (HF_MAYBE_COMMITTED). Do not close the pools before: what is prepared then stays so, which the
+ * error tells. Nothing is written into outcome_table. The server prepares no transaction that used
+ * a temporary table, LISTEN, NOTIFY or a cursor WITH HOLD, and holdfast none with hooks
+ * (hf_txn_on_commit): finish does their work.
  *
  * A process that dies in between leaves prepared transactions, with their locks, at the servers:
  * hf_prepared_list shows them, to any process, and hf_prepared_commit or hf_prepared_rollback ends
  * them. When all branches of a global transaction are prepared it may have been decided to commit:
  * commit them. When one is missing, look whether it was committed; if not, roll the others back.
+ * That is for processes that died: names in an error of hf_global_commit that says "was rolled
+ * back" are to be rolled back.
  *
  * A global transaction is used by one thread at a time, its branches by any. */
 #ifndef HOLDFAST_GLOBAL_H
@@ -50,9 +55,8 @@ typedef struct hf_global hf_global;
 
 typedef struct hf_global_opts {
 	size_t struct_size; /* set by HF_GLOBAL_OPTS */
-	/* In messages and in the names of prepared transactions: of [A-Za-z0-9_.-], other bytes
-	 * become
-	 * '_'; at most 40 bytes are kept. */
+	/* In messages and in the names of prepared transactions: of [A-Za-z0-9_.-], at most 40
+	 * bytes; other bytes become an underscore, more are cut off. */
 	const char *label;
 	bool two_phase;
 } hf_global_opts;

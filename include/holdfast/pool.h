@@ -7,9 +7,8 @@
  *     hf_pool *pool;
  *     hf_error *why;
  *
- *     if (hf_pool_open("postgresql:///shop", HF_POOL_OPTS(.max_conns = 16), &pool, &why) != HF_OK)
- * { fprintf(stderr, "%s\n", hf_error_message(why)); hf_error_unref(why); return 1;
- *     }
+ *     if (hf_pool_open("dbname=shop", HF_POOL_OPTS(.max_conns = 16), &pool, &why) != HF_OK)
+ *             return complain(why);
  *     ...
  *     hf_pool_close(pool, 0);
  *     hf_pool_unref(pool);

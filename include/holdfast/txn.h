@@ -52,7 +52,8 @@ typedef struct hf_txn_opts {
 HF_OWNED hf_txn *hf_txn_begin_at(const hf_site *site, hf_pool *p, const hf_txn_opts *opts);
 
 /* The commands, in order. A query is one statement (on_row, timeout_ms, label and then of its
- * options count); run gives an interaction function the transaction's connection. */
+ * options count); run gives an interaction function the transaction's connection (fn, arg,
+ * free_arg, label, timeout_ms, then, nested and no_submit count). */
 HF_OWNED hf_future *hf_txn_query_at(
 	const hf_site *site, hf_txn *t, const char *sql, const hf_value *args, size_t n);
 HF_OWNED hf_future *hf_txn_query_with_at(const hf_site *site, hf_txn *t, const hf_query_opts *opts,
@@ -156,8 +157,10 @@ HF_OWNED hf_future *hf_transact_at(
  * to). Each transaction that writes then leaves one row of 24 bytes in it. */
 HF_OWNED hf_future *hf_outcome_setup_at(const hf_site *site, hf_pool *p);
 
-/* Deletes rows that are older than `age_s` seconds: run it now and then, with more than the pool's
- * outcome_ms. The future's result tells how many (hf_result_affected). */
+/* Deletes rows that are older than `age_s` seconds (HF_E_MISUSE: negative): run it now and then,
+ * with more than stall_ms and outcome_ms together of every pool that uses the table, better a day,
+ * as work whose row is missing after a failover is taken for undone. The future's result tells how
+ * many (hf_result_affected). */
 HF_OWNED hf_future *hf_outcome_prune_at(const hf_site *site, hf_pool *p, int age_s);
 
 HF__END
