@@ -54,8 +54,9 @@ typedef enum hf_nesting {
  * transaction between BEGIN and COMMIT, else as `nesting` says; any depth. An automatic interaction
  * counts as having its transaction open from the start. Answers what fn returned, or why its work
  * could not be kept; the story, and the words of its hf_fail, are hf_conn_error's. What fn replies
- * reaches `reply` (may be NULL) if its work is kept, and is freed otherwise. fn ends savepoints of
- * its own making only, and no transaction. */
+ * reaches `reply` (may be NULL) if its work is kept, and is freed otherwise. fn ends no
+ * transaction, and (but for HF_NEST_JOIN, where that is not watched) savepoints of its own making
+ * only. */
 HF_CHECK hf_status hf_conn_atomic_at(
 	const hf_site *site, hf_conn *c, hf_nesting nesting, hf_fn *fn, void *arg, hf_reply *reply);
 
