@@ -77,6 +77,7 @@ DB_TESTS = \
 	tests/db/test_transact_ends \
 	tests/db/test_transact_lost \
 	tests/db/test_two_phase \
+	tests/db/test_two_phase_end \
 	tests/db/test_txn \
 	tests/db/test_txn_blocks \
 	tests/db/test_txn_handle \

@@ -36,6 +36,19 @@ void hf__txn_set_end(hf_txn *t, hf_txn_state state, hf_error *e)
 	hf__unlock(&t->lock);
 }
 
+void hf__txn_settle_end(hf_txn *t, hf_txn_state state, bool as_asked, hf_error *e)
+{
+	hf_error *old;
+
+	hf__lock(&t->lock);
+	old = t->end;
+	t->end = e;
+	t->state = state;
+	t->as_asked = as_asked;
+	hf__unlock(&t->lock);
+	hf_error_unref(old);
+}
+
 static hf__job *take_command_locked(hf_txn *t)
 {
 	hf__job *j;
@@ -66,16 +79,18 @@ void hf__txn_refuse(hf__job *j, hf_error *e)
 
 static void refuse_the_rest(hf_txn *t)
 {
+	hf_error *e;
 	hf__job *j;
 
 	do {
 		hf__lock(&t->lock);
 		j = take_command_locked(t);
+		e = j ? hf_error_ref(t->end) : NULL;
 		if (j)
 			j->state = HF__JOB_DONE;
 		hf__unlock(&t->lock);
 		if (j)
-			hf__txn_refuse(j, hf_error_ref(t->end));
+			hf__txn_refuse(j, e);
 	} while (j);
 }
 

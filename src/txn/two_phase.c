@@ -152,17 +152,26 @@ static void note_found(const struct attempt *a)
 	}
 }
 
-/* Its transaction object was only prepared; now it is known what became of it. */
+/* Its transaction object was only prepared, or lost meanwhile; now it is known what became of it,
+ * and whoever comes later is told that. */
 static void note_state(const hf__branch *b)
 {
 	hf_txn *t = b->txn;
 
-	hf__lock(&t->lock);
-	t->state = b->fate == HF__FATE_COMMITTED     ? HF_TXN_COMMITTED
-		   : b->fate == HF__FATE_ROLLED_BACK ? HF_TXN_ROLLED_BACK
-		   : b->fate == HF__FATE_UNKNOWN     ? HF_TXN_UNKNOWN
-						     : HF_TXN_PREPARED;
-	hf__unlock(&t->lock);
+	if (b->fate == HF__FATE_COMMITTED)
+		hf__txn_settle_end(
+			t, HF_TXN_COMMITTED, true, hf__txn_end_error(t, 0, "was committed", NULL));
+	else if (b->fate == HF__FATE_ROLLED_BACK)
+		hf__txn_settle_end(t, HF_TXN_ROLLED_BACK, !b->why,
+			hf__error_without(hf__txn_end_error(t, 0, "was rolled back", b->why),
+				HF_MAYBE_COMMITTED));
+	else if (b->fate == HF__FATE_UNKNOWN)
+		hf__txn_settle_end(t, HF_TXN_UNKNOWN, false,
+			hf__txn_end_error(
+				t, HF_MAYBE_COMMITTED, "ended with an unknown outcome", b->why));
+	else
+		hf__txn_settle_end(
+			t, HF_TXN_PREPARED, true, hf__txn_end_error(t, 0, "was prepared", NULL));
 }
 
 /* Takes the answer of a try. */

@@ -130,6 +130,10 @@ void hf__txn_refuse(hf__job *j, hf_error *e);
  * `e`. */
 void hf__txn_set_end(hf_txn *t, hf_txn_state state, hf_error *e);
 
+/* The same of one that was prepared, or perhaps was: now it is known how that ended. Its last
+ * command has been answered. */
+void hf__txn_settle_end(hf_txn *t, hf_txn_state state, bool as_asked, hf_error *e);
+
 /* Ends one that is parked for longer than its lease: its worker may not have had the time to. */
 void hf__txn_check_lease_locked(hf_txn *t);
 

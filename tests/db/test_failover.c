@@ -2,6 +2,7 @@
 /* The COMMIT's answer is lost together with the server, and another takes over. The primary is
  * reached through the proxy, its standby directly, both by one pool. */
 #include "commit_fate.h"
+#include "engines.h"
 
 #include <libpq-fe.h>
 
@@ -49,7 +50,7 @@ static void stop_replication(void)
 	ck_assert(t_wait_until(streams_no_more, NULL, 10000));
 }
 
-static hf_pool *pool_on_both(const char *table, int outcome_ms)
+static const char *dsn_of_both(void)
 {
 	static char dsn[1000];
 	const char *proxy = t_proxy_dsn(), *dir = strstr(t_dsn(), "host=") + 5, *at = proxy;
@@ -59,7 +60,13 @@ static hf_pool *pool_on_both(const char *table, int outcome_ms)
 	snprintf(dsn, sizeof dsn,
 		"%s host=%.*s,%.*s port=5432,5433 target_session_attrs=read-write", proxy,
 		(int)strcspn(at, " "), at, (int)strcspn(dir, " "), dir);
-	return t_pool_on(dsn, WITH_PROXY(.outcome_ms = outcome_ms, .outcome_table = table));
+	return dsn;
+}
+
+static hf_pool *pool_on_both(const char *table, int outcome_ms)
+{
+	return t_pool_on(
+		dsn_of_both(), WITH_PROXY(.outcome_ms = outcome_ms, .outcome_table = table));
 }
 
 static hf_pool *setup(const char *table)
@@ -182,6 +189,72 @@ START_TEST(test_left_behind)
 }
 END_TEST
 
+/* Whether the standby says that of the transaction. */
+static bool standby_says(const char *xid, const char *status)
+{
+	char sql[120];
+
+	snprintf(sql, sizeof sql, "select (pg_xact_status('%s') = '%s')::int", xid, status);
+	return ask_standby(sql) == 1;
+}
+
+/* Its lock would stop the next case. */
+static void end_at_old_primary(void)
+{
+	hf_pool *p = t_pool(WITH_PROXY(.two_phase = true));
+	char *gid = t_psql("select gid from pg_prepared_xacts");
+
+	t_done(hf_prepared_rollback(p, gid));
+	free(gid);
+	t_close(p);
+}
+
+/* The new primary never heard of the prepared transaction, and has given its number to another,
+ * which was committed there. */
+START_TEST(test_prepared_not_replicated)
+{
+	hf_global *g = hf_global_new(HF_GLOBAL_OPTS(.label = "over", .two_phase = true));
+	char *xid;
+	struct t_commit c;
+	hf_future *f;
+	hf_pool *p;
+	hf_txn *t;
+
+	t_need_pgctl();
+	fresh_table();
+	standby = t_standby_dsn();
+	p = t_pool_on(dsn_of_both(), WITH_PROXY(.two_phase = true));
+	t_done(hf_query(p, "select 1"));
+	stop_replication();
+	t = hf_global_begin(g, p, NULL);
+	f = hf_txn_query(t, "insert into fates values (5) returning pg_current_xact_id()::text");
+	xid = strdup(hf_row_text(hf_result_row(t_ok(f), 0), 0));
+	hf_future_unref(f);
+	t_proxy_arm(T_HOLD_REQUEST, "COMMIT PREPARED", 0);
+	t_commit_start(&c, g);
+	t_proxy_await();
+	ck_assert_int_eq(t_prepared(), 1);
+	ck_assert(t_pgctl("promote"));
+	for (int i = 0; i < 50; i++)
+		ask_standby("insert into fates values (-1) returning id");
+	ck_assert(standby_says(xid, "committed"));
+	t_proxy_refuse(true);
+	t_proxy_cut(T_BOTH);
+	t_commit_end(&c, HF_E_CONN_LOST);
+	ck_assert(hf_error_is(c.why, HF_MAYBE_COMMITTED) && !hf_error_is(c.why, HF_RETRYABLE));
+	hf_error_unref(c.why);
+	ck_assert_int_eq(hf_txn_get_state(t), HF_TXN_UNKNOWN);
+	ck_assert(hf_error_is(hf_txn_error(t), HF_MAYBE_COMMITTED));
+	ck_assert_int_eq(t_int(hf_query(p, "select count(*) from fates where id = 5")), 0);
+	ck_assert_int_eq(t_prepared(), 1);
+	hf_global_free(g);
+	t_close(p);
+	ck_assert(t_pgctl("standby-stop"));
+	end_at_old_primary();
+	free(xid);
+}
+END_TEST
+
 START_TEST(test_prune)
 {
 	hf_pool *p;
@@ -217,6 +290,31 @@ START_TEST(test_prune)
 }
 END_TEST
 
+/* The age of a row counts from the COMMIT: that may still be asked after, however long the
+ * transaction took. */
+START_TEST(test_prune_after_long)
+{
+	hf_pool *p;
+	hf_future *f;
+	hf_txn *t;
+
+	fresh_table();
+	free(t_psql("set client_min_messages to warning; drop table if exists outcomes"));
+	p = t_pool(HF_POOL_OPTS(.max_conns = 1, .outcome_table = WITH_TABLE));
+	t_done(hf_outcome_setup(p));
+	t = wrote(p, 6);
+	t_done(hf_txn_query(t, "select pg_sleep(3)"));
+	committed(hf_txn_commit(t), t);
+	f = hf_outcome_prune(p, 2);
+	ck_assert_int_eq(hf_result_affected(t_ok(f)), 0);
+	hf_future_unref(f);
+	ck_assert_int_eq(t_psql_int("select count(*) from outcomes"), 1);
+	t_failed(hf_outcome_prune(p, -1), HF_E_MISUSE);
+	ck_assert_int_eq(t_psql_int("select count(*) from outcomes"), 1);
+	t_close(p);
+}
+END_TEST
+
 T_MAIN("failover",
 	{ "promise-H6 rule-71 what was replicated is committed after a failover", test_replicated,
 		60 },
@@ -226,4 +324,7 @@ T_MAIN("failover",
 		test_without_table, 60 },
 	{ "promise-H5 promise-H6 a server that was left behind tells nothing", test_left_behind,
 		60 },
-	{ "promise-H6 the outcome table is pruned", test_prune, 0 })
+	{ "promise-H6 the outcome table is pruned", test_prune, 0 },
+	{ "promise-H6 a row is as old as its COMMIT", test_prune_after_long, 0 },
+	{ "promise-H5 D28 a prepared transaction lost in a failover stays unknown",
+		test_prepared_not_replicated, 60 })
