@@ -10,6 +10,7 @@
 #include "value/codec.h"
 #include "value/error.h"
 
+#include <apr_escape.h>
 #include <apr_general.h>
 #include <limits.h>
 #include <stdio.h>
@@ -42,11 +43,8 @@ bool hf__random_hex(char out[33])
 {
 	unsigned char raw[16];
 
-	if (apr_generate_random_bytes(raw, sizeof raw) != APR_SUCCESS)
-		return false;
-	for (int i = 0; i < 16; i++)
-		snprintf(out + i * 2, 3, "%02x", raw[i]);
-	return true;
+	return apr_generate_random_bytes(raw, sizeof raw) == APR_SUCCESS &&
+	       apr_escape_hex(out, raw, sizeof raw, 0, NULL) == APR_SUCCESS;
 }
 
 const char *hf__conn_stamp(hf_conn *c)

@@ -69,21 +69,12 @@ static hf__outcome rollback(hf_conn *c)
 	return outcome_of(NULL);
 }
 
-/* The next statement begins anew. */
-static void begin_anew(hf_conn *c, hf_txn *t)
-{
-	c->end = HF__END_NONE;
-	hf__lock(&t->lock);
-	t->state = HF_TXN_OPEN;
-	hf__unlock(&t->lock);
-}
-
 static hf__outcome chain(hf_conn *c, hf_txn *t, bool keep)
 {
 	hf__outcome o = keep ? commit(c, t) : rollback(c);
 
 	if (o.status == HF_OK && hf__link_session(c->link) == HF__SESSION_IDLE)
-		begin_anew(c, t);
+		c->end = HF__END_NONE; /* the next statement begins anew */
 	return o;
 }
 
@@ -191,8 +182,6 @@ static void note_failure(hf_conn *c, hf_txn *t, const hf__job *j)
 	if (failed && !c->poison)
 		c->poison = hf_error_ref(j->outcome.error);
 	hf__lock(&t->lock);
-	if (failed && !t->first)
-		t->first = hf_error_ref(j->outcome.error);
 	if (c->end == HF__END_NONE)
 		t->state = c->poison ? HF_TXN_FAILED : HF_TXN_OPEN;
 	hf_error_unref(t->failure);

@@ -88,13 +88,11 @@ static void lose_command(hf_txn *t, const hf_error *e)
 	if (!t || t->is_static || t->forks != hf__fork_count())
 		return;
 	hf__lock(&t->lock);
-	if (!t->lost && !t->ending) {
+	if (!t->lost) {
 		t->lost = hf_error_ref(e);
 		t->lost_after = t->n_commands;
 	}
 	t->lost_again = t->n_commands;
-	if (!t->first)
-		t->first = hf_error_ref(e);
 	hf__unlock(&t->lock);
 }
 

@@ -40,7 +40,6 @@ void hf__txn_put(hf_txn *t)
 	if (!hf__ref_put(&t->refs))
 		return;
 	hf_future_unref(t->serving);
-	hf_error_unref(t->first);
 	hf_error_unref(t->failure);
 	hf_error_unref(t->shown);
 	hf_error_unref(t->lost);

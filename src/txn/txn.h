@@ -66,7 +66,6 @@ struct hf_txn {
 	 * after the first such one; and, once that was heard, after the last. */
 	hf_error *lost;
 	unsigned lost_after, lost_again;
-	hf_error *first;   /* the first error */
 	hf_error *failure; /* what poisons it now, or NULL */
 	hf_error *shown;   /* what hf_txn_error has lent last */
 	bool as_asked;     /* it ended as it was told to */

@@ -141,6 +141,30 @@ START_TEST(test_lost_after_commit)
 }
 END_TEST
 
+/* The commit before it is called off: the next one is not whole. */
+START_TEST(test_lost_after_canceled_commit)
+{
+	hf_pool *p = setup();
+	hf_txn *t = hf_txn_begin(p, NULL);
+	hf_future *f[4];
+	PGconn *lock = lock_table();
+
+	f[0] = hf_txn_query(t, "insert into other values (1)");
+	f[1] = hf_txn_commit(t);
+	f[2] = without_memory(t);
+	ck_assert_int_eq(hf_future_cancel(f[1]), HF_OK);
+	f[3] = hf_txn_commit(t);
+	PQfinish(lock);
+	t_done(f[0]);
+	t_failed(f[1], HF_E_CANCELED);
+	hf_future_unref(f[2]);
+	t_failed(f[3], HF_E_TXN_ENDED);
+	hf_txn_unref(t);
+	ck_assert_int_eq(t_psql_int("select count(*) from other"), 0);
+	t_close(p);
+}
+END_TEST
+
 /* --- what was to be undone is not --- */
 
 START_TEST(test_failed_rollback_to)
@@ -305,6 +329,8 @@ T_MAIN("txn_refusals",
 	{ "api-T2 api-T3 a lost command is undone by a rollback behind it",
 		test_lost_before_rollback_to, 0 },
 	{ "api-T2 a lost command does not undo a commit before it", test_lost_after_commit, 0 },
+	{ "api-T2 a lost command counts where the commit before it is called off",
+		test_lost_after_canceled_commit, 0 },
 	{ "api-T3 a rollback to a savepoint that failed poisons", test_failed_rollback_to, 0 },
 	{ "api-T3 the same inside of an interaction", test_failed_rollback_to_inside, 0 },
 	{ "api-T3 what has failed is not committed by hand", test_manual_commit, 0 },
