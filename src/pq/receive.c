@@ -40,10 +40,11 @@ static bool poisoned(hf__link *l)
 	return grew;
 }
 
-/* Waits until PQgetResult would not block. False: the link is broken. */
+/* Waits until PQgetResult would not block. False: the link is broken. What comes first is not
+ * counted: mostly it is all, and counting costs two calls of the system. */
 static bool await_result(hf__link *l, const hf__guard *g)
 {
-	for (;;) {
+	for (bool first = true;; first = false) {
 		int more = PQflush(l->pg);
 
 		if (more < 0)
@@ -52,7 +53,7 @@ static bool await_result(hf__link *l, const hf__guard *g)
 			return true;
 		if (poisoned(l) || !hf__link_sleep(l, more > 0, g))
 			return false;
-		if (!consume(l))
+		if (first ? !PQconsumeInput(l->pg) : !consume(l))
 			return !PQisBusy(l->pg);
 	}
 }
@@ -98,7 +99,7 @@ static void keep_error(hf__trip *t, const PGresult *r, int index, int64_t began)
 	if (index <= t->main_index && (strcmp(state, "26000") == 0 ||
 					      (strcmp(state, "0A000") == 0 && from &&
 						      strcmp(from, "RevalidateCachedQuery") == 0)))
-		t->run->stale_plan = t->entry != NULL;
+		t->run->stale_plan = t->named;
 	if (index == t->evict_index)
 		t->evict_failed = t->run->stale_plan = true;
 	if (hf__error_ends_session(r))
@@ -193,6 +194,7 @@ static void take_result(hf__trip *t, PGresult *r, int index, int64_t began)
 		keep_error(t, r, index, began);
 		break;
 	case PGRES_PIPELINE_ABORTED:
+		t->aborted |= index == t->main_index && !t->error;
 		break;
 	case PGRES_COPY_IN:
 	case PGRES_COPY_OUT:
