@@ -14,6 +14,7 @@ UNIT_TESTS = \
 	tests/unit/test_future_fork \
 	tests/unit/test_inbox \
 	tests/unit/test_queue \
+	tests/unit/test_recycle \
 	tests/unit/test_sql \
 	tests/unit/test_stmt_cache \
 	tests/unit/test_time
