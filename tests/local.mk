@@ -8,6 +8,7 @@ UNIT_TESTS = \
 	tests/unit/test_codec \
 	tests/unit/test_codec_fuzz \
 	tests/unit/test_combine \
+	tests/unit/test_completion \
 	tests/unit/test_dsn \
 	tests/unit/test_error \
 	tests/unit/test_future \
