@@ -62,6 +62,7 @@ SRC_ASYNC = \
 # 4: workers
 SRC_POOL = \
 	src/pool/atomic.c \
+	src/pool/batch.c src/pool/batch.h \
 	src/pool/close.c \
 	src/pool/commit.c \
 	src/pool/conn.c \

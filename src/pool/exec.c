@@ -20,7 +20,7 @@
 
 hf__guard hf__conn_guard(hf_conn *c, int limit_ms)
 {
-	hf__guard g = { HF__NEVER, HF__NEVER, hf__worker_ask, c->worker };
+	hf__guard g = { HF__NEVER, HF__NEVER, hf__worker_ask, c->worker, NULL };
 
 	if (limit_ms > 0)
 		g.cancel_at = hf__deadline((int64_t)limit_ms + LIMIT_GRACE_MS);
@@ -173,8 +173,7 @@ static void prepare_run(hf_conn *c, hf__run *run)
 	}
 }
 
-/* What an error says of the work: surely undone, or perhaps done. */
-static unsigned fate(const hf_conn *c, const hf__run *run, const hf_error *e, bool in_txn)
+unsigned hf__conn_fate(const hf_conn *c, const hf__run *run, const hf_error *e, bool in_txn)
 {
 	bool reads = run->kind == HF__SQL_READ || run->set_read_only || c->link->cfg.read_only;
 
@@ -197,8 +196,8 @@ static unsigned fate(const hf_conn *c, const hf__run *run, const hf_error *e, bo
 		       : HF_MAYBE_COMMITTED;
 }
 
-static void log_run(
-	hf_conn *c, const hf__run *run, const hf_error *e, int64_t began, const hf_site *site)
+void hf__conn_log_run(
+	const hf_conn *c, const hf__run *run, const hf_error *e, int64_t began, const hf_site *site)
 {
 	const hf__log *log = &c->worker->pool->log;
 	hf__strbuf shown = HF__STRBUF_INIT;
@@ -292,7 +291,7 @@ hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_s
 	if (decided)
 		e = hf__conn_committed(c, run, e, out);
 	else if (e)
-		e = hf__error_at(e, fate(c, run, e, in_txn), run->sql, site);
+		e = hf__error_at(e, hf__conn_fate(c, run, e, in_txn), run->sql, site);
 	c->txn_open = c->txn_auto && hf__link_session(c->link) != HF__SESSION_IDLE;
 	if (hf__link_session(c->link) == HF__SESSION_IDLE)
 		hf__conn_txn_over(c);
@@ -301,6 +300,6 @@ hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_s
 			HF_E_MISUSE, 0, "the script ended the transaction that it ran in");
 	if (e && !c->poison && !decided && hf__link_session(c->link) != HF__SESSION_IDLE)
 		c->poison = hf_error_ref(e);
-	log_run(c, run, e, began, site);
+	hf__conn_log_run(c, run, e, began, site);
 	return e;
 }

@@ -47,9 +47,9 @@ struct hf_pool {
 	/* guarded by lock */
 	hf__cond changed; /* workers came up, ended, or became idle; the state changed */
 	hf_pool_state state;
-	bool terminating;    /* what runs is to be cancelled */
-	bool aborting;       /* and then its connections closed */
-	bool closer_at_work; /* a thread is in close_pool */
+	atomic_bool terminating; /* what runs is to be cancelled; read without the lock as well */
+	atomic_bool aborting;    /* and then its connections closed */
+	bool closer_at_work;     /* a thread is in close_pool */
 	bool house_runs, house_stop, house_poked;
 	int64_t house_until; /* when it looks at deadlines again, or HF__NEVER */
 	hf__queue queue;

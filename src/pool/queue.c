@@ -60,16 +60,20 @@ void hf__queue_remove(hf__queue *q, hf__job *j)
 	q->n--;
 }
 
+hf__job *hf__queue_first(const hf__queue *q)
+{
+	const struct hf__job_ring *from =
+		APR_RING_EMPTY(&q->urgent, hf__job, link) ? &q->plain : &q->urgent;
+
+	return APR_RING_EMPTY(from, hf__job, link) ? NULL : APR_RING_FIRST(from);
+}
+
 hf__job *hf__queue_pop(hf__queue *q)
 {
-	struct hf__job_ring *from =
-		APR_RING_EMPTY(&q->urgent, hf__job, link) ? &q->plain : &q->urgent;
-	hf__job *j;
+	hf__job *j = hf__queue_first(q);
 
-	if (APR_RING_EMPTY(from, hf__job, link))
-		return NULL;
-	j = APR_RING_FIRST(from);
-	hf__queue_remove(q, j);
+	if (j)
+		hf__queue_remove(q, j);
 	return j;
 }
 

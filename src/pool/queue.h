@@ -20,6 +20,7 @@ void hf__queue_init(hf__queue *q);
 void hf__queue_push(hf__queue *q, hf__job *j);
 void hf__queue_push_front(hf__queue *q, hf__job *j); /* one that was taken and could not be run */
 hf__job *hf__queue_pop(hf__queue *q);                /* NULL when empty */
+hf__job *hf__queue_first(const hf__queue *q);        /* what pop would take */
 void hf__queue_remove(hf__queue *q, hf__job *j);
 
 /* Takes one job whose deadline has passed, or NULL; then *next is the earliest one left, or

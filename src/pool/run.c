@@ -242,7 +242,7 @@ static void roll_back_leftover(hf_conn *c, bool *was_left_open)
 static void reset_session(hf_conn *c)
 {
 	hf_pool *p = c->worker->pool;
-	hf__guard g = { HF__NEVER, HF__NEVER, hf__conn_ask_commit, c->worker };
+	hf__guard g = { HF__NEVER, HF__NEVER, hf__conn_ask_commit, c->worker, NULL };
 	hf_error *e = hf__link_reset(c->link, &g);
 
 	if (!e)
