@@ -3,6 +3,7 @@
 #include "pq/stmt_cache.h"
 
 #include "base/mem.h"
+#include "value/sql.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -42,16 +43,6 @@ void hf__stmt_cache_forget(hf__stmt_cache *c, hf__stmt_entry *e)
 {
 	unlink_entry(c, e);
 	hf__free(e);
-}
-
-/* FNV-1a over the text; the types are few and compared in full. */
-static uint32_t hash_of(const char *sql)
-{
-	uint32_t h = 2166136261u;
-
-	for (; *sql; sql++)
-		h = (h ^ (unsigned char)*sql) * 16777619u;
-	return h;
 }
 
 static bool same_types(const hf__stmt_entry *e, const hf__params *p)
@@ -109,7 +100,7 @@ static hf__stmt_entry *make_room(hf__stmt_cache *c)
 hf__stmt_entry *hf__stmt_cache_use(hf__stmt_cache *c, const char *sql, const hf__params *params,
 	bool may_evict, hf__stmt_entry **evicted)
 {
-	uint32_t hash = hash_of(sql);
+	uint32_t hash = hf__sql_hash(sql, strlen(sql));
 	hf__stmt_entry *e;
 
 	*evicted = NULL;
