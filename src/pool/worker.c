@@ -250,7 +250,7 @@ static void run_one(hf__worker *w, hf__job *j)
 	hf__conn_enter(&w->conn, j);
 	j->outcome = hf__conn_run_job(&w->conn, j);
 	hf__conn_leave(&w->conn, &left_open);
-	if (j->retry.elsewhere)
+	if (j->more->retry.elsewhere)
 		return;
 	hf__job_free_arg(
 		j); /* the user's code: not in finish(), where others count on this worker */
@@ -308,7 +308,7 @@ static void try_elsewhere(hf__worker *w, hf__job *j)
 
 	hf__worker_drop_link(w, hf__link_gone(&w->link), "it broke under a job that is run again");
 	in_time = hf__deadline(w->pool->opts.acquire_ms);
-	j->acquire_by = in_time < j->retry.until ? in_time : j->retry.until;
+	j->acquire_by = in_time < j->more->retry.until ? in_time : j->more->retry.until;
 	j->has_own_acquire = true;
 	put_back(w, j);
 }
@@ -321,7 +321,7 @@ static hf__job *run_job(hf__worker *w, hf__job *j)
 	}
 	set_limits(j);
 	run_one(w, j);
-	if (j->retry.elsewhere) {
+	if (j->more->retry.elsewhere) {
 		try_elsewhere(w, j);
 		return NULL;
 	}
