@@ -36,7 +36,7 @@ static hf_error *out_of_time(const hf_conn *c)
 {
 	const hf__job *j = c->job;
 
-	if (j->txn &&
+	if (j->more->txn &&
 		(j->timeout_ms <= 0 || c->run_until < hf__after(j->started_at, j->timeout_ms)))
 		return hf__error_fmt(HF_E_TIMEOUT, 0,
 			"the transaction has lived for as long as it may (max_ms)");
@@ -216,7 +216,7 @@ void hf__conn_log_run(
 			hf__strbuf_printf(&shown, "%s'%s'", i ? ", " : " [", v);
 	}
 	hf__logf(log, HF__LOG_DEBUG, "%.3f ms %s: %s%s%s%s%s", (double)(hf__now() - began) / 1e6,
-		hf__site_name(c->job->label, site, name, sizeof name),
+		hf__site_name(c->job->more->label, site, name, sizeof name),
 		c->worker->pool->opts.log_params && run->text ? run->text : run->sql,
 		hf__strbuf_text(&shown), shown.n ? "]" : "", e ? " failed: " : "",
 		e ? hf_error_message(e) : "");

@@ -15,6 +15,7 @@
 #include "async/callbacks.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "base/recycle.h"
 #include "base/ref.h"
 #include "pool/job.h"
 #include "pool/parking.h"
@@ -37,6 +38,7 @@ struct hf_pool {
 	char *outcome_table; /* quoted, as it goes into SQL; NULL: none */
 	hf__dsn dsn;
 	hf__log log;
+	hf__recycle plain_jobs, full_jobs; /* blocks for hf__job */
 	hf__callbacks *callbacks;
 	hf__canceler *canceler;
 	hf__wake house_wake;

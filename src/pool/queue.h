@@ -7,12 +7,13 @@
 #include "pool/job.h"
 
 APR_RING_HEAD(hf__job_ring, hf__job);
+APR_RING_HEAD(hf__timed_ring, hf__job_more);
 
 typedef struct hf__queue {
 	struct hf__job_ring urgent, plain;
 	/* Jobs whose acquire_ms is not the pool's, by deadline. The others need no list of their
 	 * own: in each lane, they are in the order of their deadlines already. */
-	struct hf__job_ring timed;
+	struct hf__timed_ring timed;
 	int n, peak;
 } hf__queue;
 

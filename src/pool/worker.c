@@ -272,7 +272,7 @@ static void run_one(hf__worker *w, hf__job *j)
 	hf__conn_enter(&w->conn, j);
 	j->outcome = hf__conn_run_job(&w->conn, j);
 	hf__conn_leave(&w->conn, &left_open);
-	if (j->retry.elsewhere)
+	if (j->more->retry.elsewhere)
 		return;
 	if (left_open && j->outcome.status == HF_OK && j->kind != HF__JOB_FN) {
 		hf_result_unref(j->outcome.result);
@@ -344,7 +344,7 @@ static void try_elsewhere(hf__worker *w, hf__job *j)
 
 	hf__worker_drop_link(w, hf__link_gone(&w->link), "it broke under a job that is run again");
 	in_time = hf__deadline(w->pool->opts.acquire_ms);
-	j->acquire_by = in_time < j->retry.until ? in_time : j->retry.until;
+	j->acquire_by = in_time < j->more->retry.until ? in_time : j->more->retry.until;
 	j->has_own_acquire = true;
 	put_back(w, j);
 }
@@ -372,7 +372,7 @@ static hf__job *run_job(hf__worker *w, hf__job *j)
 		return run_batch(w, j);
 	set_limits(j);
 	run_one(w, j);
-	if (j->retry.elsewhere) {
+	if (j->more->retry.elsewhere) {
 		try_elsewhere(w, j);
 		return NULL;
 	}
