@@ -13,6 +13,7 @@
 #include <holdfast/inbox.h>
 #include <holdfast/pool.h>
 #include <holdfast/conn.h>
+#include <holdfast/copy.h>
 #include <holdfast/txn.h>
 #include <holdfast/global.h>
 

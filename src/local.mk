@@ -105,6 +105,7 @@ hfincludedir = $(includedir)/holdfast
 hfinclude_HEADERS = \
 	include/holdfast/base.h \
 	include/holdfast/conn.h \
+	include/holdfast/copy.h \
 	include/holdfast/future.h \
 	include/holdfast/global.h \
 	include/holdfast/inbox.h \

@@ -56,6 +56,10 @@ typedef struct hf_pool_opts {
 	 * minute. */
 	int stall_ms;
 	int max_statements; /* prepared statements kept per connection [256]; HF_NONE: none */
+	/* Plain queries under way on one connection at most [32]: those that wait together travel
+	 * together, each a transaction of its own still. 1: one at a time, which some poolers need.
+	 */
+	int max_pipeline;
 	/* Transactions (hf_txn) that nobody gives a command for so long are rolled back [30000]. */
 	int txn_idle_ms;
 	int txn_max_ms; /* and those that live longer, with commands or without [300000] */
@@ -103,6 +107,9 @@ typedef struct hf_pool_stats {
 		expired;  /* expired: transactions rolled back by one of their clocks */
 	uint64_t retries; /* further attempts of hf_transact */
 	uint64_t outcomes_resolved, outcomes_unknown; /* of COMMITs whose answer was lost */
+	/* Plain queries that travelled with others; those that shared one Sync (the fast lane);
+	 * those that a waiting thread ran itself, on a connection that was idle. */
+	uint64_t pipelined, fast_lane, borrowed;
 } hf_pool_stats;
 
 typedef enum hf_pool_state { HF_POOL_OPEN, HF_POOL_CLOSING, HF_POOL_CLOSED } hf_pool_state;
@@ -203,7 +210,10 @@ typedef struct hf_query_opts {
 	int acquire_ms;     /* longest stay in the queue [the pool's] */
 	bool urgent;        /* before everything that is not */
 	hf_isolation isolation;
-	bool read_only;    /* the server refuses writes */
+	/* The server refuses writes. Such queries, and all of a read-only pool, share one Sync
+	 * where they travel together (the fast lane): one transaction, so that now() is the same
+	 * for them all. What fails takes no other with it. */
+	bool read_only;
 	hf_row_fn *on_row; /* stream the rows instead of keeping them: constant memory */
 	void *arg;         /* of on_row */
 	hf_free_fn *free_arg;
@@ -218,6 +228,17 @@ HF_OWNED hf_future *hf_query_at(
 	const hf_site *site, hf_pool *p, const char *sql, const hf_value *args, size_t n);
 HF_OWNED hf_future *hf_query_with_at(const hf_site *site, hf_pool *p, const hf_query_opts *opts,
 	const char *sql, const hf_value *args, size_t n);
+
+/* Submits a plain query and waits for it: NULL opts are the defaults. *out (may be NULL) receives
+ * the result, yours to unref; on failure NULL, and *out_error (may be NULL) the story, yours to
+ * unref. Where a connection is idle and nothing waits for one, the calling thread runs the query on
+ * it itself, and no other thread is woken: what a direct call of libpq costs. Otherwise as hf_query
+ * and hf_await, with their statuses. Blocks as long as the query does (.timeout_ms, .acquire_ms).
+ * HF_E_DEADLOCK on a thread of this pool. */
+HF_CHECK hf_status hf_fetch_at(const hf_site *site, hf_pool *p, hf_result **out,
+	hf_error **out_error, const char *sql, const hf_value *args, size_t n);
+HF_CHECK hf_status hf_fetch_with_at(const hf_site *site, hf_pool *p, const hf_query_opts *opts,
+	hf_result **out, hf_error **out_error, const char *sql, const hf_value *args, size_t n);
 
 /* Several statements in one string, in one implicit transaction (unless it says BEGIN or COMMIT
  * itself), through the simple protocol; $1 … are quoted into the text by holdfast. The future's
@@ -295,6 +316,10 @@ HF__END
 #define hf_query(pool, ...) hf_query_at(HF_HERE, (pool), HF__SQL(__VA_ARGS__))
 #define hf_query_with(pool, opts, ...)                                                             \
 	hf_query_with_at(HF_HERE, (pool), (opts), HF__SQL(__VA_ARGS__))
+#define hf_fetch(pool, out, out_error, ...)                                                        \
+	hf_fetch_at(HF_HERE, (pool), (out), (out_error), HF__SQL(__VA_ARGS__))
+#define hf_fetch_with(pool, opts, out, out_error, ...)                                             \
+	hf_fetch_with_at(HF_HERE, (pool), (opts), (out), (out_error), HF__SQL(__VA_ARGS__))
 #define hf_script(pool, ...)  hf_script_at(HF_HERE, (pool), HF__SQL(__VA_ARGS__))
 #define hf_dry_run(pool, ...) hf_dry_run_at(HF_HERE, (pool), HF__SQL(__VA_ARGS__))
 #define hf_submit(pool, job)  hf_submit_at(HF_HERE, (pool), (job))

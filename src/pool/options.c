@@ -42,6 +42,7 @@ static void set_defaults(hf_pool_opts *o)
 	set_default(&o->shutdown_ms, 5000);
 	set_default(&o->stall_ms, 60000);
 	set_default(&o->max_statements, 256);
+	set_default(&o->max_pipeline, 32);
 	set_default(&o->lease_ms, 600000);
 	set_default(&o->txn_max_ms, 300000);
 	set_default(&o->hold_warn_ms, 60000);
@@ -67,6 +68,15 @@ static hf_error *settle_conns(hf_pool_opts *o)
 	if (o->max_queue < 0)
 		o->max_queue = INT32_MAX;
 	return NULL;
+}
+
+static hf_error *settle_pipeline(const hf_pool_opts *o)
+{
+	if (o->max_pipeline >= 1 && o->max_pipeline <= HF__MAX_PIPELINE)
+		return NULL;
+	return hf__error_fmt(HF_E_MISUSE, 0,
+		"max_pipeline is %d: 1 (one query at a time) to %d are possible", o->max_pipeline,
+		HF__MAX_PIPELINE);
 }
 
 static hf_error *settle_clocks(hf_pool_opts *o)
@@ -120,6 +130,8 @@ hf_error *hf__pool_settle_options(hf_pool_opts *o, const hf__dsn_pool *from)
 	set_defaults(o);
 	if (!e)
 		e = settle_conns(o);
+	if (!e)
+		e = settle_pipeline(o);
 	if (!e)
 		e = settle_clocks(o);
 	if (!e && o->max_parked >= o->max_conns)

@@ -25,7 +25,8 @@
 
 #include <holdfast/pool.h>
 
-#define HF__MAX_CONNS 10000
+#define HF__MAX_CONNS    10000
+#define HF__MAX_PIPELINE 256
 
 struct hf_pool {
 	hf__ref refs;  /* users, jobs under way, threads */

@@ -89,6 +89,25 @@ hf_future *hf_query_at(
 	return hf_query_with_at(site, p, NULL, sql, args, n);
 }
 
+hf_status hf_fetch_with_at(const hf_site *site, hf_pool *p, const hf_query_opts *opts,
+	hf_result **out, hf_error **out_error, const char *sql, const hf_value *args, size_t n)
+{
+	hf_future *f = hf_query_with_at(site, p, opts, sql, args, n);
+	hf_result *res = hf_future_take(f);
+
+	if (out)
+		*out = res;
+	else
+		hf_result_unref(res);
+	return hf_await(f, out_error);
+}
+
+hf_status hf_fetch_at(const hf_site *site, hf_pool *p, hf_result **out, hf_error **out_error,
+	const char *sql, const hf_value *args, size_t n)
+{
+	return hf_fetch_with_at(site, p, NULL, out, out_error, sql, args, n);
+}
+
 hf_future *hf_script_at(
 	const hf_site *site, hf_pool *p, const char *sql, const hf_value *args, size_t n)
 {
