@@ -40,6 +40,7 @@ void hf__link_close(hf__link *l)
 	l->cancel = NULL;
 	l->sock = l->fork_slot = -1;
 	l->pid = 0;
+	l->rtt = 0;
 	l->broken = l->dirty = l->foreign_stmts = false;
 	l->fatal[0] = l->server[0] = '\0';
 }

@@ -48,6 +48,7 @@ typedef struct hf__link {
 	int sock, fork_slot;
 	int pid; /* of the server process */
 	int64_t connected_at, used_at;
+	int64_t rtt; /* the shortest time from a statement to its answer; 0: not known */
 	bool broken, dirty;
 	bool foreign_stmts; /* prepared statements may be there that the cache did not make */
 	char fatal[6];      /* SQLSTATE of a FATAL notice; "" */

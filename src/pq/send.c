@@ -48,9 +48,9 @@ static bool send_prepare(hf__trip *t)
 {
 	const hf__params *p = t->run->params;
 
-	if (!t->entry || t->entry->prepared)
+	if (!t->named || t->entry->prepared || t->entry->parsing)
 		return true;
-	t->preparing = true;
+	t->preparing = t->entry->parsing = true;
 	t->n_commands++;
 	return PQsendPrepare(t->l->pg, t->entry->name, t->run->sql, p ? p->n : 0,
 		       p ? p->types : NULL) == 1;
@@ -63,7 +63,7 @@ static bool send_main(hf__trip *t)
 	int n = p ? p->n : 0;
 
 	t->main_index = t->n_commands++;
-	if (t->entry)
+	if (t->named)
 		return PQsendQueryPrepared(pg, t->entry->name, n, p ? p->values : NULL,
 			       p ? p->lengths : NULL, p ? p->formats : NULL, 0) == 1;
 	return PQsendQueryParams(pg, t->run->sql, n, p ? p->types : NULL, p ? p->values : NULL,
@@ -121,11 +121,11 @@ static bool send_sync(hf__link *l)
 #endif
 }
 
-bool hf__trip_send(hf__trip *t)
+bool hf__trip_send(hf__trip *t, bool sync)
 {
 	return send_settings(t) && send_evicted(t) && send_prepare(t) &&
 	       (t->run->commit || send_stamp(t)) && send_main(t) && send_question(t) &&
-	       send_commit(t) && send_close_portal(t) && send_sync(t->l);
+	       send_commit(t) && send_close_portal(t) && (!sync || send_sync(t->l));
 }
 
 bool hf__trip_send_alone(hf__trip *t)
