@@ -23,6 +23,8 @@ static const struct {
 	{ "insert", 200000, 0, 1, 1 },
 };
 
+static uint64_t accounts = 1000000;
+
 void bench_die(const char *fmt, ...)
 {
 	va_list ap;
@@ -77,7 +79,7 @@ static uint32_t chance(uint64_t *seed)
 
 int bench_aid(uint64_t *seed)
 {
-	return 1 + (int)((uint64_t)chance(seed) * BENCH_ACCOUNTS >> 32);
+	return 1 + (int)((uint64_t)chance(seed) * accounts >> 32);
 }
 
 int bench_delta(uint64_t *seed)
@@ -93,8 +95,18 @@ static long scaled(long ops)
 	return n < 1 ? 1 : (long)n;
 }
 
+static void count_accounts(void)
+{
+	const char *s = getenv("BENCH_ACCOUNTS");
+	unsigned long n = s ? strtoul(s, NULL, 10) : 0;
+
+	if (n > 0 && n <= INT32_MAX)
+		accounts = n;
+}
+
 bool bench_init(struct bench *b, const char *peer, int argc, char **argv)
 {
+	count_accounts();
 	*b = (struct bench){ .peer = peer, .workload = argc > 1 ? argv[1] : "" };
 	for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++) {
 		if (strcmp(b->workload, workloads[i].name) != 0)

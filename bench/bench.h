@@ -12,10 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BENCH_SKIP     3
-#define BENCH_CONNS    4   /* of the workloads that use several */
-#define BENCH_FLIGHT   256 /* statements under way at a time */
-#define BENCH_ACCOUNTS 1000000
+#define BENCH_SKIP   3
+#define BENCH_CONNS  4   /* of the workloads that use several */
+#define BENCH_FLIGHT 256 /* statements under way at a time */
 
 #define BENCH_POINT  "SELECT aid,bid,abalance,filler FROM pgbench_accounts WHERE aid=$1"
 #define BENCH_UPDATE "UPDATE pgbench_accounts SET abalance=abalance+$1 WHERE aid=$2"
@@ -65,7 +64,7 @@ struct bench_item {
 
 int64_t bench_now_ns(void);
 uint64_t bench_seed(unsigned stream);
-int bench_aid(uint64_t *seed);   /* 1 to BENCH_ACCOUNTS */
+int bench_aid(uint64_t *seed); /* a random row: 1 to BENCH_ACCOUNTS of the environment [1000000] */
 int bench_delta(uint64_t *seed); /* -5000 to 5000 */
 
 /* Fills in what is known of the workload that argv names: its operations (times PEERS_SCALE), those

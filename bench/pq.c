@@ -4,7 +4,6 @@
 
 #include <endian.h>
 #include <poll.h>
-#include <pthread.h>
 #include <string.h>
 
 #define INT4_OID 23
@@ -135,56 +134,23 @@ void bench_pq_account(const PGresult *r, int aid)
 		bench_die("wrong row: %d instead of %d", a.aid, aid);
 }
 
-/* --- lanes --- */
-
-static pthread_barrier_t ready, go, done;
-
-static void *run_lane(void *arg)
+static void *open_blocking(void)
 {
-	struct bench_lane *l = arg;
-	long first = l->first, n = l->n;
-
-	l->first = -1;
-	l->n = l->b->warmup / l->b->conns;
-	l->body(l);
-	l->first = first;
-	l->n = n;
-	pthread_barrier_wait(&ready);
-	pthread_barrier_wait(&go);
-	l->body(l);
-	pthread_barrier_wait(&done);
-	return NULL;
+	return bench_connect();
 }
 
-void bench_lanes(struct bench *b, bool pipeline, void (*body)(struct bench_lane *l))
+static void *open_pipelining(void)
 {
-	struct bench_lane lanes[BENCH_CONNS];
-	pthread_t threads[BENCH_CONNS];
-	unsigned n = (unsigned)b->conns;
+	PGconn *c = bench_connect();
 
-	bench_laps(b);
-	pthread_barrier_init(&ready, NULL, n + 1);
-	pthread_barrier_init(&go, NULL, n + 1);
-	pthread_barrier_init(&done, NULL, n + 1);
-	for (unsigned i = 0; i < n; i++) {
-		struct bench_lane *l = &lanes[i];
-
-		*l = (struct bench_lane){ .b = b, .c = bench_connect(), .seed = bench_seed(i) };
-		l->first = b->ops * i / n;
-		l->n = b->ops * (i + 1) / n - l->first;
-		l->body = body;
-		if (pipeline)
-			bench_pipeline_mode(l->c);
-		if (pthread_create(&threads[i], NULL, run_lane, l) != 0)
-			bench_die("no thread");
-	}
-	pthread_barrier_wait(&ready);
-	bench_begin(b);
-	pthread_barrier_wait(&go);
-	pthread_barrier_wait(&done);
-	bench_end(b);
-	for (unsigned i = 0; i < n; i++) {
-		pthread_join(threads[i], NULL);
-		PQfinish(lanes[i].c);
-	}
+	bench_pipeline_mode(c);
+	return c;
 }
+
+static void finish(void *c)
+{
+	PQfinish(c);
+}
+
+const struct bench_door bench_blocking = { open_blocking, finish };
+const struct bench_door bench_pipelining = { open_pipelining, finish };

@@ -4,6 +4,7 @@
 #define BENCH_PQ_H
 
 #include "bench.h"
+#include "lanes.h"
 
 #include <libpq-fe.h>
 
@@ -11,6 +12,9 @@
  * statements prepared: point, update, lock, set, begin, commit; xid and only, which are what
  * holdfast adds to a transaction and to its fast lane. */
 PGconn *bench_connect(void);
+
+/* For bench_lanes: connections as they come, and in pipeline mode. */
+extern const struct bench_door bench_blocking, bench_pipelining;
 
 void bench_pq_die(PGconn *c, const char *what) __attribute__((noreturn));
 void bench_simple(PGconn *c, const char *sql);
@@ -31,17 +35,5 @@ void bench_pq_account(const PGresult *r, int aid);
 
 /* COPY BINARY of the rows of the insert workload, to their end. */
 void bench_copy_items(PGconn *c, long n);
-
-/* Runs `body` on b->conns threads with a connection each: first with timed false for its share of
- * the warm-up, then, between bench_begin and bench_end, for its share of b->ops. */
-struct bench_lane {
-	struct bench *b;
-	PGconn *c;
-	uint64_t seed;
-	long first, n; /* operations first to first + n - 1; first is -1 during the warm-up */
-	void (*body)(struct bench_lane *l);
-};
-
-void bench_lanes(struct bench *b, bool pipeline, void (*body)(struct bench_lane *l));
 
 #endif
