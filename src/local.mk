@@ -10,6 +10,7 @@ SRC_BASE = \
 	src/base/lock.c src/base/lock.h \
 	src/base/log.c src/base/log.h \
 	src/base/mem.c src/base/mem.h \
+	src/base/recycle.c src/base/recycle.h \
 	src/base/ref.h \
 	src/base/ring.h \
 	src/base/strbuf.c src/base/strbuf.h \

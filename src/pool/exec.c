@@ -178,6 +178,9 @@ static unsigned fate(const hf_conn *c, const hf__run *run, const hf_error *e, bo
 {
 	bool reads = run->kind == HF__SQL_READ || run->set_read_only || c->link->cfg.read_only;
 
+	/* A result that was too large was there: the statement may have done its work. */
+	if (run->sent && hf_error_status(e) == HF_E_TOO_LARGE)
+		return in_txn || run->begin || reads ? 0 : HF_MAYBE_COMMITTED;
 	if (hf__link_session(c->link) != HF__SESSION_LOST && !hf_error_is(e, HF_CONNECTION))
 		return 0;
 	if (*hf_error_sqlstate(e) && !hf_error_is(e, HF_CONNECTION))
@@ -187,7 +190,7 @@ static unsigned fate(const hf_conn *c, const hf__run *run, const hf_error *e, bo
 	/* A COMMIT may stand in the text. */
 	if (run->kind == HF__SQL_TXN || (run->script && !c->txn_auto))
 		return HF_MAYBE_COMMITTED;
-	if (hf_error_status(e) == HF_E_TOO_LARGE || hf_error_status(e) == HF_E_MISUSE)
+	if (hf_error_status(e) == HF_E_MISUSE)
 		return in_txn || run->begin || reads ? 0 : HF_MAYBE_COMMITTED;
 	return in_txn || run->begin || run->set_read_only || c->link->cfg.read_only
 		       ? HF_RETRYABLE

@@ -15,7 +15,7 @@ static hf__job *job_of(hf_future *f)
 	return (hf__job *)(void *)f;
 }
 
-static void job_destroy(hf_future *f)
+void hf__job_destroy(hf_future *f)
 {
 	hf__job *j = job_of(f);
 	hf_pool *p = j->pool;
@@ -62,6 +62,8 @@ static hf_status job_cancel(hf_future *f)
 	return st;
 }
 
+static const hf__future_ops ops = { .cancel = job_cancel, .destroy = hf__job_destroy };
+
 /* Labels stand in lines of the log and of reports, between quotation marks. */
 char *hf__label_dup(const char *label)
 {
@@ -94,9 +96,7 @@ hf__job *hf__job_new(hf_pool *p, hf__job_kind kind, const hf_site *site, const c
 		hf__free(j);
 		return NULL;
 	}
-	hf__future_init(&j->future, p, p->callbacks);
-	j->future.cancel = job_cancel;
-	j->future.destroy = job_destroy;
+	hf__future_init(&j->future, &ops, p, p->callbacks);
 	APR_RING_ELEM_INIT(j, link);
 	APR_RING_ELEM_INIT(j, timed);
 	j->pool = hf__pool_ref(p);
@@ -191,6 +191,20 @@ void hf__job_complete(hf__job *j, hf__outcome outcome)
 	hf__job_free_arg(j);
 	hf__future_complete(&j->future, outcome);
 	hf_future_unref(&j->future);
+}
+
+void hf__job_complete_many(hf__job *const *jobs, size_t n)
+{
+	hf__completion c;
+
+	for (size_t i = 0; i < n; i++)
+		hf__job_free_arg(jobs[i]);
+	hf__completion_init(&c);
+	for (size_t i = 0; i < n; i++)
+		hf__completion_add(&c, &jobs[i]->future, jobs[i]->outcome);
+	hf__completion_run(&c);
+	for (size_t i = 0; i < n; i++)
+		hf_future_unref(&jobs[i]->future);
 }
 
 void hf__job_fail(hf__job *j, hf_error *e)

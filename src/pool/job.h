@@ -94,6 +94,14 @@ void hf__job_free_arg(hf__job *j);
 void hf__job_complete(hf__job *j, hf__outcome outcome);
 void hf__job_fail(hf__job *j, hf_error *e); /* consumes e */
 
+/* The same for several, each with its own j->outcome: all arguments are freed, all futures become
+ * ready in the order of the list, and only then is anybody woken. Needs no memory; no lock may be
+ * held. */
+void hf__job_complete_many(hf__job *const *jobs, size_t n);
+
+/* For the ops of a job that is cancelled in another way: frees the block of a future. */
+void hf__job_destroy(hf_future *f);
+
 /* Why it will never run: it was cancelled while it waited. */
 hf_error *hf__job_canceled_early(const hf__job *j);
 

@@ -48,6 +48,8 @@ static hf_status cancel_command(hf_future *f)
 	return st;
 }
 
+static const hf__future_ops command_ops = { .cancel = cancel_command, .destroy = hf__job_destroy };
+
 /* Why a command is not taken at all, or NULL. */
 static hf_error *refusal(hf_txn *t)
 {
@@ -78,7 +80,7 @@ static hf__job *command_new(
 	j->verb = verb;
 	j->txn = hf__txn_get(t);
 	j->timeout_ms = t->timeout_ms;
-	j->future.cancel = cancel_command;
+	j->future.ops = &command_ops;
 	return j;
 }
 
