@@ -34,6 +34,7 @@ SRC_VALUE = \
 	src/value/number.c src/value/number.h \
 	src/value/numeric.c \
 	src/value/opts.c src/value/opts.h \
+	src/value/quick.c \
 	src/value/sql.c src/value/sql.h \
 	src/value/sqlstate.c \
 	src/value/text.h \

@@ -159,6 +159,7 @@ static void deliver(hf__trip *t, PGresult *pg)
 {
 	hf__run *run = t->run;
 	hf_result *rows;
+	size_t n = (size_t)PQntuples(pg);
 
 	t->l->bytes = 0;
 	if (*PQcmdStatus(pg))
@@ -167,12 +168,12 @@ static void deliver(hf__trip *t, PGresult *pg)
 		PQclear(pg);
 		return;
 	}
-	rows = hf__result_new(pg, NULL);
+	rows = hf__result_show(t->rows, pg);
 	if (!rows)
 		run->stopped = HF_E_NOMEM;
-	for (size_t i = 0; rows && i < hf_result_rows(rows) && run->stopped == HF_OK; i++)
+	for (size_t i = 0; i < n && run->stopped == HF_OK; i++)
 		run->stopped = run->on_row(hf_result_row(rows, i), run->row_arg);
-	hf_result_unref(rows);
+	t->rows = rows ? hf__result_hide(rows) : NULL;
 	if (run->stopped == HF_PENDING)
 		run->stopped = HF_E_USER;
 	if (run->stopped != HF_OK && t->l->cancel)
@@ -279,6 +280,7 @@ void hf__trip_read(hf__trip *t, int index, int64_t began)
 	}
 	if (!any) /* sign four */
 		t->l->broken = true;
+	t->rows = hf_result_unref(t->rows);
 	if (index == t->main_index)
 		end_main(t);
 }

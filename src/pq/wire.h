@@ -19,6 +19,7 @@ typedef struct hf__trip {
 	hf_error *error;
 	PGresult *main;
 	hf_result *shell; /* made before sending, for main */
+	hf_result *rows;  /* shows those of a stream, one after the other */
 	int evict_index;  /* of the DEALLOCATE that makes room, or -1 */
 	bool evict_failed;
 	int64_t sent_at;
