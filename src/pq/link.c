@@ -279,6 +279,7 @@ hf_error *hf__link_open(hf__link *l, const hf__dsn *dsn, const hf__guard *guard)
 	if (!l->pg)
 		return hf__error_nomem();
 	hf__stmt_cache_init(&l->stmts, l->cfg.max_statements);
+	l->extras = (hf__extras){ .off = l->cfg.max_statements <= 0 };
 	PQsetNoticeReceiver(l->pg, on_notice, l);
 	PQsetErrorVerbosity(l->pg, PQERRORS_VERBOSE);
 	begin_wait(l);

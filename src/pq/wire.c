@@ -126,6 +126,8 @@ static void settle_cache(hf__trip *t, const struct results *rs)
 	for (size_t i = 0; i < rs->n && !gone; i++)
 		gone = drops_prepared(hf_result_tag(rs->v[i]));
 	hf__free(t->evicted);
+	if (gone || t->extra_gone)
+		hf__extras_forget(&t->l->extras);
 	if (gone)
 		hf__stmt_cache_clear(cache);
 	else if (t->named && (t->run->stale_plan || !t->entry->prepared))

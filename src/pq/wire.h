@@ -22,6 +22,10 @@ typedef struct hf__trip {
 	hf_result *rows;  /* shows those of a stream, one after the other */
 	int evict_index;  /* of the DEALLOCATE that makes room, or -1 */
 	bool evict_failed;
+	unsigned extras;    /* a bit for each command that runs one of link.extras */
+	hf__extra *made[8]; /* those that are prepared on the way, by command made_at */
+	int made_at[8], n_made;
+	bool extra_gone; /* the server has not got one of them */
 	int64_t sent_at;
 	bool aborted; /* a command before it in the same transaction failed: it was not run */
 } hf__trip;
