@@ -65,6 +65,7 @@ DB_TESTS = \
 	tests/db/test_park_race \
 	tests/db/test_participants \
 	tests/db/test_proxy \
+	tests/db/test_pipeline \
 	tests/db/test_query \
 	tests/db/test_script \
 	tests/db/test_secrets \
@@ -112,6 +113,7 @@ tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/interaction.h \
 	tests/db/load.c tests/db/load.h \
 	tests/db/park.h \
+	tests/db/pipeline.c tests/db/pipeline.h \
 	tests/db/proxy.c tests/db/proxy.h \
 	tests/db/proxy_wire.c tests/db/proxy_wire.h \
 	tests/db/silent.c tests/db/silent.h \
