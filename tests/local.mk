@@ -64,6 +64,8 @@ DB_TESTS = \
 	tests/db/test_park_limits \
 	tests/db/test_park_race \
 	tests/db/test_participants \
+	tests/db/test_pipeline_begin \
+	tests/db/test_pipeline_commit \
 	tests/db/test_proxy \
 	tests/db/test_pipeline \
 	tests/db/test_query \
