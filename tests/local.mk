@@ -65,7 +65,9 @@ DB_TESTS = \
 	tests/db/test_park_race \
 	tests/db/test_participants \
 	tests/db/test_pipeline_begin \
+	tests/db/test_pipeline_cancel \
 	tests/db/test_pipeline_commit \
+	tests/db/test_pipeline_mixed \
 	tests/db/test_proxy \
 	tests/db/test_pipeline \
 	tests/db/test_query \
