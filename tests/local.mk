@@ -67,7 +67,9 @@ DB_TESTS = \
 	tests/db/test_pipeline_begin \
 	tests/db/test_pipeline_cancel \
 	tests/db/test_pipeline_commit \
+	tests/db/test_pipeline_limits \
 	tests/db/test_pipeline_mixed \
+	tests/db/test_pipeline_statements \
 	tests/db/test_proxy \
 	tests/db/test_pipeline \
 	tests/db/test_query \
