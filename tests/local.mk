@@ -35,6 +35,7 @@ DB_TESTS = \
 	tests/db/test_codecs_settings \
 	tests/db/test_connect_refused \
 	tests/db/test_echo \
+	tests/db/test_echo_memory \
 	tests/db/test_errors \
 	tests/db/test_failover \
 	tests/db/test_fixture \
