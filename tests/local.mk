@@ -69,6 +69,7 @@ DB_TESTS = \
 	tests/db/test_pipeline_begin \
 	tests/db/test_pipeline_cancel \
 	tests/db/test_pipeline_commit \
+	tests/db/test_pipeline_cut \
 	tests/db/test_pipeline_limits \
 	tests/db/test_pipeline_mixed \
 	tests/db/test_pipeline_statements \
