@@ -65,6 +65,7 @@ SRC_ASYNC = \
 SRC_POOL = \
 	src/pool/atomic.c \
 	src/pool/batch.c src/pool/batch.h \
+	src/pool/borrow.c \
 	src/pool/close.c \
 	src/pool/commit.c \
 	src/pool/conn.c \

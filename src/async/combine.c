@@ -127,7 +127,7 @@ static void destroy(hf_future *f)
 	hf__free(c);
 }
 
-static const hf__future_ops ops = { cancel, destroy, stuck };
+static const hf__future_ops ops = { cancel, destroy, stuck, NULL };
 
 /* Whose thread runs its callbacks: that of the first input that has one, which keeps it alive. */
 static hf__callbacks *calls_of(hf_future *const *fs, size_t n)

@@ -51,6 +51,9 @@ typedef struct hf__future_ops {
 	void (*destroy)(hf_future *f); /* frees the block; called after hf__future_finish */
 	/* A combination asks its inputs; NULL: ask `domain`. */
 	bool (*stuck)(const hf_future *f);
+	/* A thread is about to wait for it, as long as it takes: it may do the work itself. NULL:
+	 * it cannot. */
+	void (*help)(hf_future *f);
 } hf__future_ops;
 
 /* Embedded first in what produces it (a job, a combination), so that a queued query is one block.

@@ -151,6 +151,9 @@ hf_error *hf__job_kept_inside(const hf_pool *p, const struct hf__worker *by);
  * what the caller returns. */
 hf_future *hf__job_submit(hf__job *j);
 
+/* The same; but where a connection is idle, the calling thread has run it on return. */
+hf_future *hf__job_submit_or_run(hf__job *j);
+
 /* retry.c: why a job that is to be attempted again never will be; nothing changes for others.
  * Consumes `e`. */
 hf_error *hf__retry_never(const hf__job *j, hf_error *e);

@@ -147,8 +147,10 @@ static void keep_error(hf__trip *t, const PGresult *r, int index, int64_t began)
 		lose_extra(t, index);
 	if (index == t->evict_index)
 		t->evict_failed = t->run->stale_plan = true;
-	if (hf__error_ends_session(r))
+	if (hf__error_ends_session(r)) {
 		t->l->broken = true;
+		snprintf(t->l->fatal, sizeof t->l->fatal, "%s", state);
+	}
 	if (!t->error)
 		t->error = hf__error_from_pg(r,
 			t->run->commit && index > t->main_index ? "COMMIT" : t->run->sql, as,
