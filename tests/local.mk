@@ -24,6 +24,7 @@ UNIT_TESTS = \
 DB_TESTS = \
 	tests/db/test_abandon \
 	tests/db/test_acquire \
+	tests/db/test_allocations \
 	tests/db/test_arguments \
 	tests/db/test_atomic \
 	tests/db/test_branches \

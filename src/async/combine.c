@@ -148,7 +148,7 @@ static struct combination *make(
 	if (!c)
 		return NULL;
 	hf__fork_watch();
-	hf__future_init(&c->future, &ops, NULL, calls_of(fs, n));
+	hf__future_init(&c->future, &ops, calls_of(fs, n));
 	atomic_init(&c->left, n);
 	c->n = n;
 	for (size_t i = 0; i < n; i++) {

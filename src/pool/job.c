@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fork.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "value/error.h"
 
 #include <stdio.h>
@@ -79,9 +80,17 @@ static hf_status job_cancel(hf_future *f)
 	return st;
 }
 
-static const hf__future_ops ops = {
-	.cancel = job_cancel, .destroy = hf__job_destroy, .help = hf__borrow_help
-};
+bool hf__job_stuck(const hf_future *f)
+{
+	const hf__job *j = (const void *)f;
+
+	return hf__thread_role(j->pool) != HF__ROLE_NONE;
+}
+
+static const hf__future_ops ops = { .cancel = job_cancel,
+	.destroy = hf__job_destroy,
+	.stuck = hf__job_stuck,
+	.help = hf__borrow_help };
 
 /* Labels stand in lines of the log and of reports, between quotation marks. */
 static char *clean_label(char *label)
@@ -138,7 +147,7 @@ struct full {
 static void init(hf__job *j, hf_pool *p, hf__job_kind kind, const hf_site *site)
 {
 	memset(j, 0, sizeof *j);
-	hf__future_init(&j->future, &ops, p, p->callbacks);
+	hf__future_init(&j->future, &ops, p->callbacks);
 	APR_RING_ELEM_INIT(j, link);
 	j->pool = hf__pool_ref(p);
 	j->kind = kind;

@@ -149,7 +149,8 @@ static void keep_error(hf__trip *t, const PGresult *r, int index, int64_t began)
 		t->evict_failed = t->run->stale_plan = true;
 	if (hf__error_ends_session(r)) {
 		t->l->broken = true;
-		snprintf(t->l->fatal, sizeof t->l->fatal, "%s", state);
+		if (strncmp(state, "XX", 2) != 0)
+			snprintf(t->l->fatal, sizeof t->l->fatal, "%s", state);
 	}
 	if (!t->error)
 		t->error = hf__error_from_pg(r,
