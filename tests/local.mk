@@ -38,6 +38,7 @@ DB_TESTS = \
 	tests/db/test_echo_memory \
 	tests/db/test_errors \
 	tests/db/test_failover \
+	tests/db/test_fast_lane \
 	tests/db/test_fixture \
 	tests/db/test_fork \
 	tests/db/test_getters \
