@@ -12,6 +12,7 @@
 #include "base/wake.h"
 #include "pq/cancel.h"
 #include "pq/dsn.h"
+#include "pq/extras.h"
 #include "pq/stmt_cache.h"
 #include "value/sql.h"
 
@@ -25,6 +26,7 @@ typedef struct hf__guard {
 	int64_t give_up_at;        /* close the connection then */
 	hf__ask (*ask)(void *arg); /* what is wanted now; called when poked */
 	void *arg;
+	void (*before_sleep)(void *arg); /* NULL: nothing is to be done meanwhile */
 } hf__guard;
 
 /* What stays the same for every connection of a link. */
@@ -44,10 +46,12 @@ typedef struct hf__link {
 	PGconn *pg; /* NULL: closed */
 	hf__cancel *cancel;
 	hf__stmt_cache stmts;
+	hf__extras extras;
 	hf__strbuf notices; /* since the last run began */
 	int sock, fork_slot;
 	int pid; /* of the server process */
 	int64_t connected_at, used_at;
+	int64_t rtt; /* the shortest time from a statement to its answer; 0: not known */
 	bool broken, dirty;
 	bool foreign_stmts; /* prepared statements may be there that the cache did not make */
 	char fatal[6];      /* SQLSTATE of a FATAL notice; "" */

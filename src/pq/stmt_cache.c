@@ -3,11 +3,15 @@
 #include "pq/stmt_cache.h"
 
 #include "base/mem.h"
+#include "value/sql.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
-#define PREPARE_AT_USE 3
+#define PREPARE_AT_USE  3
+#define MEAN_OVER       64
+#define CLEARLY_SLOW_US 20000
 
 void hf__stmt_cache_init(hf__stmt_cache *c, int max)
 {
@@ -40,18 +44,37 @@ static void unlink_entry(hf__stmt_cache *c, hf__stmt_entry *e)
 
 void hf__stmt_cache_forget(hf__stmt_cache *c, hf__stmt_entry *e)
 {
+	if (e->gone)
+		return;
 	unlink_entry(c, e);
-	hf__free(e);
+	e->gone = e->pins > 0;
+	if (!e->gone)
+		hf__free(e);
 }
 
-/* FNV-1a over the text; the types are few and compared in full. */
-static uint32_t hash_of(const char *sql)
+void hf__stmt_unpin(hf__stmt_entry *e)
 {
-	uint32_t h = 2166136261u;
+	if (e && --e->pins == 0 && e->gone)
+		hf__free(e);
+}
 
-	for (; *sql; sql++)
-		h = (h ^ (unsigned char)*sql) * 16777619u;
-	return h;
+bool hf__stmt_is_named(const hf__stmt_entry *e)
+{
+	return e && e->uses >= PREPARE_AT_USE;
+}
+
+/* The first runs on a connection are slower than the rest and tell little, unless they are slow
+ * indeed. The first that counts does so in full, later ones for a 64th: a text that is slow once in
+ * a hundred times is remembered as slow for most of them, one hiccup is not. */
+void hf__stmt_note_time(hf__stmt_entry *e, int64_t ns)
+{
+	int us = ns < 1000 ? 1 : ns < (int64_t)INT_MAX * 1000 ? (int)(ns / 1000) : INT_MAX;
+
+	if (e->uses < PREPARE_AT_USE && us < CLEARLY_SLOW_US)
+		return;
+	e->mean_us = e->mean_us ? e->mean_us + (us - e->mean_us) / MEAN_OVER : us;
+	if (e->mean_us < 1)
+		e->mean_us = 1;
 }
 
 static bool same_types(const hf__stmt_entry *e, const hf__params *p)
@@ -92,43 +115,52 @@ static hf__stmt_entry *add(hf__stmt_cache *c, uint32_t hash, const char *sql, co
 	return e;
 }
 
-static hf__stmt_entry *make_room(hf__stmt_cache *c)
+/* The least recently used that is not pinned, or NULL. */
+static hf__stmt_entry *oldest_free(const hf__stmt_cache *c)
+{
+	hf__stmt_entry *e = APR_RING_LAST(&c->lru);
+
+	while (e != APR_RING_SENTINEL(&c->lru, hf__stmt_entry, lru) && e->pins > 0)
+		e = APR_RING_PREV(e, lru);
+	return e == APR_RING_SENTINEL(&c->lru, hf__stmt_entry, lru) ? NULL : e;
+}
+
+/* False: what could go may not. */
+static bool make_room(hf__stmt_cache *c, bool may_evict, hf__stmt_entry **evicted)
 {
 	hf__stmt_entry *old;
 
 	if (c->n < c->max)
-		return NULL;
-	old = APR_RING_LAST(&c->lru);
+		return true;
+	old = oldest_free(c);
+	if (!old || (old->prepared && !may_evict))
+		return false;
 	unlink_entry(c, old);
 	if (old->prepared)
-		return old;
-	hf__free(old);
-	return NULL;
+		*evicted = old;
+	else
+		hf__free(old);
+	return true;
 }
 
 hf__stmt_entry *hf__stmt_cache_use(hf__stmt_cache *c, const char *sql, const hf__params *params,
 	bool may_evict, hf__stmt_entry **evicted)
 {
-	uint32_t hash = hash_of(sql);
+	uint32_t hash = hf__sql_hash(sql, strlen(sql));
 	hf__stmt_entry *e;
 
 	*evicted = NULL;
 	if (c->max <= 0)
 		return NULL;
 	e = lookup(c, hash, sql, params);
-	if (!e) {
-		if (!may_evict && c->n >= c->max && APR_RING_LAST(&c->lru)->prepared)
-			return NULL;
-		*evicted = make_room(c);
+	if (!e && make_room(c, may_evict, evicted))
 		e = add(c, hash, sql, params);
-		if (!e)
-			return NULL;
-	}
+	if (!e)
+		return NULL;
 	APR_RING_REMOVE(e, lru);
 	APR_RING_INSERT_HEAD(&c->lru, e, hf__stmt_entry, lru);
-	if (++e->uses < PREPARE_AT_USE)
-		return NULL;
-	if (!e->name[0])
+	e->pins++;
+	if (++e->uses >= PREPARE_AT_USE && !e->name[0])
 		snprintf(e->name, sizeof e->name, "hf_%u", ++c->serial);
 	return e;
 }

@@ -17,7 +17,11 @@ typedef struct hf__stmt_entry {
 	struct hf__stmt_entry *next; /* in its bucket */
 	uint32_t hash;
 	int uses, n_types;
-	bool prepared;
+	int pins;      /* trips under way that use it */
+	bool gone;     /* forgotten while it was pinned */
+	bool parsing;  /* its Parse was sent; what follows on the link may count on it */
+	bool prepared; /* and answered */
+	int mean_us;   /* how long the server takes for it: a moving mean; 0: not known */
 	char name[16];
 	uint32_t *types; /* behind sql in the same block */
 	char sql[];
@@ -33,14 +37,24 @@ typedef struct hf__stmt_cache {
 void hf__stmt_cache_init(hf__stmt_cache *c, int max);
 void hf__stmt_cache_finish(hf__stmt_cache *c);
 
-/* Counts a use of this text with these parameter types. Returns its entry, to be used prepared (or
- * to be prepared now), or NULL: run it unprepared. *evicted receives an entry that had to make
- * room, if it was prepared on the server: the caller deallocates it there and hf__frees it. Without
- * may_evict nothing that is prepared makes room: a text that is new then runs unprepared. */
+/* Counts a use of this text with these parameter types. Returns its entry, pinned until
+ * hf__stmt_unpin, or NULL: no room. *evicted receives an entry that had to make room, if it was
+ * prepared on the server: the caller deallocates it there and hf__frees it. Without may_evict
+ * nothing that is prepared makes room; what is pinned never does. */
 hf__stmt_entry *hf__stmt_cache_use(hf__stmt_cache *c, const char *sql, const hf__params *params,
 	bool may_evict, hf__stmt_entry **evicted);
 
-/* Forgets one, or all: what the server has may differ. `e` is freed. */
+/* Accepts NULL. */
+void hf__stmt_unpin(hf__stmt_entry *e);
+
+/* Whether it is to be run by its name (and to be prepared, if that was not done). */
+bool hf__stmt_is_named(const hf__stmt_entry *e);
+
+/* Takes note of one run. */
+void hf__stmt_note_time(hf__stmt_entry *e, int64_t ns);
+
+/* Forgets one, or all: what the server has may differ. What is pinned is freed with its last pin;
+ * forgetting it again does nothing. */
 void hf__stmt_cache_forget(hf__stmt_cache *c, hf__stmt_entry *e);
 void hf__stmt_cache_clear(hf__stmt_cache *c);
 

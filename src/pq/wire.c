@@ -20,16 +20,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static void run_pipelined(hf__trip *t, int64_t began)
+static void read_answers(hf__trip *t, int64_t began, bool sync)
 {
-	t->run->sent = true;
-	if (!hf__trip_send(t)) {
-		t->l->broken = true; /* sign one */
-		return;
-	}
 	for (int i = 0; i < t->n_commands && !t->l->broken; i++)
 		hf__trip_read(t, i, began);
-	if (!t->l->broken)
+	if (sync && !t->l->broken)
 		hf__trip_read_sync(t, began);
 }
 
@@ -131,10 +126,13 @@ static void settle_cache(hf__trip *t, const struct results *rs)
 	for (size_t i = 0; i < rs->n && !gone; i++)
 		gone = drops_prepared(hf_result_tag(rs->v[i]));
 	hf__free(t->evicted);
+	if (gone || t->extra_gone)
+		hf__extras_forget(&t->l->extras);
 	if (gone)
 		hf__stmt_cache_clear(cache);
-	else if (t->run->stale_plan || (t->entry && !t->entry->prepared))
+	else if (t->named && (t->run->stale_plan || !t->entry->prepared))
 		forget(t);
+	hf__stmt_unpin(t->entry);
 }
 
 /* PREPARE itself, and the blocks that may hold one. */
@@ -236,38 +234,121 @@ static void note_tag(hf__trip *t, const struct results *rs)
 		snprintf(t->run->tag, sizeof t->run->tag, "%s", tag);
 }
 
+static void init_trip(hf__trip *t, hf__link *l, hf__run *run)
+{
+	*t = (hf__trip){
+		.l = l, .run = run, .evict_index = -1, .xid_index = -1, .commit_index = -1
+	};
+}
+
 /* Room is not made inside a transaction: a DEALLOCATE that fails would undo its work. */
-static void use_cache(hf__trip *t)
+static void use_cache(hf__trip *t, bool may_evict)
 {
 	hf__run *run = t->run;
-	bool idle = hf__link_session(t->l) == HF__SESSION_IDLE && !run->begin;
 
-	if (run->kind == HF__SQL_PLAIN || run->kind == HF__SQL_READ)
-		t->entry =
-			hf__stmt_cache_use(&t->l->stmts, run->sql, run->params, idle, &t->evicted);
+	if (run->kind != HF__SQL_PLAIN && run->kind != HF__SQL_READ)
+		return;
+	t->entry = hf__stmt_cache_use(&t->l->stmts, run->sql, run->params, may_evict, &t->evicted);
+	t->named = hf__stmt_is_named(t->entry);
+}
+
+static void clear_answers(hf__run *run)
+{
+	run->sent = run->stale_plan = run->main_done = false;
+	run->stopped = HF_OK;
+	run->tag[0] = run->stale_name[0] = run->xid[0] = run->commit_tag[0] = '\0';
+}
+
+/* How long the server took, for the cache. What was sent while another was under way began when
+ * that ended; otherwise the way there and back is in it. */
+static void note_time(hf__trip *t, int64_t now)
+{
+	hf__link *l = t->l;
+	bool waited = t->sent_at < l->used_at;
+	int64_t took = now - (waited ? l->used_at : t->sent_at);
+
+	if (!waited && (l->rtt == 0 || took < l->rtt))
+		l->rtt = took;
+	if (t->entry && t->run->main_done)
+		hf__stmt_note_time(t->entry, waited ? took : took - l->rtt);
+}
+
+static hf_error *begin_trip(hf__trip *t, bool wants, bool may_evict, bool sync)
+{
+	if (wants && !(t->shell = hf__result_alloc()))
+		return hf__error_nomem();
+	use_cache(t, may_evict);
+	t->run->sent = true;
+	if (!hf__trip_send(t, sync))
+		t->l->broken = true; /* sign one */
+	return NULL;
+}
+
+static hf_error *end_trip(hf__trip *t, struct results *rs, hf_result **out)
+{
+	int64_t now = hf__now();
+
+	settle_cancel(t->l);
+	note_tag(t, rs);
+	note_time(t, now);
+	settle_cache(t, rs);
+	note_dirt(t, rs);
+	t->l->used_at = now;
+	return finish_run(t, rs, out);
+}
+
+hf_error *hf__trip_begin(hf__trip *t, hf__link *l, hf__run *run, bool wants, bool sync)
+{
+	init_trip(t, l, run);
+	t->sent_at = hf__now();
+	clear_answers(run);
+	return begin_trip(t, wants, sync, sync);
+}
+
+hf_error *hf__trip_begin_sync(hf__trip *t, hf__link *l, hf__run *run)
+{
+	init_trip(t, l, run);
+	t->main_index = -1;
+	t->sent_at = hf__now();
+	clear_answers(run);
+	run->sent = true;
+	if (!hf__trip_send_sync(t))
+		l->broken = true;
+	return NULL;
+}
+
+hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync)
+{
+	struct results none = { NULL, 0, 0 };
+	hf__link *l = t->l;
+
+	if (!l->broken) {
+		begin_run(l, &t->run->guard);
+		read_answers(t, t->sent_at < l->used_at ? l->used_at : t->sent_at, sync);
+	}
+	return end_trip(t, &none, out);
 }
 
 static hf_error *run_trip(hf__link *l, hf__run *run, hf_result **out, bool alone)
 {
-	hf__trip t = { .l = l, .run = run, .evict_index = -1, .xid_index = -1, .commit_index = -1 };
+	hf__trip t;
 	struct results rs = { NULL, 0, 0 };
 	int64_t began = hf__now();
+	bool idle = hf__link_session(l) == HF__SESSION_IDLE && !run->begin;
+	hf_error *e;
 
-	if (out && !alone && !(t.shell = hf__result_alloc()))
-		return hf__error_nomem();
+	init_trip(&t, l, run);
+	t.sent_at = began;
 	begin_run(l, &run->guard);
 	if (alone) {
 		run_alone(&t, &rs, began);
-	} else {
-		use_cache(&t);
-		run_pipelined(&t, began);
+		return end_trip(&t, &rs, out);
 	}
-	settle_cancel(l);
-	note_tag(&t, &rs);
-	settle_cache(&t, &rs);
-	note_dirt(&t, &rs);
-	l->used_at = hf__now();
-	return finish_run(&t, &rs, out);
+	e = begin_trip(&t, out != NULL, idle, true);
+	if (e)
+		return e;
+	read_answers(&t, began, true);
+	return end_trip(&t, &rs, out);
 }
 
 static hf_error *set_limit(hf__link *l, int ms, const hf__guard *guard)
@@ -298,9 +379,7 @@ hf_error *hf__link_run(hf__link *l, hf__run *run, hf_result **out)
 {
 	bool alone = goes_alone(l, run);
 
-	run->sent = run->stale_plan = run->main_done = false;
-	run->stopped = HF_OK;
-	run->tag[0] = run->stale_name[0] = run->xid[0] = run->commit_tag[0] = '\0';
+	clear_answers(run);
 	if (hf__link_session(l) == HF__SESSION_LOST)
 		return hf__link_lost(l, run->sql);
 	if (alone && run->set_timeout > 0)
