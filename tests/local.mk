@@ -41,6 +41,9 @@ DB_TESTS = \
 	tests/db/test_echo_memory \
 	tests/db/test_errors \
 	tests/db/test_failover \
+	tests/db/test_fast_lane \
+	tests/db/test_fetch \
+	tests/db/test_fetch_load \
 	tests/db/test_fixture \
 	tests/db/test_fork \
 	tests/db/test_getters \
