@@ -45,6 +45,7 @@ SRC_PQ = \
 	src/pq/cancel.c src/pq/cancel.h \
 	src/pq/command.c \
 	src/pq/dsn.c src/pq/dsn.h \
+	src/pq/format.c src/pq/format.h \
 	src/pq/link.c src/pq/link.h \
 	src/pq/receive.c \
 	src/pq/result.c src/pq/result.h \

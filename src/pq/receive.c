@@ -4,6 +4,7 @@
 #include "pq/wire.h"
 
 #include "base/clock.h"
+#include "pq/format.h"
 #include "value/error.h"
 
 #include <stdio.h>
@@ -194,9 +195,13 @@ static void note_answer(hf__trip *t, PGresult *r, int index)
 {
 	hf__run *run = t->run;
 
-	if (t->preparing && index == t->main_index - 1)
+	if (index == t->prepare_index)
 		t->entry->prepared = true;
-	if (index == t->xid_index && PQntuples(r) == 1)
+	else if (index == t->describe_index)
+		t->columns = hf__format_learn(r);
+	else if (index == t->floats_index)
+		hf__format_told(t->l, r);
+	else if (index == t->xid_index && PQntuples(r) == 1)
 		snprintf(run->xid, sizeof run->xid, "%s", PQgetvalue(r, 0, 0));
 	else if (index == t->commit_index)
 		snprintf(run->commit_tag, sizeof run->commit_tag, "%s", PQcmdStatus(r));

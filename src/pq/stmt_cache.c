@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define PREPARE_AT_USE  3
 #define MEAN_OVER       64
@@ -103,6 +104,16 @@ static hf__stmt_entry *lookup(
 	return NULL;
 }
 
+bool hf__stmt_sets(const char *sql)
+{
+	static const char word[] = "set_config";
+
+	for (; *sql; sql++)
+		if ((*sql == 's' || *sql == 'S') && strncasecmp(sql, word, sizeof word - 1) == 0)
+			return true;
+	return false;
+}
+
 static hf__stmt_entry *add(hf__stmt_cache *c, uint32_t hash, const char *sql, const hf__params *p)
 {
 	size_t align = _Alignof(uint32_t), n_types = p ? (size_t)p->n : 0;
@@ -112,6 +123,7 @@ static hf__stmt_entry *add(hf__stmt_cache *c, uint32_t hash, const char *sql, co
 	if (!e)
 		return NULL;
 	e->hash = hash;
+	e->sets = hf__stmt_sets(sql);
 	e->n_types = (int)n_types;
 	memcpy(e->sql, sql, strlen(sql) + 1);
 	e->types = (uint32_t *)(void *)(e->sql + text);
