@@ -45,6 +45,7 @@ SRC_PQ = \
 	src/pq/cancel.c src/pq/cancel.h \
 	src/pq/command.c \
 	src/pq/dsn.c src/pq/dsn.h \
+	src/pq/extras.c src/pq/extras.h \
 	src/pq/format.c src/pq/format.h \
 	src/pq/link.c src/pq/link.h \
 	src/pq/receive.c \
@@ -64,6 +65,7 @@ SRC_ASYNC = \
 # 4: workers
 SRC_POOL = \
 	src/pool/atomic.c \
+	src/pool/batch.c src/pool/batch.h \
 	src/pool/close.c \
 	src/pool/commit.c \
 	src/pool/conn.c \

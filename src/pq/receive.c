@@ -121,6 +121,13 @@ static hf_status stopped_status(const hf__link *l, const hf__run *run, int64_t b
 	return HF_E_CANCELED;
 }
 
+static void lose_extra(hf__trip *t, int index)
+{
+	t->extra_gone = true;
+	t->run->stale_plan = index < t->main_index;
+	t->l->extras.off |= index > t->main_index;
+}
+
 static void keep_error(hf__trip *t, const PGresult *r, int index, int64_t began)
 {
 	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
@@ -137,6 +144,8 @@ static void keep_error(hf__trip *t, const PGresult *r, int index, int64_t began)
 					      (strcmp(state, "0A000") == 0 && from &&
 						      strcmp(from, "RevalidateCachedQuery") == 0)))
 		t->run->stale_plan = t->named;
+	if (strcmp(state, "26000") == 0 && index < 32 && t->extras >> index & 1)
+		lose_extra(t, index);
 	if (index == t->evict_index)
 		t->evict_failed = t->run->stale_plan = true;
 	if (hf__error_ends_session(r))
@@ -201,7 +210,9 @@ static void note_answer(hf__trip *t, PGresult *r, int index)
 		t->columns = hf__format_learn(r);
 	else if (index == t->floats_index)
 		hf__format_told(t->l, r);
-	else if (index == t->xid_index && PQntuples(r) == 1)
+	for (int i = 0; i < t->n_made; i++)
+		t->made[i]->prepared |= t->made_at[i] == index;
+	if (index == t->xid_index && PQntuples(r) == 1)
 		snprintf(run->xid, sizeof run->xid, "%s", PQgetvalue(r, 0, 0));
 	else if (index == t->commit_index)
 		snprintf(run->commit_tag, sizeof run->commit_tag, "%s", PQcmdStatus(r));

@@ -9,15 +9,20 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/recycle.h"
 #include "base/ref.h"
 #include "value/codec.h"
 #include "value/error.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* How many free ones are kept for the next burst: see recycle.h. */
+#define KEPT 4096
 
 struct lent {
 	struct lent *next;
@@ -34,6 +39,25 @@ struct hf_result {
 	size_t n_earlier;
 };
 
+/* Of all pools: a result may outlive its own. */
+static hf__recycle blocks = HF__RECYCLE_INIT(sizeof(hf_result), KEPT);
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void hold(void)
+{
+	hf__recycle_hold(&blocks);
+}
+
+static void release(void)
+{
+	hf__recycle_release(&blocks);
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(hold, release, release);
+}
+
 static void drop_lent(hf_result *r)
 {
 	struct lent *next;
@@ -47,10 +71,14 @@ static void drop_lent(hf_result *r)
 
 hf_result *hf__result_alloc(void)
 {
-	hf_result *r = hf__calloc(sizeof *r);
+	hf_result *r;
 
-	if (r)
-		hf__ref_init(&r->refs);
+	pthread_once(&once, watch_forks);
+	r = hf__recycle_take(&blocks);
+	if (!r)
+		return NULL;
+	memset(r, 0, sizeof *r);
+	hf__ref_init(&r->refs);
 	return r;
 }
 
@@ -131,7 +159,7 @@ hf_result *hf_result_unref(hf_result *r)
 	hf__free(r->earlier);
 	PQclear(r->pg);
 	hf__free(r->notices);
-	hf__free(r);
+	hf__recycle_give(&blocks, r);
 	return NULL;
 }
 

@@ -23,7 +23,7 @@ typedef struct hf__stmt_entry {
 	bool prepared;    /* and answered */
 	int mean_us;      /* how long the server takes for it: a moving mean; 0: not known */
 	unsigned columns; /* what is known of them: format.h */
-	bool sets;        /* it may change settings */
+	bool sets;        /* hf__stmt_sets */
 	char name[16];
 	uint32_t *types; /* behind sql in the same block */
 	char sql[];
@@ -52,7 +52,8 @@ void hf__stmt_unpin(hf__stmt_entry *e);
 /* Whether it is to be run by its name (and to be prepared, if that was not done). */
 bool hf__stmt_is_named(const hf__stmt_entry *e);
 
-/* Whether a plain statement's text may change settings. */
+/* Whether a plain statement may change a setting that the server does not report, and results
+ * depend on: see format.h. */
 bool hf__stmt_sets(const char *sql);
 
 /* Takes note of one run. */
