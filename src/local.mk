@@ -46,6 +46,7 @@ SRC_PQ = \
 	src/pq/command.c \
 	src/pq/dsn.c src/pq/dsn.h \
 	src/pq/extras.c src/pq/extras.h \
+	src/pq/format.c src/pq/format.h \
 	src/pq/link.c src/pq/link.h \
 	src/pq/receive.c \
 	src/pq/result.c src/pq/result.h \

@@ -46,6 +46,7 @@ DB_TESTS = \
 	tests/db/test_fetch_load \
 	tests/db/test_fixture \
 	tests/db/test_fork \
+	tests/db/test_formats \
 	tests/db/test_getters \
 	tests/db/test_global \
 	tests/db/test_global_limits \
@@ -88,6 +89,7 @@ DB_TESTS = \
 	tests/db/test_shutdown \
 	tests/db/test_sql_server \
 	tests/db/test_stream \
+	tests/db/test_stream_huge \
 	tests/db/test_submit \
 	tests/db/test_transact \
 	tests/db/test_transact_ends \

@@ -4,6 +4,7 @@
 #include "pq/wire.h"
 
 #include "base/clock.h"
+#include "pq/format.h"
 #include "value/error.h"
 
 #include <stdio.h>
@@ -206,8 +207,12 @@ static void note_answer(hf__trip *t, PGresult *r, int index)
 {
 	hf__run *run = t->run;
 
-	if (t->preparing && index == t->main_index - 1)
+	if (index == t->prepare_index)
 		t->entry->prepared = true;
+	else if (index == t->describe_index)
+		t->columns = hf__format_learn(r);
+	else if (index == t->floats_index)
+		hf__format_told(t->l, r);
 	for (int i = 0; i < t->n_made; i++)
 		t->made[i]->prepared |= t->made_at[i] == index;
 	if (index == t->xid_index && PQntuples(r) == 1)
