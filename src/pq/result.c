@@ -32,6 +32,16 @@ struct hf_result {
 	_Atomic(struct lent *) lent;
 	hf_result **earlier; /* of a script: the results before this one */
 	size_t n_earlier;
+	hf_result *described;  /* of a view: where its columns stand */
+	const hf__cell *cells; /* and its row; NULL: none */
+	struct scratch *scratch;
+};
+
+/* What rows of a view lend, one after the other: mostly enough, so that none needs memory of its
+ * own. */
+struct scratch {
+	atomic_size_t used;
+	_Alignas(max_align_t) char bytes[8192];
 };
 
 hf_result *hf__result_alloc(void)
@@ -80,6 +90,43 @@ bool hf__result_chain(hf_result *last, hf_result **earlier, size_t n, char *noti
 	return true;
 }
 
+static void drop_lent(hf_result *r)
+{
+	for (struct lent *l = atomic_load(&r->lent), *next; l; l = next) {
+		next = l->next;
+		hf__free(l);
+	}
+	atomic_store(&r->lent, NULL);
+}
+
+hf_result *hf__result_view(const hf_result *described)
+{
+	hf_result *r = hf__result_alloc();
+
+	if (!r)
+		return NULL;
+	r->scratch = hf__alloc(sizeof *r->scratch);
+	if (!r->scratch)
+		return hf_result_unref(r);
+	atomic_init(&r->scratch->used, 0);
+	r->described = hf_result_ref(described);
+	r->pg = described->pg;
+	return r;
+}
+
+void hf__result_view_row(hf_result *view, const hf__cell *cells)
+{
+	view->cells = cells;
+	if (atomic_load(&view->lent))
+		drop_lent(view);
+	atomic_store_explicit(&view->scratch->used, 0, memory_order_relaxed);
+}
+
+uint32_t hf__result_table(const hf_result *r, int col)
+{
+	return r && col >= 0 && col < PQnfields(r->pg) ? PQftable(r->pg, col) : 0;
+}
+
 hf_result *hf_result_ref(const hf_result *r)
 {
 	hf_result *mine = (hf_result *)(uintptr_t)r;
@@ -93,10 +140,11 @@ hf_result *hf_result_unref(hf_result *r)
 {
 	if (!r || !hf__ref_put(&r->refs))
 		return NULL;
-	for (struct lent *l = atomic_load(&r->lent), *next; l; l = next) {
-		next = l->next;
-		hf__free(l);
-	}
+	drop_lent(r);
+	hf__free(r->scratch);
+	if (r->described)
+		r->pg = NULL; /* is its own */
+	hf_result_unref(r->described);
 	for (size_t i = 0; i < r->n_earlier; i++)
 		hf_result_unref(r->earlier[i]);
 	hf__free(r->earlier);
@@ -106,12 +154,26 @@ hf_result *hf_result_unref(hf_result *r)
 	return NULL;
 }
 
+static void *lend_scratch(struct scratch *s, size_t n)
+{
+	size_t all, at;
+
+	if (!s || n > sizeof s->bytes)
+		return NULL;
+	all = (n + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+	at = atomic_fetch_add(&s->used, all);
+	return at <= sizeof s->bytes && all <= sizeof s->bytes - at ? s->bytes + at : NULL;
+}
+
 /* Memory that lives as long as the result; any thread. */
 static void *lend(void *owner, size_t n)
 {
 	hf_result *r = owner;
-	struct lent *l = n < SIZE_MAX - sizeof *l ? hf__alloc(sizeof *l + n) : NULL;
+	struct lent *l = lend_scratch(r->scratch, n);
 
+	if (l)
+		return l;
+	l = n < SIZE_MAX - sizeof *l ? hf__alloc(sizeof *l + n) : NULL;
 	if (!l)
 		return NULL;
 	l->next = atomic_load(&r->lent);
@@ -122,6 +184,8 @@ static void *lend(void *owner, size_t n)
 
 size_t hf_result_rows(const hf_result *r)
 {
+	if (r && r->described)
+		return r->cells != NULL;
 	return r ? (size_t)PQntuples(r->pg) : 0;
 }
 
@@ -193,6 +257,8 @@ static hf__cell cell_of(hf_row row, int col)
 
 	if (row.n >= hf_result_rows(row.res) || !has_column(row.res, col))
 		return c;
+	if (row.res->cells)
+		return row.res->cells[col];
 	c.type = PQftype(row.res->pg, col);
 	c.format = PQfformat(row.res->pg, col);
 	if (PQgetisnull(row.res->pg, n, col))

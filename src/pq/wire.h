@@ -22,6 +22,7 @@ typedef struct hf__trip {
 	int evict_index;  /* of the DEALLOCATE that makes room, or -1 */
 	bool evict_failed;
 	int64_t sent_at;
+	bool copying, copied; /* the server has begun the COPY; it was served */
 	bool aborted; /* a command before it in the same transaction failed: it was not run */
 } hf__trip;
 
