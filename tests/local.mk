@@ -9,6 +9,7 @@ UNIT_TESTS = \
 	tests/unit/test_codec_fuzz \
 	tests/unit/test_combine \
 	tests/unit/test_completion \
+	tests/unit/test_copy_row \
 	tests/unit/test_dsn \
 	tests/unit/test_error \
 	tests/unit/test_future \
@@ -37,6 +38,8 @@ DB_TESTS = \
 	tests/db/test_codecs_server \
 	tests/db/test_codecs_settings \
 	tests/db/test_connect_refused \
+	tests/db/test_copy \
+	tests/db/test_copy_errors \
 	tests/db/test_echo \
 	tests/db/test_echo_memory \
 	tests/db/test_errors \

@@ -52,6 +52,7 @@ struct hf__batch {
 	int n_done;
 	long total, shared; /* taken since it was empty; sent in groups of those */
 	bool closed;        /* nothing more is sent until all has come back */
+	bool answered;      /* something has come back since more was taken */
 	bool fired;         /* a cancel was sent, and may have hit a neighbour */
 	bool serializable;  /* the group is */
 	bool group_failed;
@@ -403,7 +404,7 @@ static void detach(hf__batch *b, struct flight *f)
 	hf__job *j = f->job;
 	bool reads = reads_only(b, j) || j->sql_kind == HF__SQL_READ;
 
-	hf_future_ref(&j->future);
+	hf__ref_get(&j->future.refs);
 	f->detached = true;
 	fail(b, j,
 		hf__error_at(

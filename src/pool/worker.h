@@ -10,6 +10,8 @@
 #include "pool/job.h"
 #include "pq/link.h"
 
+#include <holdfast/copy.h>
+
 #include "base/ring.h"
 #include <pthread.h>
 
@@ -60,6 +62,7 @@ struct hf_conn {
 	unsigned n_atomics; /* in the open transaction: names their savepoints */
 	hf__arena arena;
 	struct hf__kept *kept; /* results lent to the interaction */
+	hf_copy *copy;         /* the COPY into the server whose function runs */
 	bool in_row;           /* a row callback or a hook runs: it may not use the handle */
 };
 
@@ -229,6 +232,12 @@ void hf__retry_heed(hf_conn *c, const hf_error *e);
 /* The handle that the calling thread may use now, or NULL. */
 hf_conn *hf__conn_in_use(void);
 void hf__conn_use(hf_conn *c);
+
+/* conn.c: whether the calling thread may use the handle now; what to answer if not; and the answer
+ * of a statement: a failure, consumed, fails the interaction as well. */
+bool hf__conn_usable(const hf_conn *c);
+hf_status hf__conn_misuse(const hf_conn *c);
+hf_status hf__conn_failed(hf_conn *c, hf_error *e);
 
 /* exec.c: runs one statement with all that belongs to it: BEGIN before the first of a transaction,
  * its limit, one more try where its prepared plan was out of date. NULL, or the story, which also

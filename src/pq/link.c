@@ -56,6 +56,7 @@ static void on_notice(void *arg, const PGresult *res)
 
 	if (severity && state && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
 		snprintf(l->fatal, sizeof l->fatal, "%s", state);
+	l->n_notices++;
 	if (l->notices.n < 64 * 1024)
 		hf__strbuf_printf(&l->notices, "%s%s: %s", l->notices.n ? "\n" : "",
 			severity ? severity : "NOTICE", message ? message : "");

@@ -51,6 +51,7 @@ typedef struct hf__link {
 	hf__stmt_cache stmts;
 	hf__extras extras;
 	hf__strbuf notices; /* since the last run began */
+	unsigned n_notices; /* ever */
 	int sock, fork_slot;
 	int pid; /* of the server process */
 	int64_t connected_at, used_at;
@@ -85,7 +86,9 @@ typedef struct hf__run {
 	const char *text;   /* of a script with arguments: what is sent instead, values and all */
 	const hf__params *params;
 	hf__sql_kind kind;
-	bool script; /* simple protocol, several statements */
+	bool script;   /* simple protocol, several statements */
+	bool describe; /* not run: its result has columns and no rows; `text`, if any, is sent */
+	struct hf__copy *copy; /* it is a COPY, and goes alone */
 	hf_row_fn *on_row;
 	void *row_arg;
 	/* what travels after it */

@@ -4,6 +4,7 @@
 #include "pq/wire.h"
 
 #include "base/clock.h"
+#include "pq/copy.h"
 #include "pq/format.h"
 #include "value/error.h"
 
@@ -49,7 +50,7 @@ static bool too_large(const hf__trip *t, size_t bytes)
 {
 	size_t most = t->l->cfg.max_result;
 
-	return most > 0 && bytes > most && !t->run->on_row;
+	return most > 0 && bytes > most && !t->run->on_row && !t->run->copy;
 }
 
 static void refuse_size(hf__trip *t)
@@ -193,11 +194,20 @@ static void deliver(hf__trip *t, PGresult *pg)
 		hf__cancel_fire(t->l->cancel);
 }
 
-static void refuse_copy(hf__trip *t)
+/* A COPY where one was asked for, or not. */
+static void begin_copy(hf__trip *t, const PGresult *r)
 {
+	const hf__copy *k = t->run->copy;
+
+	t->copying = k && !t->copied && PQnfields(r) == k->columns &&
+		     PQresultStatus(r) == (k->in ? PGRES_COPY_IN : PGRES_COPY_OUT);
+	if (t->copying)
+		return;
 	if (!t->error)
 		t->error = hf__error_new(&(hf__error_spec){ .status = HF_E_MISUSE,
-			.message = "COPY through the client is not possible in a query",
+			.message = k ? "the columns of the COPY are not those that it was "
+				       "prepared for"
+				     : "COPY through the client is not possible in a query",
 			.field[HF_ERR_QUERY] = t->run->sql });
 	t->l->broken = true;
 }
@@ -251,7 +261,7 @@ static void take_result(hf__trip *t, PGresult *r, int index, int64_t began)
 	case PGRES_COPY_IN:
 	case PGRES_COPY_OUT:
 	case PGRES_COPY_BOTH:
-		refuse_copy(t);
+		begin_copy(t, r);
 		break;
 	case PGRES_PIPELINE_SYNC: /* too early: sign four */
 	case PGRES_NONFATAL_ERROR:

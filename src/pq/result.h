@@ -3,6 +3,8 @@
 #ifndef HF_PQ_RESULT_H
 #define HF_PQ_RESULT_H
 
+#include "value/codec.h"
+
 #include <holdfast/result.h>
 
 #include <libpq-fe.h>
@@ -21,6 +23,15 @@ hf_result *hf__result_new(PGresult *pg, char *notices);
  * or NULL when somebody keeps it: then it is theirs with its rows. */
 hf_result *hf__result_show(hf_result *r, PGresult *pg);
 hf_result *hf__result_hide(hf_result *r);
+
+/* A result with the columns of `described` and one row or none, the cells of which are given, and
+ * lent, by someone else: a row of a COPY. What is read from a row (arrays, texts) lives until the
+ * next is set. NULL: no memory. */
+hf_result *hf__result_view(const hf_result *described);
+void hf__result_view_row(hf_result *view, const hf__cell *cells); /* NULL: none */
+
+/* The table that column `col` is from, or 0. */
+uint32_t hf__result_table(const hf_result *r, int col);
 
 /* Makes `last` the result of a script whose earlier results are `earlier` (n of them, in order),
  * with the script's notices (or NULL). Both are taken over in either case. False: no memory; `last`

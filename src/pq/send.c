@@ -2,6 +2,7 @@
 /* Sending: a trip's commands, its Sync last. */
 #include "pq/wire.h"
 
+#include "pq/copy.h"
 #include "pq/format.h"
 
 #include <stdio.h>
@@ -113,12 +114,25 @@ static bool send_describe(hf__trip *t)
 	return PQsendDescribePrepared(pg, name) == 1 && PQsendFlushRequest(pg) == 1;
 }
 
+/* The unnamed statement: nothing to clean up. */
+static bool send_description(hf__trip *t)
+{
+	const char *sql = t->run->text ? t->run->text : t->run->sql;
+
+	t->n_commands++;
+	t->main_index = t->n_commands++;
+	return PQsendPrepare(t->l->pg, "", sql, 0, NULL) == 1 &&
+	       PQsendDescribePrepared(t->l->pg, "") == 1;
+}
+
 static bool send_main(hf__trip *t)
 {
 	const hf__params *p = t->run->params;
 	PGconn *pg = t->l->pg;
 	int n = p ? p->n : 0, format = hf__format_binary(t->l, t->columns);
 
+	if (t->run->describe)
+		return send_description(t);
 	t->main_index = t->n_commands++;
 	if (t->named || t->describe_index >= 0)
 		return PQsendQueryPrepared(pg, t->named ? t->entry->name : "", n,
@@ -193,7 +207,7 @@ bool hf__trip_send_alone(hf__trip *t)
 {
 	const hf__params *p = t->run->params;
 
-	if (t->run->script)
+	if (t->run->script || (t->run->copy && t->run->copy->simple))
 		return PQsendQuery(t->l->pg, t->run->text ? t->run->text : t->run->sql) == 1;
 	return PQsendQueryParams(t->l->pg, t->run->sql, p ? p->n : 0, p ? p->types : NULL,
 		       p ? p->values : NULL, p ? p->lengths : NULL, p ? p->formats : NULL, 0) == 1;

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "pq/copy.h"
 #include "pq/format.h"
 #include "value/error.h"
 
@@ -64,6 +65,13 @@ static void drop_results(struct results *rs)
 	rs->v = NULL;
 }
 
+static void serve_copy(hf__trip *t, int64_t began)
+{
+	t->copying = false;
+	t->copied = true;
+	hf__copy_serve(t, began);
+}
+
 /* Outside pipeline mode: one trip of its own. */
 static void run_alone(hf__trip *t, struct results *rs, int64_t began)
 {
@@ -73,10 +81,14 @@ static void run_alone(hf__trip *t, struct results *rs, int64_t began)
 	}
 	t->run->sent = true;
 	while (hf__trip_read_one(t, began)) {
+		if (t->copying)
+			serve_copy(t, began);
 		if (t->main && !push_result(rs, t->main) && !t->error)
 			t->error = hf__error_nomem();
 		t->main = NULL;
 	}
+	if (t->run->copy && !t->copied && !t->error && !t->l->broken)
+		t->error = hf__error_fmt(HF_E_MISUSE, 0, "this is no COPY through the client");
 	if (!t->l->broken && !PQenterPipelineMode(t->l->pg))
 		t->l->broken = true;
 }
@@ -91,7 +103,7 @@ static bool is_plain(const hf__run *run)
 
 static bool goes_alone(const hf__link *l, const hf__run *run)
 {
-	if (run->script)
+	if (run->script || run->copy)
 		return true;
 	return !is_plain(run) && !run->begin && !run->on_row && !run->set_read_only &&
 	       hf__link_session(l) == HF__SESSION_IDLE;

@@ -29,6 +29,7 @@ typedef struct hf__trip {
 	int made_at[8], n_made;
 	bool extra_gone; /* the server has not got one of them */
 	int64_t sent_at;
+	bool copying, copied; /* the server has begun the COPY; it was served */
 	bool aborted; /* a command before it in the same transaction failed: it was not run */
 } hf__trip;
 
