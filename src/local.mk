@@ -10,6 +10,7 @@ SRC_BASE = \
 	src/base/lock.c src/base/lock.h \
 	src/base/log.c src/base/log.h \
 	src/base/mem.c src/base/mem.h \
+	src/base/recycle.c src/base/recycle.h \
 	src/base/ref.h \
 	src/base/ring.h \
 	src/base/strbuf.c src/base/strbuf.h \
@@ -33,6 +34,7 @@ SRC_VALUE = \
 	src/value/number.c src/value/number.h \
 	src/value/numeric.c \
 	src/value/opts.c src/value/opts.h \
+	src/value/quick.c \
 	src/value/sql.c src/value/sql.h \
 	src/value/sqlstate.c \
 	src/value/text.h \
@@ -62,6 +64,7 @@ SRC_ASYNC = \
 # 4: workers
 SRC_POOL = \
 	src/pool/atomic.c \
+	src/pool/batch.c src/pool/batch.h \
 	src/pool/close.c \
 	src/pool/commit.c \
 	src/pool/conn.c \

@@ -51,8 +51,14 @@ hf_result *hf_result_unref(hf_result *r)
 
 static atomic_long promises_alive;
 
+struct promise {
+	hf_future future;
+	hf__future_ops ops;
+};
+
 static inline void promise_destroy(hf_future *f)
 {
+	hf__callbacks_unref(f->calls_to);
 	atomic_fetch_sub(&promises_alive, 1);
 	free(f);
 }
@@ -60,14 +66,20 @@ static inline void promise_destroy(hf_future *f)
 /* A pending future with both its references. */
 static inline hf_future *promise_of(const void *domain, hf__callbacks *calls_to)
 {
-	hf_future *f = malloc(sizeof *f);
+	struct promise *p = malloc(sizeof *p);
 
-	if (!f)
+	if (!p)
 		abort();
-	hf__future_init(f, domain, calls_to);
-	f->destroy = promise_destroy;
+	p->ops = (hf__future_ops){ .destroy = promise_destroy };
+	hf__future_init(&p->future, &p->ops, domain, hf__callbacks_ref(calls_to));
 	atomic_fetch_add(&promises_alive, 1);
-	return f;
+	return &p->future;
+}
+
+/* What answers hf_future_cancel; before anybody may call that. */
+static inline void promise_cancels_with(hf_future *f, hf_status (*cancel)(hf_future *f))
+{
+	hf_container_of(f, struct promise, future)->ops.cancel = cancel;
 }
 
 static inline hf_future *promise(void)

@@ -31,30 +31,23 @@ bool hf__future_forked(const hf_future *f)
 
 bool hf__future_stuck(const hf_future *f)
 {
-	return f->stuck ? f->stuck(f) : hf__thread_role(f->domain) != HF__ROLE_NONE;
+	return f->ops->stuck ? f->ops->stuck(f) : hf__thread_role(f->domain) != HF__ROLE_NONE;
 }
 
-static void free_block(hf_future *f)
+void hf__future_init(
+	hf_future *f, const hf__future_ops *ops, const void *domain, hf__callbacks *calls_to)
 {
-	hf__free(f);
-}
-
-void hf__future_init(hf_future *f, const void *domain, hf__callbacks *calls_to)
-{
-	hf__ref_init(&f->refs);
-	hf__ref_get(&f->refs);
-	atomic_init(&f->ready, false);
+	atomic_init(&f->refs.n, 2);
 	f->forks = hf__fork_count();
+	f->ops = ops;
 	f->domain = domain;
-	f->calls_to = hf__callbacks_ref(calls_to);
-	f->cancel = NULL;
-	f->destroy = free_block;
-	f->stuck = NULL;
+	f->calls_to = calls_to;
 	hf__mutex_init(&f->lock, HF__L_FUTURE);
 	f->outcome = (hf__outcome){ .status = HF_OK };
 	f->waiters = NULL;
-	APR_RING_INIT(&f->watches, hf__watch, link);
-	APR_RING_INIT(&f->calls, hf__call, link);
+	f->watches = NULL;
+	f->calls = NULL;
+	atomic_init(&f->ready, false);
 }
 
 static void release(hf__outcome *o)
@@ -67,20 +60,61 @@ static void release(hf__outcome *o)
 
 void hf__future_finish(hf_future *f)
 {
-	hf_assert(!f->waiters && APR_RING_EMPTY(&f->watches, hf__watch, link));
-	hf_assert(APR_RING_EMPTY(&f->calls, hf__call, link));
+	hf_assert(!f->waiters && !f->watches && !f->calls);
 	release(&f->outcome);
 	hf__mutex_finish(&f->lock);
-	f->calls_to = hf__callbacks_unref(f->calls_to);
 }
 
-static void run_watches(hf_future *f, struct hf__watch_ring *watches)
+/* --- completing --- */
+
+void hf__completion_init(hf__completion *c)
+{
+	c->waiters = NULL;
+	APR_RING_INIT(&c->watches, hf__watch, link);
+	APR_RING_INIT(&c->calls, hf__call, link);
+}
+
+/* What the future has of them, behind those that were gathered before. */
+static void gather_locked(hf__completion *c, hf_future *f)
+{
+	hf__watch *watch = f->watches ? APR_RING_PREV(f->watches, link) : NULL;
+	hf__call *call = f->calls ? APR_RING_PREV(f->calls, link) : NULL;
+
+	if (f->waiters)
+		hf__waiters_move(&c->waiters, &f->waiters);
+	if (watch)
+		APR_RING_SPLICE_TAIL(&c->watches, f->watches, watch, hf__watch, link);
+	if (call)
+		APR_RING_SPLICE_TAIL(&c->calls, f->calls, call, hf__call, link);
+	f->watches = NULL;
+	f->calls = NULL;
+}
+
+bool hf__completion_add(hf__completion *c, hf_future *f, hf__outcome outcome)
+{
+	bool first;
+
+	hf_assert((outcome.status == HF_OK) == (outcome.error == NULL));
+	hf__lock(&f->lock);
+	first = !hf_future_ready(f);
+	if (first) {
+		f->outcome = outcome;
+		atomic_store_explicit(&f->ready, true, memory_order_release);
+		gather_locked(c, f);
+	}
+	hf__unlock(&f->lock);
+	if (!first)
+		release(&outcome);
+	return first;
+}
+
+static void run_watches(struct hf__watch_ring *watches)
 {
 	while (!APR_RING_EMPTY(watches, hf__watch, link)) {
 		hf__watch *w = APR_RING_FIRST(watches);
 
 		APR_RING_REMOVE(w, link);
-		w->ready(w, f);
+		w->ready(w, w->future);
 	}
 }
 
@@ -94,33 +128,23 @@ static void queue_calls(struct hf__call_ring *calls)
 	}
 }
 
+void hf__completion_run(hf__completion *c)
+{
+	hf__waiters_wake(c->waiters);
+	c->waiters = NULL;
+	run_watches(&c->watches);
+	queue_calls(&c->calls);
+}
+
 bool hf__future_complete(hf_future *f, hf__outcome outcome)
 {
-	struct hf__watch_ring watches;
-	struct hf__call_ring calls;
-	hf__waiter *waiters;
+	hf__completion c;
+	bool first;
 
-	hf_assert((outcome.status == HF_OK) == (outcome.error == NULL));
-	APR_RING_INIT(&watches, hf__watch, link);
-	APR_RING_INIT(&calls, hf__call, link);
-	hf__lock(&f->lock);
-	if (hf_future_ready(f)) {
-		hf__unlock(&f->lock);
-		release(&outcome);
-		return false;
-	}
-	f->outcome = outcome;
-	atomic_store_explicit(&f->ready, true, memory_order_release);
-	waiters = f->waiters;
-	f->waiters = NULL;
-	APR_RING_CONCAT(&watches, &f->watches, hf__watch, link);
-	APR_RING_CONCAT(&calls, &f->calls, hf__call, link);
-	hf__unlock(&f->lock);
-
-	hf__waiters_wake(waiters);
-	run_watches(f, &watches);
-	queue_calls(&calls);
-	return true;
+	hf__completion_init(&c);
+	first = hf__completion_add(&c, f, outcome);
+	hf__completion_run(&c);
+	return first;
 }
 
 bool hf__future_fail(hf_future *f, hf_error *e)
@@ -128,10 +152,31 @@ bool hf__future_fail(hf_future *f, hf_error *e)
 	return hf__future_complete(f, (hf__outcome){ .status = hf_error_status(e), .error = e });
 }
 
+/* --- watches: a ring of those of one future, without a head --- */
+
 void hf__watch_init(hf__watch *w, void (*ready)(hf__watch *w, hf_future *f))
 {
-	APR_RING_ELEM_INIT(w, link);
+	w->future = NULL;
 	w->ready = ready;
+}
+
+static void link_watch_locked(hf_future *f, hf__watch *w)
+{
+	w->future = f;
+	APR_RING_ELEM_INIT(w, link);
+	if (f->watches)
+		APR_RING_INSERT_BEFORE(f->watches, w, link);
+	else
+		f->watches = w;
+}
+
+static void unlink_watch_locked(hf_future *f, hf__watch *w)
+{
+	hf__watch *next = APR_RING_NEXT(w, link);
+
+	if (f->watches == w)
+		f->watches = next == w ? NULL : next;
+	APR_RING_REMOVE(w, link);
 }
 
 void hf__future_watch(hf_future *f, hf__watch *w)
@@ -142,7 +187,7 @@ void hf__future_watch(hf_future *f, hf__watch *w)
 		hf__lock(&f->lock);
 		pending = !hf_future_ready(f);
 		if (pending)
-			APR_RING_INSERT_TAIL(&f->watches, w, hf__watch, link);
+			link_watch_locked(f, w);
 		hf__unlock(&f->lock);
 	}
 	if (!pending)
@@ -156,14 +201,24 @@ bool hf__future_unwatch(hf_future *f, hf__watch *w)
 	if (hf_future_ready(f))
 		return false;
 	hf__lock(&f->lock);
-	if (!hf_future_ready(f) && APR_RING_NEXT(w, link) != w) {
-		APR_RING_REMOVE(w, link);
-		APR_RING_ELEM_INIT(w, link);
+	if (!hf_future_ready(f) && w->future == f) {
+		unlink_watch_locked(f, w);
+		w->future = NULL;
 		mine = true;
 	}
 	hf__unlock(&f->lock);
 	return mine;
 }
+
+/* --- a future that has failed from the start --- */
+
+static void free_failed(hf_future *f)
+{
+	hf__callbacks_unref(f->calls_to);
+	hf__free(f);
+}
+
+static const hf__future_ops failed_ops = { .destroy = free_failed };
 
 hf_future *hf__future_failed(hf__callbacks *calls_to, hf_error *e)
 {
@@ -174,7 +229,7 @@ hf_future *hf__future_failed(hf__callbacks *calls_to, hf_error *e)
 		return &no_memory;
 	}
 	hf__fork_watch();
-	hf__future_init(f, NULL, calls_to);
+	hf__future_init(f, &failed_ops, NULL, hf__callbacks_ref(calls_to));
 	hf__future_fail(f, e);
 	hf_future_unref(f);
 	return f;
@@ -192,7 +247,7 @@ hf_future *hf_future_unref(hf_future *f)
 	if (!f || f == &no_memory || hf__future_forked(f) || !hf__ref_put(&f->refs))
 		return NULL;
 	hf__future_finish(f);
-	f->destroy(f);
+	f->ops->destroy(f);
 	return NULL;
 }
 
@@ -295,9 +350,18 @@ hf_status hf_future_cancel(hf_future *f)
 		return HF_E_MISUSE;
 	if (hf__future_forked(f))
 		return HF_E_FORKED;
-	if (hf_future_ready(f) || !f->cancel)
+	if (hf_future_ready(f) || !f->ops->cancel)
 		return HF_E_BUSY;
-	return f->cancel(f);
+	return f->ops->cancel(f);
+}
+
+static void link_call_locked(hf_future *f, hf__call *call)
+{
+	APR_RING_ELEM_INIT(call, link);
+	if (f->calls)
+		APR_RING_INSERT_BEFORE(f->calls, call, link);
+	else
+		f->calls = call;
 }
 
 /* Gives the call to the future, or queues it when the future is ready already. */
@@ -309,7 +373,7 @@ static void place(hf_future *f, hf__call *call)
 		hf__lock(&f->lock);
 		pending = !hf_future_ready(f);
 		if (pending)
-			APR_RING_INSERT_TAIL(&f->calls, call, hf__call, link);
+			link_call_locked(f, call);
 		hf__unlock(&f->lock);
 	}
 	if (!pending)

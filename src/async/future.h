@@ -37,34 +37,42 @@ typedef struct hf__outcome {
  * short and must not block. Embedded in its owner; the owner keeps itself alive until it has run or
  * been removed. */
 typedef struct hf__watch {
-	APR_RING_ENTRY(hf__watch) link;
+	APR_RING_ENTRY(hf__watch) link; /* among those of its future */
 	void (*ready)(struct hf__watch *w, hf_future *f);
+	hf_future *future; /* guarded by that one's lock; NULL: it watches none */
 } hf__watch;
 
 struct hf__waiter; /* wait.h */
+
+/* What depends on who made a future. */
+typedef struct hf__future_ops {
+	/* What hf_future_cancel answers while not ready; NULL: HF_E_BUSY. */
+	hf_status (*cancel)(hf_future *f);
+	void (*destroy)(hf_future *f); /* frees the block; called after hf__future_finish */
+	/* A combination asks its inputs; NULL: ask `domain`. */
+	bool (*stuck)(const hf_future *f);
+} hf__future_ops;
 
 /* Embedded first in what produces it (a job, a combination), so that a queued query is one block.
  */
 struct hf_future {
 	hf__ref refs;
-	atomic_bool ready;
-	unsigned forks;          /* hf__fork_count() when it was made */
+	unsigned forks; /* hf__fork_count() when it was made */
+	const hf__future_ops *ops;
 	const void *domain;      /* the pool, for the deadlock guard; NULL: none */
-	hf__callbacks *calls_to; /* a reference, or NULL: the process's common one */
-	hf_status (*cancel)(
-		hf_future *f); /* what hf_future_cancel answers while not ready; NULL: HF_E_BUSY */
-	void (*destroy)(hf_future *f);     /* frees the block; called after hf__future_finish */
-	bool (*stuck)(const hf_future *f); /* a combination asks its inputs; NULL: ask `domain` */
+	hf__callbacks *calls_to; /* lent by the maker; NULL: the process's common one */
 	hf__mutex lock;
 	hf__outcome outcome;        /* guarded by lock until ready, then immutable but for value */
 	struct hf__waiter *waiters; /* guarded by lock */
-	APR_RING_HEAD(hf__watch_ring, hf__watch) watches; /* guarded by lock */
-	APR_RING_HEAD(hf__call_ring, hf__call) calls;     /* guarded by lock */
+	hf__watch *watches;         /* guarded by lock: a ring without a head, by its first */
+	hf__call *calls;            /* guarded by lock: likewise */
+	atomic_bool ready;
 };
 
 /* Two references: one to hand out, one for the producer. `domain` and `calls_to` may be NULL;
- * `calls_to` gains a reference. No cancel, and destroy is hf__free of the block, until set. */
-void hf__future_init(hf_future *f, const void *domain, hf__callbacks *calls_to);
+ * `calls_to` is to live until `destroy`. */
+void hf__future_init(
+	hf_future *f, const hf__future_ops *ops, const void *domain, hf__callbacks *calls_to);
 
 /* Status and error agree: HF_OK has none, anything else has one.
  *
@@ -72,6 +80,30 @@ void hf__future_init(hf_future *f, const void *domain, hf__callbacks *calls_to);
  * released). True if this one counted. No lock at or above HF__L_FUTURE may be held. */
 bool hf__future_complete(hf_future *f, hf__outcome outcome);
 bool hf__future_fail(hf_future *f, hf_error *e); /* consumes e */
+
+/* Several futures completed together: they become ready one after the other, and then those who
+ * sleep on them are woken, the watches run and the callbacks are queued, each in that order. So
+ * who is woken by the first finds the others ready as well, and whoever completes them is not
+ * interrupted in between.
+ *
+ *     hf__completion c;
+ *     hf__completion_init(&c);
+ *     for (each) hf__completion_add(&c, f, outcome);
+ *     hf__completion_run(&c);
+ *     for (each) hf_future_unref(f);
+ *
+ * The futures are kept alive by who completes them until hf__completion_run has returned. It may
+ * be one thread's only, on its stack; no lock at or above HF__L_FUTURE may be held. */
+typedef struct hf__completion {
+	struct hf__waiter *waiters;
+	APR_RING_HEAD(hf__watch_ring, hf__watch) watches;
+	APR_RING_HEAD(hf__call_ring, hf__call) calls;
+} hf__completion;
+
+void hf__completion_init(hf__completion *c);
+bool hf__completion_add(
+	hf__completion *c, hf_future *f, hf__outcome o); /* as hf__future_complete */
+void hf__completion_run(hf__completion *c);              /* it is as after init then */
 
 /* Drops the outcome (refs reached zero). Run by hf_future_unref before destroy; for a block that
  * was never shared, by its owner. */
@@ -88,7 +120,8 @@ void hf__future_watch(hf_future *f, hf__watch *w);
 bool hf__future_unwatch(hf_future *f, hf__watch *w);
 
 /* A future of its own that has already failed: what a submission answers when it is refused.
- * Consumes `e`; `calls_to` may be NULL. Without memory: hf__future_nomem(). */
+ * Consumes `e`; `calls_to` may be NULL, and gains a reference. Without memory: hf__future_nomem().
+ */
 hf_future *hf__future_failed(hf__callbacks *calls_to, hf_error *e);
 
 /* The static future that says HF_E_NOMEM: no memory needed, unref does nothing. */

@@ -4,13 +4,14 @@
  * A thread that sleeps brings a mutex, a condition and a count of wake-ups (the sleeper), and one
  * waiter per future, all on its stack. It links a waiter into each future under that future's lock.
  * The completing thread marks the future ready and takes the whole list out under the same lock,
- * releases it, and then wakes each sleeper under the sleeper's lock: once per waiter taken.
+ * releases it (and may complete more), and then wakes each sleeper under the sleeper's lock: once
+ * per waiter taken.
  *
  * Leaving, by time-out or because one of several is ready, is the delicate part: a completing
  * thread may have taken our waiter and be about to touch it. So for each waiter we look under the
  * future's lock: not ready, then the waiter is still linked and we take it out; ready, then it was
  * taken and exactly one wake-up is on its way. We leave when we have received as many wake-ups as
- * are owed. That is short: the other thread holds no lock and waits for nothing in between.
+ * are owed. That is short: the other thread waits for nothing in between.
  *
  * Locks: one future's lock (HF__L_FUTURE) or the sleeper's (HF__L_WAITER), never both. */
 #include "async/wait.h"
@@ -50,6 +51,17 @@ static void sleeper_wake(struct hf__sleeper *s)
 	s->wakeups++;
 	hf__cond_signal(&s->woken);
 	hf__unlock(&s->lock);
+}
+
+void hf__waiters_move(hf__waiter **to, hf__waiter **from)
+{
+	hf__waiter *last = *from;
+
+	while (last->next)
+		last = last->next;
+	last->next = *to;
+	*to = *from;
+	*from = NULL;
 }
 
 void hf__waiters_wake(hf__waiter *list)

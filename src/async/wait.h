@@ -19,6 +19,10 @@ typedef struct hf__waiter {
 	struct hf__sleeper *who;
 } hf__waiter;
 
+/* Moves all of a list, which is not empty, to another: from one that they may be unlinked from (its
+ * lock is held) to one that they may not. */
+void hf__waiters_move(hf__waiter **to, hf__waiter **from);
+
 /* Wakes all of a list that was taken out of a ready future. No lock may be held. */
 void hf__waiters_wake(hf__waiter *list);
 

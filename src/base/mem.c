@@ -24,7 +24,7 @@ long hf__mem_seen(void)
 	return atomic_load(&seen);
 }
 
-static bool refused(void)
+bool hf__mem_refused(void)
 {
 	long i, end;
 
@@ -37,17 +37,17 @@ static bool refused(void)
 
 void *hf__alloc(size_t n)
 {
-	return refused() ? NULL : malloc(n ? n : 1);
+	return hf__mem_refused() ? NULL : malloc(n ? n : 1);
 }
 
 void *hf__calloc(size_t n)
 {
-	return refused() ? NULL : calloc(1, n ? n : 1);
+	return hf__mem_refused() ? NULL : calloc(1, n ? n : 1);
 }
 
 void *hf__realloc(void *p, size_t n)
 {
-	return refused() ? NULL : realloc(p, n ? n : 1);
+	return hf__mem_refused() ? NULL : realloc(p, n ? n : 1);
 }
 
 char *hf__strdup(const char *s)

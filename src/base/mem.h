@@ -17,6 +17,9 @@ void hf__free(void *p);
  * Process-wide. */
 void hf__mem_fail(long skip, long count);
 
+/* For allocators that have memory already: counts as one allocation. True: it is to fail. */
+bool hf__mem_refused(void);
+
 /* How many allocations have been asked for since the last hf__mem_fail. */
 long hf__mem_seen(void);
 

@@ -25,7 +25,7 @@
 
 hf__guard hf__conn_guard(hf_conn *c, int limit_ms)
 {
-	hf__guard g = { HF__NEVER, HF__NEVER, hf__worker_ask, c->worker };
+	hf__guard g = { HF__NEVER, HF__NEVER, hf__worker_ask, c->worker, NULL };
 
 	if (limit_ms > 0)
 		g.cancel_at = hf__deadline((int64_t)limit_ms + LIMIT_GRACE_MS);
@@ -196,11 +196,13 @@ static void prepare_run(hf_conn *c, hf__run *run)
 	}
 }
 
-/* What an error says of the work: surely undone, or perhaps done. */
-static unsigned fate(const hf_conn *c, const hf__run *run, const hf_error *e, bool in_txn)
+unsigned hf__conn_fate(const hf_conn *c, const hf__run *run, const hf_error *e, bool in_txn)
 {
 	bool reads = run->kind == HF__SQL_READ || run->set_read_only || c->link->cfg.read_only;
 
+	/* A result that was too large was there: the statement may have done its work. */
+	if (run->sent && hf_error_status(e) == HF_E_TOO_LARGE)
+		return in_txn || run->begin || reads ? 0 : HF_MAYBE_COMMITTED;
 	if (hf__link_session(c->link) != HF__SESSION_LOST && !hf_error_is(e, HF_CONNECTION))
 		return 0;
 	if (*hf_error_sqlstate(e) && !hf_error_is(e, HF_CONNECTION))
@@ -210,15 +212,15 @@ static unsigned fate(const hf_conn *c, const hf__run *run, const hf_error *e, bo
 	/* A COMMIT may stand in the text. */
 	if (run->kind == HF__SQL_TXN || (run->script && !c->txn_auto))
 		return HF_MAYBE_COMMITTED;
-	if (hf_error_status(e) == HF_E_TOO_LARGE || hf_error_status(e) == HF_E_MISUSE)
+	if (hf_error_status(e) == HF_E_MISUSE)
 		return in_txn || run->begin || reads ? 0 : HF_MAYBE_COMMITTED;
 	return in_txn || run->begin || run->set_read_only || c->link->cfg.read_only
 		       ? HF_RETRYABLE
 		       : HF_MAYBE_COMMITTED;
 }
 
-static void log_run(
-	hf_conn *c, const hf__run *run, const hf_error *e, int64_t began, const hf_site *site)
+void hf__conn_log_run(
+	const hf_conn *c, const hf__run *run, const hf_error *e, int64_t began, const hf_site *site)
 {
 	const hf__log *log = &c->worker->pool->log;
 	hf__strbuf shown = HF__STRBUF_INIT;
@@ -237,7 +239,7 @@ static void log_run(
 			hf__strbuf_printf(&shown, "%s'%s'", i ? ", " : " [", v);
 	}
 	hf__logf(log, HF__LOG_DEBUG, "%.3f ms %s: %s%s%s%s%s", (double)(hf__now() - began) / 1e6,
-		hf__site_name(c->job->label, site, name, sizeof name),
+		hf__site_name(c->job->more->label, site, name, sizeof name),
 		c->worker->pool->opts.log_params && run->text ? run->text : run->sql,
 		hf__strbuf_text(&shown), shown.n ? "]" : "", e ? " failed: " : "",
 		e ? hf_error_message(e) : "");
@@ -312,7 +314,7 @@ hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_s
 	if (decided)
 		e = hf__conn_committed(c, run, e, out);
 	else if (e)
-		e = hf__error_at(e, fate(c, run, e, in_txn), run->sql, site);
+		e = hf__error_at(e, hf__conn_fate(c, run, e, in_txn), run->sql, site);
 	c->txn_open = c->txn_auto && hf__link_session(c->link) != HF__SESSION_IDLE;
 	if (hf__link_session(c->link) == HF__SESSION_IDLE)
 		hf__conn_txn_over(c);
@@ -321,6 +323,6 @@ hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_s
 			HF_E_MISUSE, 0, "the script ended the transaction that it ran in");
 	if (e && !c->poison && !decided && hf__link_session(c->link) != HF__SESSION_IDLE)
 		c->poison = hf_error_ref(e);
-	log_run(c, run, e, began, site);
+	hf__conn_log_run(c, run, e, began, site);
 	return e;
 }

@@ -146,6 +146,8 @@ bool hf__link_sleep(hf__link *l, bool write, const hf__guard *g)
 		{ l->cfg.wake->fd, POLLIN, 0 } };
 	int n;
 
+	if (g->before_sleep)
+		g->before_sleep(g->arg);
 	if (!act_on_time(l, g))
 		goto give_up;
 	n = poll(p, 2, hf__ms_left(next_instant(l, g), 60000));

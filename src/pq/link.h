@@ -26,6 +26,7 @@ typedef struct hf__guard {
 	int64_t give_up_at;        /* close the connection then */
 	hf__ask (*ask)(void *arg); /* what is wanted now; called when poked */
 	void *arg;
+	void (*before_sleep)(void *arg); /* NULL: nothing is to be done meanwhile */
 } hf__guard;
 
 /* What stays the same for every connection of a link. */

@@ -10,6 +10,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+/* What may still come after a result has become too large, until its connection is cut. */
+#define FLOOD_GRACE ((size_t)4 << 20)
+#define FIRST_READ  ((size_t)64 << 10)
+
 static int in_kernel(const hf__link *l)
 {
 	int n = 0;
@@ -40,10 +44,39 @@ static bool poisoned(hf__link *l)
 	return grew;
 }
 
+static bool too_large(const hf__trip *t, size_t bytes)
+{
+	size_t most = t->l->cfg.max_result;
+
+	return most > 0 && bytes > most && !t->run->on_row;
+}
+
+static void refuse_size(hf__trip *t)
+{
+	if (!t->error)
+		t->error = hf__error_new(&(hf__error_spec){ .status = HF_E_TOO_LARGE,
+			.message = "the result is larger than max_result; stream it row by row, or "
+				   "raise the limit",
+			.field[HF_ERR_QUERY] = t->run->sql });
+}
+
+/* More is coming than may: the server is asked to stop, and what does not (one value can be a
+ * gigabyte) is cut off. False: cut off. */
+static bool stop_flood(hf__trip *t)
+{
+	if (!too_large(t, t->l->bytes))
+		return true;
+	refuse_size(t);
+	t->l->asked = HF__ASK_CANCEL;
+	return t->l->bytes < FLOOD_GRACE || !too_large(t, t->l->bytes - FLOOD_GRACE);
+}
+
 /* Waits until PQgetResult would not block. False: the link is broken. What comes first is not
  * counted: mostly it is all, and counting costs two calls of the system. */
-static bool await_result(hf__link *l, const hf__guard *g)
+static bool await_result(hf__trip *t)
 {
+	hf__link *l = t->l;
+
 	for (bool first = true;; first = false) {
 		int more = PQflush(l->pg);
 
@@ -51,19 +84,22 @@ static bool await_result(hf__link *l, const hf__guard *g)
 			return false;
 		if (!PQisBusy(l->pg))
 			return true;
-		if (poisoned(l) || !hf__link_sleep(l, more > 0, g))
+		if (poisoned(l) || !hf__link_sleep(l, more > 0, &t->run->guard))
 			return false;
 		if (first ? !PQconsumeInput(l->pg) : !consume(l))
 			return !PQisBusy(l->pg);
+		if (!stop_flood(t))
+			return false;
 	}
 }
 
 /* The next result, or NULL: the end of a command's results, or a broken link. */
-static PGresult *next_result(hf__link *l, const hf__guard *g)
+static PGresult *next_result(hf__trip *t)
 {
+	hf__link *l = t->l;
 	PGresult *r;
 
-	if (!await_result(l, g)) {
+	if (!await_result(t)) {
 		l->broken = true;
 		return NULL;
 	}
@@ -119,17 +155,12 @@ static void keep_error(hf__trip *t, const PGresult *r, int index, int64_t began)
 			t->run->text == NULL);
 }
 
-static void check_size(hf__trip *t)
+/* What was read first was not counted; where the limit is as small as that, memory tells. */
+static void check_size(hf__trip *t, const PGresult *r)
 {
-	hf__link *l = t->l;
-
-	if (l->cfg.max_result == 0 || l->bytes <= l->cfg.max_result || t->run->on_row || t->error)
-		return;
-	t->error = hf__error_new(&(hf__error_spec){ .status = HF_E_TOO_LARGE,
-		.message = "the result is larger than max_result; stream it row by row, or raise "
-			   "the limit",
-		.field[HF_ERR_QUERY] = t->run->sql });
-	l->broken = true;
+	if (too_large(t, t->l->bytes) ||
+		(t->l->cfg.max_result < FIRST_READ && too_large(t, PQresultMemorySize(r))))
+		refuse_size(t);
 }
 
 /* Rows of a streamed query, to its callback. Once it has stopped, the rest is read and dropped. */
@@ -137,6 +168,7 @@ static void deliver(hf__trip *t, PGresult *pg)
 {
 	hf__run *run = t->run;
 	hf_result *rows;
+	size_t n = (size_t)PQntuples(pg);
 
 	t->l->bytes = 0;
 	if (*PQcmdStatus(pg))
@@ -145,12 +177,12 @@ static void deliver(hf__trip *t, PGresult *pg)
 		PQclear(pg);
 		return;
 	}
-	rows = hf__result_new(pg, NULL);
+	rows = hf__result_show(t->rows, pg);
 	if (!rows)
 		run->stopped = HF_E_NOMEM;
-	for (size_t i = 0; rows && i < hf_result_rows(rows) && run->stopped == HF_OK; i++)
+	for (size_t i = 0; i < n && run->stopped == HF_OK; i++)
 		run->stopped = run->on_row(hf_result_row(rows, i), run->row_arg);
-	hf_result_unref(rows);
+	t->rows = rows ? hf__result_hide(rows) : NULL;
 	if (run->stopped == HF_PENDING)
 		run->stopped = HF_E_USER;
 	if (run->stopped != HF_OK && t->l->cancel)
@@ -190,6 +222,7 @@ static void take_result(hf__trip *t, PGresult *r, int index, int64_t began)
 	case PGRES_EMPTY_QUERY:
 		if (index == t->main_index && !t->main) {
 			t->main = r;
+			check_size(t, r);
 			return;
 		}
 		note_answer(t, r, index);
@@ -252,13 +285,13 @@ void hf__trip_read(hf__trip *t, int index, int64_t began)
 
 	if (index == t->main_index && t->run->on_row && !t->error)
 		stream_rows(t);
-	while (!t->l->broken && (r = next_result(t->l, &t->run->guard)) != NULL) {
+	while (!t->l->broken && (r = next_result(t)) != NULL) {
 		any = true;
 		take_result(t, r, index, began);
-		check_size(t);
 	}
 	if (!any) /* sign four */
 		t->l->broken = true;
+	t->rows = hf_result_unref(t->rows);
 	if (index == t->main_index)
 		end_main(t);
 }
@@ -269,7 +302,7 @@ void hf__trip_read_sync(hf__trip *t, int64_t began)
 	bool had_error = false;
 
 	while (!t->l->broken) {
-		PGresult *r = next_result(t->l, &t->run->guard);
+		PGresult *r = next_result(t);
 		ExecStatusType st = PQresultStatus(r);
 
 		if (r && st == PGRES_PIPELINE_SYNC) {
@@ -288,11 +321,10 @@ void hf__trip_read_sync(hf__trip *t, int64_t began)
 
 bool hf__trip_read_one(hf__trip *t, int64_t began)
 {
-	PGresult *r = t->l->broken ? NULL : next_result(t->l, &t->run->guard);
+	PGresult *r = t->l->broken ? NULL : next_result(t);
 
 	if (!r)
 		return false;
 	take_result(t, r, t->main_index, began);
-	check_size(t);
 	return true;
 }

@@ -134,12 +134,12 @@ static bool send_close_portal(hf__trip *t)
 #endif
 }
 
-static bool send_sync(hf__link *l)
+bool hf__trip_send_sync(hf__trip *t)
 {
 #ifdef LIBPQ_HAS_ASYNC_CANCEL /* came with the same release as PQsendPipelineSync */
-	return PQsendPipelineSync(l->pg) == 1;
+	return PQsendPipelineSync(t->l->pg) == 1;
 #else
-	return PQpipelineSync(l->pg) == 1;
+	return PQpipelineSync(t->l->pg) == 1;
 #endif
 }
 
@@ -147,7 +147,7 @@ bool hf__trip_send(hf__trip *t, bool sync)
 {
 	return send_settings(t) && send_evicted(t) && send_prepare(t) &&
 	       (t->run->commit || send_stamp(t)) && send_main(t) && send_question(t) &&
-	       send_commit(t) && send_close_portal(t) && (!sync || send_sync(t->l));
+	       send_commit(t) && send_close_portal(t) && (!sync || hf__trip_send_sync(t));
 }
 
 bool hf__trip_send_alone(hf__trip *t)

@@ -123,7 +123,7 @@ static hf_future *shared(struct stage *s, unsigned users)
 {
 	hf_future *f = promise_of(NULL, s->calls_to);
 
-	f->cancel = stop_now;
+	promise_cancels_with(f, stop_now);
 	for (unsigned i = 1; i < users; i++)
 		hf__ref_get(&f->refs);
 	return f;

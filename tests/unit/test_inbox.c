@@ -118,7 +118,7 @@ START_TEST(test_unref)
 	ck_assert(hf_inbox_next(box, 0, &ev));
 	hf_inbox_unref(box);
 	for (size_t i = 0; i < 4; i++)
-		ck_assert(APR_RING_EMPTY(&fs[i]->watches, hf__watch, link));
+		ck_assert_ptr_null(fs[i]->watches);
 	resolve(fs[2]);
 	resolve(fs[3]);
 	for (size_t i = 0; i < 4; i++)
