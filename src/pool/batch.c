@@ -58,8 +58,9 @@ struct hf__batch {
 
 bool hf__batch_fits(const hf__job *j)
 {
-	return j->kind == HF__JOB_QUERY && !j->on_row && j->isolation == HF_ISO_DEFAULT &&
-	       j->outcome_wanted != HF_OUTCOME_RESOLVED &&
+	return j->kind == HF__JOB_QUERY && !j->more->on_row &&
+	       j->more->isolation == HF_ISO_DEFAULT &&
+	       j->more->outcome_wanted != HF_OUTCOME_RESOLVED &&
 	       (j->sql_kind == HF__SQL_PLAIN || j->sql_kind == HF__SQL_READ);
 }
 

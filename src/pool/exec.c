@@ -42,7 +42,7 @@ static bool ends_with_txn(const hf_conn *c)
 {
 	const hf__job *j = c->job;
 
-	return j->txn &&
+	return j->more->txn &&
 	       (j->timeout_ms <= 0 || c->run_until < hf__after(j->started_at, j->timeout_ms));
 }
 
