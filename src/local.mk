@@ -34,6 +34,7 @@ SRC_VALUE = \
 	src/value/number.c src/value/number.h \
 	src/value/numeric.c \
 	src/value/opts.c src/value/opts.h \
+	src/value/quick.c \
 	src/value/sql.c src/value/sql.h \
 	src/value/sqlstate.c \
 	src/value/text.h \
@@ -44,6 +45,7 @@ SRC_PQ = \
 	src/pq/cancel.c src/pq/cancel.h \
 	src/pq/command.c \
 	src/pq/dsn.c src/pq/dsn.h \
+	src/pq/extras.c src/pq/extras.h \
 	src/pq/link.c src/pq/link.h \
 	src/pq/receive.c \
 	src/pq/result.c src/pq/result.h \
@@ -62,6 +64,7 @@ SRC_ASYNC = \
 # 4: workers
 SRC_POOL = \
 	src/pool/atomic.c \
+	src/pool/batch.c src/pool/batch.h \
 	src/pool/close.c \
 	src/pool/commit.c \
 	src/pool/conn.c \

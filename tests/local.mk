@@ -36,6 +36,8 @@ DB_TESTS = \
 	tests/db/test_codecs_server \
 	tests/db/test_codecs_settings \
 	tests/db/test_connect_refused \
+	tests/db/test_echo \
+	tests/db/test_echo_memory \
 	tests/db/test_errors \
 	tests/db/test_failover \
 	tests/db/test_fixture \
@@ -66,7 +68,15 @@ DB_TESTS = \
 	tests/db/test_park_limits \
 	tests/db/test_park_race \
 	tests/db/test_participants \
+	tests/db/test_pipeline_begin \
+	tests/db/test_pipeline_cancel \
+	tests/db/test_pipeline_commit \
+	tests/db/test_pipeline_cut \
+	tests/db/test_pipeline_limits \
+	tests/db/test_pipeline_mixed \
+	tests/db/test_pipeline_statements \
 	tests/db/test_proxy \
+	tests/db/test_pipeline \
 	tests/db/test_query \
 	tests/db/test_script \
 	tests/db/test_secrets \
@@ -114,6 +124,7 @@ tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/interaction.h \
 	tests/db/load.c tests/db/load.h \
 	tests/db/park.h \
+	tests/db/pipeline.c tests/db/pipeline.h \
 	tests/db/proxy.c tests/db/proxy.h \
 	tests/db/proxy_wire.c tests/db/proxy_wire.h \
 	tests/db/silent.c tests/db/silent.h \

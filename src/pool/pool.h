@@ -15,6 +15,7 @@
 #include "async/callbacks.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "base/recycle.h"
 #include "base/ref.h"
 #include "pool/job.h"
 #include "pool/parking.h"
@@ -37,6 +38,7 @@ struct hf_pool {
 	char *outcome_table; /* quoted, as it goes into SQL; NULL: none */
 	hf__dsn dsn;
 	hf__log log;
+	hf__recycle plain_jobs, full_jobs; /* blocks for hf__job */
 	hf__callbacks *callbacks;
 	hf__canceler *canceler;
 	hf__wake house_wake;
@@ -47,9 +49,9 @@ struct hf_pool {
 	/* guarded by lock */
 	hf__cond changed; /* workers came up, ended, or became idle; the state changed */
 	hf_pool_state state;
-	bool terminating;    /* what runs is to be cancelled */
-	bool aborting;       /* and then its connections closed */
-	bool closer_at_work; /* a thread is in close_pool */
+	atomic_bool terminating; /* what runs is to be cancelled; read without the lock as well */
+	atomic_bool aborting;    /* and then its connections closed */
+	bool closer_at_work;     /* a thread is in close_pool */
 	bool house_runs, house_stop, house_poked;
 	int64_t house_until; /* when it looks at deadlines again, or HF__NEVER */
 	hf__queue queue;

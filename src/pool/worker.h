@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/wake.h"
+#include "pool/batch.h"
 #include "pool/hooks.h"
 #include "pool/job.h"
 #include "pq/link.h"
@@ -85,8 +86,9 @@ typedef struct hf__worker {
 	hf_pool *pool;
 	pthread_t thread;
 	hf__cond cond;
-	hf__wake wake; /* for when it sleeps in poll() */
-	hf__job *job;  /* running */
+	hf__wake wake;    /* for when it sleeps in poll() */
+	hf__job *job;     /* running; of a batch, the one that was sent first */
+	hf__batch *batch; /* made when it first runs several together; its thread's only */
 	bool is_idle, asleep, woken, up, pinned;
 	bool suspect; /* the housekeeper saw its server hang up */
 	bool retire;
@@ -111,6 +113,21 @@ void hf__worker_wake_one_locked(hf_pool *p);
 /* Interrupts whatever it sleeps in, to look at what is wanted of it. */
 void hf__worker_poke_locked(hf__worker *w);
 
+/* Where a pool that is being torn down cancelled it, the outcome says so. */
+void hf__worker_explain_termination(hf__worker *w, hf__outcome *o);
+
+/* Before jobs that have run are counted: what is the user's of them is freed, and outcomes that
+ * the closing of the pool decided say so. No lock held. */
+void hf__worker_before_done(hf__worker *w, hf__job **jobs, int n);
+void hf__worker_count_locked(hf__worker *w, hf__job **jobs, int n);
+
+/* What its batch has taken and not sent goes back to the queue, or fails where nobody wants it run
+ * any more. */
+void hf__worker_put_back_unsent(hf__worker *w);
+
+/* Whether nothing calls it away from its queries: it is not to end, its link is not in doubt. */
+bool hf__worker_stays_locked(hf__worker *w);
+
 /* After a job has left the queue without being run: whoever waits looks again, and attempts to
  * connect that were for its sake are called off. */
 void hf__worker_recheck_locked(hf_pool *p);
@@ -128,9 +145,6 @@ void hf__worker_note_held(
 
 /* A statement inside an interaction begins. Takes the pool's lock. */
 void hf__worker_note_statement(hf__worker *w, const hf_site *site);
-
-/* Where a pool that is being torn down cancelled it, the outcome says so. */
-void hf__worker_explain_termination(hf__worker *w, hf__outcome *o);
 
 /* What is wanted of a running worker; its link asks when it was poked. */
 hf__ask hf__worker_ask(void *worker);
@@ -205,6 +219,15 @@ hf_conn *hf__conn_in_use(void);
  * its limit, one more try where its prepared plan was out of date. NULL, or the story, which also
  * poisons an open transaction. `out` may be NULL. */
 hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_site *site);
+
+/* What an error says of the work: surely undone (HF_RETRYABLE), or perhaps done. `in_txn`: it ran
+ * in a transaction that was open before. */
+unsigned hf__conn_fate(const hf_conn *c, const hf__run *run, const hf_error *e, bool in_txn);
+
+/* At DEBUG: one statement that ran. */
+void hf__conn_log_run(const hf_conn *c, const hf__run *run, const hf_error *e, int64_t began,
+	const hf_site *site);
+
 const char *hf__conn_begin_text(hf_conn *c);        /* lent by the connection */
 hf__guard hf__conn_guard(hf_conn *c, int limit_ms); /* 0: no limit */
 

@@ -12,6 +12,7 @@
 #include "base/wake.h"
 #include "pq/cancel.h"
 #include "pq/dsn.h"
+#include "pq/extras.h"
 #include "pq/stmt_cache.h"
 #include "value/sql.h"
 
@@ -25,6 +26,7 @@ typedef struct hf__guard {
 	int64_t give_up_at;        /* close the connection then */
 	hf__ask (*ask)(void *arg); /* what is wanted now; called when poked */
 	void *arg;
+	void (*before_sleep)(void *arg); /* NULL: nothing is to be done meanwhile */
 } hf__guard;
 
 /* What stays the same for every connection of a link. */
@@ -44,6 +46,7 @@ typedef struct hf__link {
 	PGconn *pg; /* NULL: closed */
 	hf__cancel *cancel;
 	hf__stmt_cache stmts;
+	hf__extras extras;
 	hf__strbuf notices; /* since the last run began */
 	int sock, fork_slot;
 	int pid; /* of the server process */

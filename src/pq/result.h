@@ -16,6 +16,12 @@ hf_result *hf__result_fill(
 /* Takes over `pg` and `notices` (hf__alloc'ed text or NULL), also on failure: NULL, no memory. */
 hf_result *hf__result_new(PGresult *pg, char *notices);
 
+/* Rows of a stream: one object shows them after each other. show takes over `pg` and answers `r`,
+ * or a new one where that is NULL; NULL: no memory. hide lets go of what was shown and answers `r`,
+ * or NULL when somebody keeps it: then it is theirs with its rows. */
+hf_result *hf__result_show(hf_result *r, PGresult *pg);
+hf_result *hf__result_hide(hf_result *r);
+
 /* Makes `last` the result of a script whose earlier results are `earlier` (n of them, in order),
  * with the script's notices (or NULL). Both are taken over in either case. False: no memory; `last`
  * is still the caller's. */

@@ -10,6 +10,25 @@ static bool send_text(hf__trip *t, const char *sql)
 	return PQsendQueryParams(t->l->pg, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
 }
 
+/* A text of ours that is sent again and again. What travels with commands of our own is not
+ * prepared: a COMMIT by itself cannot fail for that. */
+static bool send_extra(hf__trip *t, const char *sql)
+{
+	bool users = t->run->kind == HF__SQL_PLAIN || t->run->kind == HF__SQL_READ;
+	hf__extra *x = users ? hf__extras_use(&t->l->extras, sql) : NULL;
+
+	if (!x || (!x->prepared && t->n_made == (int)(sizeof t->made / sizeof *t->made)))
+		return send_text(t, sql);
+	if (!x->prepared) {
+		t->made[t->n_made] = x;
+		t->made_at[t->n_made++] = t->n_commands++;
+		if (PQsendPrepare(t->l->pg, x->name, sql, 0, NULL) != 1)
+			return false;
+	}
+	t->extras |= 1u << t->n_commands++;
+	return PQsendQueryPrepared(t->l->pg, x->name, 0, NULL, NULL, NULL, 0) == 1;
+}
+
 /* SET LOCAL takes no snapshot, so that SET TRANSACTION may follow; but where no transaction is open
  * the server would warn of it. */
 static bool send_settings(hf__trip *t)
@@ -19,7 +38,7 @@ static bool send_settings(hf__trip *t)
 	bool in_txn = run->begin || PQtransactionStatus(t->l->pg) == PQTRANS_INTRANS;
 	int ms = run->set_timeout > 0 ? run->set_timeout : t->l->cfg.statement_ms;
 
-	if (run->begin && !send_text(t, run->begin))
+	if (run->begin && !send_extra(t, run->begin))
 		return false;
 	if (run->set_read_only &&
 		!send_text(t, "SELECT set_config('transaction_read_only','on',true)"))
@@ -30,7 +49,7 @@ static bool send_settings(hf__trip *t)
 		in_txn ? "SET LOCAL statement_timeout = %d"
 		       : "SELECT pg_catalog.set_config('statement_timeout','%d',true)",
 		ms);
-	return send_text(t, sql);
+	return in_txn ? send_extra(t, sql) : send_text(t, sql);
 }
 
 static bool send_evicted(hf__trip *t)
@@ -74,8 +93,10 @@ static bool send_question(hf__trip *t)
 {
 	if (!t->run->ask_xid)
 		return true;
-	t->xid_index = t->n_commands;
-	return send_text(t, "SELECT pg_catalog.pg_current_xact_id_if_assigned()");
+	if (!send_extra(t, "SELECT pg_catalog.pg_current_xact_id_if_assigned()"))
+		return false;
+	t->xid_index = t->n_commands - 1;
+	return true;
 }
 
 static bool send_stamp(hf__trip *t)
@@ -91,13 +112,14 @@ static bool send_commit(hf__trip *t)
 		return true;
 	if (PQsendFlushRequest(t->l->pg) != 1)
 		return false;
-	if (t->run->limit_ms > 0 &&
-		!send_text(t, "SELECT pg_catalog.set_config('statement_timeout','0',true)"))
+	if (t->run->limit_ms > 0 && !send_extra(t, "SET LOCAL statement_timeout = 0"))
 		return false;
 	if (!send_stamp(t))
 		return false;
-	t->commit_index = t->n_commands;
-	return send_text(t, "COMMIT");
+	if (!send_extra(t, "COMMIT"))
+		return false;
+	t->commit_index = t->n_commands - 1;
+	return true;
 }
 
 static bool send_close_portal(hf__trip *t)
@@ -108,16 +130,16 @@ static bool send_close_portal(hf__trip *t)
 	t->n_commands++;
 	return PQsendClosePortal(t->l->pg, "") == 1;
 #else
-	return send_text(t, ""); /* takes the unnamed portal's place */
+	return send_extra(t, ""); /* takes the unnamed portal's place */
 #endif
 }
 
-static bool send_sync(hf__link *l)
+bool hf__trip_send_sync(hf__trip *t)
 {
 #ifdef LIBPQ_HAS_ASYNC_CANCEL /* came with the same release as PQsendPipelineSync */
-	return PQsendPipelineSync(l->pg) == 1;
+	return PQsendPipelineSync(t->l->pg) == 1;
 #else
-	return PQpipelineSync(l->pg) == 1;
+	return PQpipelineSync(t->l->pg) == 1;
 #endif
 }
 
@@ -125,7 +147,7 @@ bool hf__trip_send(hf__trip *t, bool sync)
 {
 	return send_settings(t) && send_evicted(t) && send_prepare(t) &&
 	       (t->run->commit || send_stamp(t)) && send_main(t) && send_question(t) &&
-	       send_commit(t) && send_close_portal(t) && (!sync || send_sync(t->l));
+	       send_commit(t) && send_close_portal(t) && (!sync || hf__trip_send_sync(t));
 }
 
 bool hf__trip_send_alone(hf__trip *t)

@@ -3,6 +3,7 @@
 #include "pq/stmt_cache.h"
 
 #include "base/mem.h"
+#include "value/sql.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -76,16 +77,6 @@ void hf__stmt_note_time(hf__stmt_entry *e, int64_t ns)
 		e->mean_us = 1;
 }
 
-/* FNV-1a over the text; the types are few and compared in full. */
-static uint32_t hash_of(const char *sql)
-{
-	uint32_t h = 2166136261u;
-
-	for (; *sql; sql++)
-		h = (h ^ (unsigned char)*sql) * 16777619u;
-	return h;
-}
-
 static bool same_types(const hf__stmt_entry *e, const hf__params *p)
 {
 	int n = p ? p->n : 0;
@@ -155,7 +146,7 @@ static bool make_room(hf__stmt_cache *c, bool may_evict, hf__stmt_entry **evicte
 hf__stmt_entry *hf__stmt_cache_use(hf__stmt_cache *c, const char *sql, const hf__params *params,
 	bool may_evict, hf__stmt_entry **evicted)
 {
-	uint32_t hash = hash_of(sql);
+	uint32_t hash = hf__sql_hash(sql, strlen(sql));
 	hf__stmt_entry *e;
 
 	*evicted = NULL;

@@ -126,6 +126,8 @@ static void settle_cache(hf__trip *t, const struct results *rs)
 	for (size_t i = 0; i < rs->n && !gone; i++)
 		gone = drops_prepared(hf_result_tag(rs->v[i]));
 	hf__free(t->evicted);
+	if (gone || t->extra_gone)
+		hf__extras_forget(&t->l->extras);
 	if (gone)
 		hf__stmt_cache_clear(cache);
 	else if (t->named && (t->run->stale_plan || !t->entry->prepared))
@@ -303,13 +305,26 @@ hf_error *hf__trip_begin(hf__trip *t, hf__link *l, hf__run *run, bool wants, boo
 	return begin_trip(t, wants, sync, sync);
 }
 
+hf_error *hf__trip_begin_sync(hf__trip *t, hf__link *l, hf__run *run)
+{
+	init_trip(t, l, run);
+	t->main_index = -1;
+	t->sent_at = hf__now();
+	clear_answers(run);
+	run->sent = true;
+	if (!hf__trip_send_sync(t))
+		l->broken = true;
+	return NULL;
+}
+
 hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync)
 {
 	struct results none = { NULL, 0, 0 };
+	hf__link *l = t->l;
 
-	if (!t->l->broken) {
-		begin_run(t->l, &t->run->guard);
-		read_answers(t, hf__now(), sync);
+	if (!l->broken) {
+		begin_run(l, &t->run->guard);
+		read_answers(t, t->sent_at < l->used_at ? l->used_at : t->sent_at, sync);
 	}
 	return end_trip(t, &none, out);
 }

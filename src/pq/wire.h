@@ -19,8 +19,13 @@ typedef struct hf__trip {
 	hf_error *error;
 	PGresult *main;
 	hf_result *shell; /* made before sending, for main */
+	hf_result *rows;  /* shows those of a stream, one after the other */
 	int evict_index;  /* of the DEALLOCATE that makes room, or -1 */
 	bool evict_failed;
+	unsigned extras;    /* a bit for each command that runs one of link.extras */
+	hf__extra *made[8]; /* those that are prepared on the way, by command made_at */
+	int made_at[8], n_made;
+	bool extra_gone; /* the server has not got one of them */
 	int64_t sent_at;
 	bool aborted; /* a command before it in the same transaction failed: it was not run */
 } hf__trip;
@@ -35,6 +40,7 @@ typedef struct hf__trip {
  * end: what came of it, as hf__link_run tells; run->guard is its guard from here on. It waits. With
  * `sync`, for the Sync behind it as well. */
 hf_error *hf__trip_begin(hf__trip *t, hf__link *l, hf__run *run, bool wants, bool sync);
+hf_error *hf__trip_begin_sync(hf__trip *t, hf__link *l, hf__run *run); /* a Sync alone */
 hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync);
 
 /* receive.c: the results of command `index`, and then the Sync. `began`: when the run did. */
@@ -46,6 +52,8 @@ bool hf__trip_read_one(hf__trip *t, int64_t began);
 
 /* send.c: everything up to the Sync, and with it if `sync`. False: sign one of poison. */
 bool hf__trip_send(hf__trip *t, bool sync);
+
+bool hf__trip_send_sync(hf__trip *t);
 
 /* Outside pipeline mode: the statement alone. */
 bool hf__trip_send_alone(hf__trip *t);

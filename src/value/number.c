@@ -28,6 +28,33 @@ static locale_t plain_locale(void)
 	return c_locale;
 }
 
+/* The digits of x end before `end`; answers where they begin. */
+static char *put_digits(char *end, uint64_t x)
+{
+	do {
+		*--end = (char)('0' + x % 10);
+		x /= 10;
+	} while (x);
+	return end;
+}
+
+void hf__uint_text(hf__strbuf *b, uint64_t x)
+{
+	char text[20], *end = text + sizeof text, *from = put_digits(end, x);
+
+	hf__strbuf_add(b, from, (size_t)(end - from));
+}
+
+void hf__int_text(hf__strbuf *b, int64_t x)
+{
+	char text[20], *end = text + sizeof text;
+	char *from = put_digits(end, x < 0 ? 0 - (uint64_t)x : (uint64_t)x);
+
+	if (x < 0)
+		*--from = '-';
+	hf__strbuf_add(b, from, (size_t)(end - from));
+}
+
 hf__got hf__uint_parse(const char *s, size_t n, uint64_t *out)
 {
 	uint64_t x = 0;
