@@ -46,6 +46,7 @@ SRC_PQ = \
 	src/pq/command.c \
 	src/pq/dsn.c src/pq/dsn.h \
 	src/pq/extras.c src/pq/extras.h \
+	src/pq/format.c src/pq/format.h \
 	src/pq/link.c src/pq/link.h \
 	src/pq/receive.c \
 	src/pq/result.c src/pq/result.h \
@@ -65,6 +66,7 @@ SRC_ASYNC = \
 SRC_POOL = \
 	src/pool/atomic.c \
 	src/pool/batch.c src/pool/batch.h \
+	src/pool/borrow.c \
 	src/pool/close.c \
 	src/pool/commit.c \
 	src/pool/conn.c \

@@ -90,6 +90,8 @@ typedef struct hf__worker {
 	hf__job *job;     /* running; of a batch, the one that was sent first */
 	hf__batch *batch; /* made when it first runs several together; its thread's only */
 	bool is_idle, asleep, woken, up, pinned;
+	bool lent;    /* another thread runs its job */
+	bool resting; /* it woke meanwhile, and sleeps until it is given back */
 	bool suspect; /* the housekeeper saw its server hang up */
 	bool retire;
 	unsigned generation;
@@ -115,6 +117,18 @@ void hf__worker_poke_locked(hf__worker *w);
 
 /* Where a pool that is being torn down cancelled it, the outcome says so. */
 void hf__worker_explain_termination(hf__worker *w, hf__outcome *o);
+
+/* For borrow.c. take: an idle worker gets this job. run: the job, up to its outcome, and the
+ * session is clean again, or the link broken. give_back: after it was counted; the worker is idle,
+ * or awake to look after its link. put_back: it was not run, and waits in the queue again. */
+void hf__worker_take_locked(hf__worker *w, hf__job *j, int64_t now);
+void hf__worker_run(hf__worker *w, hf__job *j);
+void hf__worker_give_back_locked(hf__worker *w);
+void hf__worker_put_back(hf__worker *w, hf__job *j);
+
+/* A link that has answered so shortly ago is not looked at before it is used again: that would cost
+ * a call of the system for each of many short jobs. */
+#define HF__FRESH_MS 1
 
 /* Before jobs that have run are counted: what is the user's of them is freed, and outcomes that
  * the closing of the pool decided say so. No lock held. */
@@ -214,6 +228,7 @@ void hf__retry_heed(hf_conn *c, const hf_error *e);
 
 /* The handle that the calling thread may use now, or NULL. */
 hf_conn *hf__conn_in_use(void);
+void hf__conn_use(hf_conn *c);
 
 /* exec.c: runs one statement with all that belongs to it: BEGIN before the first of a transaction,
  * its limit, one more try where its prepared plan was out of date. NULL, or the story, which also

@@ -42,6 +42,7 @@ void hf__link_close(hf__link *l)
 	l->pid = 0;
 	l->rtt = 0;
 	l->broken = l->dirty = l->foreign_stmts = false;
+	l->floats = HF__FLOATS_ASK;
 	l->fatal[0] = l->server[0] = '\0';
 }
 

@@ -4,6 +4,7 @@
 #include "pq/wire.h"
 
 #include "base/clock.h"
+#include "pq/format.h"
 #include "value/error.h"
 
 #include <stdio.h>
@@ -147,8 +148,11 @@ static void keep_error(hf__trip *t, const PGresult *r, int index, int64_t began)
 		lose_extra(t, index);
 	if (index == t->evict_index)
 		t->evict_failed = t->run->stale_plan = true;
-	if (hf__error_ends_session(r))
+	if (hf__error_ends_session(r)) {
 		t->l->broken = true;
+		if (strncmp(state, "XX", 2) != 0)
+			snprintf(t->l->fatal, sizeof t->l->fatal, "%s", state);
+	}
 	if (!t->error)
 		t->error = hf__error_from_pg(r,
 			t->run->commit && index > t->main_index ? "COMMIT" : t->run->sql, as,
@@ -203,8 +207,12 @@ static void note_answer(hf__trip *t, PGresult *r, int index)
 {
 	hf__run *run = t->run;
 
-	if (t->preparing && index == t->main_index - 1)
+	if (index == t->prepare_index)
 		t->entry->prepared = true;
+	else if (index == t->describe_index)
+		t->columns = hf__format_learn(r);
+	else if (index == t->floats_index)
+		hf__format_told(t->l, r);
 	for (int i = 0; i < t->n_made; i++)
 		t->made[i]->prepared |= t->made_at[i] == index;
 	if (index == t->xid_index && PQntuples(r) == 1)

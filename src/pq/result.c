@@ -213,6 +213,11 @@ uint32_t hf_result_column_type(const hf_result *r, int col)
 	return has_column(r, col) ? PQftype(r->pg, col) : 0;
 }
 
+int hf__result_format(const hf_result *r, int col)
+{
+	return has_column(r, col) ? PQfformat(r->pg, col) : 0;
+}
+
 /* The last word of the tag. Not PQcmdTuples: a tag that it cannot read makes it call the notice
  * hook. */
 int64_t hf_result_affected(const hf_result *r)

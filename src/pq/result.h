@@ -27,6 +27,9 @@ hf_result *hf__result_hide(hf_result *r);
  * is still the caller's. */
 bool hf__result_chain(hf_result *last, hf_result **earlier, size_t n, char *notices);
 
+/* The column's format: 0 text, 1 binary. For tests: nobody else can tell. */
+int hf__result_format(const hf_result *r, int col);
+
 /* The story of an error result, with its SQLSTATE. `query` is its SQL text. `as` is the status to
  * report; HF_OK: as the SQLSTATE says. `placed`: its position counts in `query`. Does not
  * take `pg`. */
