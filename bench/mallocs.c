@@ -43,7 +43,6 @@ static struct set {
 	_Atomic long calls[MALLOCS_N], bytes[MALLOCS_N];
 	char pad[64];
 } sets[THREADS];
-static _Atomic unsigned n_sets;
 
 bool mallocs_work(void)
 {
@@ -114,6 +113,7 @@ extern void __libc_free(void *p);
 
 static struct set *my_set(void)
 {
+	static _Atomic unsigned n_sets;
 	static _Thread_local struct set *mine;
 
 	if (!mine) {
