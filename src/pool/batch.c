@@ -276,7 +276,9 @@ static void send_member(hf__batch *b, const struct next *x, bool shared)
 	f->run.sql = j->sql;
 	f->run.params = j->params;
 	f->run.kind = j->sql_kind;
-	f->run.set_read_only = !shared && j->read_only && !b->w->link.cfg.read_only;
+	f->run.unnamed = x->again; /* so that no plan can be out of date */
+	/* The session's default does not count: a neighbour may have switched it off. */
+	f->run.set_read_only = !shared && reads_only(b, j);
 	set_limit(b, f);
 	b->bytes += bytes_of(j);
 	if (begin(b, f, !shared) && f->trip.entry && f->trip.entry->mean_us > SLOW_US)

@@ -87,6 +87,7 @@ typedef struct hf__run {
 	const hf__params *params;
 	hf__sql_kind kind;
 	bool script;   /* simple protocol, several statements */
+	bool unnamed;  /* never by the name of a prepared statement */
 	bool describe; /* not run: its result has columns and no rows; `text`, if any, is sent */
 	struct hf__copy *copy; /* it is a COPY, and goes alone */
 	hf_row_fn *on_row;

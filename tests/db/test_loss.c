@@ -74,9 +74,11 @@ START_TEST(test_all_terminated_busy)
 	hf_pool *p = t_pool(HF_POOL_OPTS(.min_conns = 5, .max_conns = 5, .strict = true));
 	hf_future *f[10];
 
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < 10; i++) {
 		f[i] = hf_query(p, i < 5 ? "select pg_sleep(60)" : "select 42");
-	t_wait_busy(p, 5);
+		if (i < 5)
+			t_wait_busy(p, (uint32_t)i + 1);
+	}
 	ck_assert_int_eq(kill_all(), 5);
 	for (int i = 0; i < 5; i++) {
 		const hf_error *e = t_fails(f[i], HF_E_CONN_LOST);
