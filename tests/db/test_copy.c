@@ -91,6 +91,15 @@ static hf_status take_million(hf_row row, void *arg)
 	return HF_OK;
 }
 
+/* The rows that a COPY has counted. */
+static int64_t counted(hf_future *f)
+{
+	int64_t rows = hf_result_affected(t_ok(f));
+
+	hf_future_unref(f);
+	return rows;
+}
+
 START_TEST(test_million)
 {
 	hf_pool *p = t_pool(HF_POOL_OPTS(.max_conns = 1));
@@ -102,8 +111,7 @@ START_TEST(test_million)
 		"create unlogged table copy_given as select i, 'row number ' || i as t,"
 		" case when i % 10 <> 0 then i * 0.5::float8 end as h,"
 		" to_timestamp(1700000000 + i) as at from generate_series(1, 1000000) i"));
-	ck_assert_int_eq(hf_result_affected(t_ok(hf_copy_in(p, "copy_in", put_million, &in, NULL))),
-		MILLION);
+	ck_assert_int_eq(counted(hf_copy_in(p, "copy_in", put_million, &in, NULL)), MILLION);
 	ck_assert_int_eq(in.rows, MILLION);
 	check_memory(&in);
 	ck_assert_int_eq(
@@ -111,9 +119,7 @@ START_TEST(test_million)
 				  " where (a.t, a.at) is distinct from (b.t, b.at)"
 				  " or a.h is distinct from b.h")),
 		0);
-	ck_assert_int_eq(
-		hf_result_affected(t_ok(hf_copy_out(p, "copy_in", take_million, &out, NULL))),
-		MILLION);
+	ck_assert_int_eq(counted(hf_copy_out(p, "copy_in", take_million, &out, NULL)), MILLION);
 	ck_assert_int_eq(out.rows, MILLION);
 	check_memory(&out);
 	ck_assert_int_eq(out.sum,
