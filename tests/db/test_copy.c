@@ -238,6 +238,47 @@ START_TEST(test_manual)
 }
 END_TEST
 
+static hf_status out_and_in(hf_conn *c, void *arg, hf_reply *reply)
+{
+	int seen = 0;
+	hf_status st = hf_conn_copy_out(c, NULL, "pair", count, &seen);
+
+	(void)reply;
+	return st == HF_OK ? hf_conn_copy_in(c, NULL, "pair", put_two, arg) : st;
+}
+
+static hf_status only_out(hf_conn *c, void *arg, hf_reply *reply)
+{
+	(void)reply;
+	return hf_conn_copy_out(c, NULL, "pair", count, arg);
+}
+
+/* A transaction that rests behind a COPY holds no snapshot, which would stop every vacuum. */
+START_TEST(test_inside_transaction)
+{
+	hf_pool *p = t_pool(HF_POOL_OPTS(.max_conns = 1));
+	int base = 50, seen = 0;
+	hf_txn *t;
+	char sql[200];
+
+	make_pair(p);
+	t = hf_txn_begin(p, NULL);
+	t_done(hf_txn_run(t, HF_JOB(.fn = only_out, .arg = &seen)));
+	snprintf(sql, sizeof sql,
+		"select count(*) from pg_stat_activity where application_name = '%s'"
+		" and state = 'idle in transaction' and backend_xmin is null",
+		t_name());
+	ck_assert_int_eq(t_psql_int(sql), 1);
+	t_done(hf_txn_run(t, HF_JOB(.fn = out_and_in, .arg = &base)));
+	ck_assert_int_eq(t_psql_int(sql), 1);
+	ck_assert_int_eq(t_psql_int("select count(*) from pair"), 0);
+	t_done(hf_txn_commit(t));
+	hf_txn_unref(t);
+	ck_assert_int_eq(t_int(hf_query(p, "select count(*) from pair")), 2);
+	t_close(p);
+}
+END_TEST
+
 static hf_status put_odd(hf_copy *copy, void *arg)
 {
 	hf_status st = hf_copy_row(copy, "1.50", 7);
@@ -271,5 +312,6 @@ END_TEST
 
 T_MAIN("copy", { "bulk-J3 a million rows each way in constant memory", test_million, 120 },
 	{ "bulk-J3 a COPY among the statements of an interaction", test_inside_interaction, 0 },
+	{ "bulk-J3 a COPY in a part of a transaction", test_inside_transaction, 0 },
 	{ "bulk-J3 a COPY in a job by hand", test_manual, 0 },
 	{ "bulk-J3 tables and queries in every guise", test_sources, 0 })
