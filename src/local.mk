@@ -39,6 +39,7 @@ SRC_VALUE = \
 	src/value/number.c src/value/number.h \
 	src/value/numeric.c \
 	src/value/opts.c src/value/opts.h \
+	src/value/quick.c \
 	src/value/sql.c src/value/sql.h \
 	src/value/sqlstate.c \
 	src/value/text.h \
@@ -50,6 +51,8 @@ SRC_PQ = \
 	src/pq/command.c \
 	src/pq/copy.c src/pq/copy.h \
 	src/pq/dsn.c src/pq/dsn.h \
+	src/pq/extras.c src/pq/extras.h \
+	src/pq/format.c src/pq/format.h \
 	src/pq/link.c src/pq/link.h \
 	src/pq/receive.c \
 	src/pq/result.c src/pq/result.h \
@@ -68,6 +71,8 @@ SRC_ASYNC = \
 # 4: workers
 SRC_POOL = \
 	src/pool/atomic.c \
+	src/pool/batch.c src/pool/batch.h \
+	src/pool/borrow.c \
 	src/pool/close.c \
 	src/pool/commit.c \
 	src/pool/conn.c \

@@ -25,6 +25,7 @@ UNIT_TESTS = \
 DB_TESTS = \
 	tests/db/test_abandon \
 	tests/db/test_acquire \
+	tests/db/test_allocations \
 	tests/db/test_arguments \
 	tests/db/test_atomic \
 	tests/db/test_branches \
@@ -41,10 +42,16 @@ DB_TESTS = \
 	tests/db/test_copy_errors \
 	tests/db/test_copy_stop \
 	tests/db/test_copy_types \
+	tests/db/test_echo \
+	tests/db/test_echo_memory \
 	tests/db/test_errors \
 	tests/db/test_failover \
+	tests/db/test_fast_lane \
+	tests/db/test_fetch \
+	tests/db/test_fetch_load \
 	tests/db/test_fixture \
 	tests/db/test_fork \
+	tests/db/test_formats \
 	tests/db/test_getters \
 	tests/db/test_global \
 	tests/db/test_global_limits \
@@ -71,7 +78,15 @@ DB_TESTS = \
 	tests/db/test_park_limits \
 	tests/db/test_park_race \
 	tests/db/test_participants \
+	tests/db/test_pipeline_begin \
+	tests/db/test_pipeline_cancel \
+	tests/db/test_pipeline_commit \
+	tests/db/test_pipeline_cut \
+	tests/db/test_pipeline_limits \
+	tests/db/test_pipeline_mixed \
+	tests/db/test_pipeline_statements \
 	tests/db/test_proxy \
+	tests/db/test_pipeline \
 	tests/db/test_query \
 	tests/db/test_script \
 	tests/db/test_secrets \
@@ -79,6 +94,7 @@ DB_TESTS = \
 	tests/db/test_shutdown \
 	tests/db/test_sql_server \
 	tests/db/test_stream \
+	tests/db/test_stream_huge \
 	tests/db/test_submit \
 	tests/db/test_transact \
 	tests/db/test_transact_ends \
@@ -120,6 +136,7 @@ tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/interaction.h \
 	tests/db/load.c tests/db/load.h \
 	tests/db/park.h \
+	tests/db/pipeline.c tests/db/pipeline.h \
 	tests/db/proxy.c tests/db/proxy.h \
 	tests/db/proxy_wire.c tests/db/proxy_wire.h \
 	tests/db/silent.c tests/db/silent.h \

@@ -26,4 +26,10 @@ static inline bool hf__ref_put(hf__ref *r)
 	return atomic_fetch_sub_explicit(&r->n, 1, memory_order_acq_rel) == 1;
 }
 
+/* Whether the caller's is the only one, so that no other thread can come by another. */
+static inline bool hf__ref_sole(hf__ref *r)
+{
+	return atomic_load_explicit(&r->n, memory_order_acquire) == 1;
+}
+
 #endif

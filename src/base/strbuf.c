@@ -7,9 +7,23 @@
 #include <stdio.h>
 #include <string.h>
 
+hf__strbuf hf__strbuf_in(void *room, size_t size)
+{
+	hf__strbuf b = HF__STRBUF_INIT;
+
+	if (size == 0)
+		return b;
+	b.s = room;
+	b.s[0] = '\0';
+	b.cap = size;
+	b.lent = true;
+	return b;
+}
+
 void hf__strbuf_finish(hf__strbuf *b)
 {
-	hf__free(b->s);
+	if (!b->lent)
+		hf__free(b->s);
 	*b = (hf__strbuf)HF__STRBUF_INIT;
 }
 
@@ -19,6 +33,14 @@ void hf__strbuf_clear(hf__strbuf *b)
 	b->failed = false;
 	if (b->s)
 		b->s[0] = '\0';
+}
+
+/* What was lent stays as it is. */
+static char *resized(const hf__strbuf *b, size_t cap)
+{
+	char *s = hf__realloc(b->lent ? NULL : b->s, cap);
+
+	return s && b->lent ? memcpy(s, b->s, b->n + 1) : s;
 }
 
 bool hf__strbuf_reserve(hf__strbuf *b, size_t more)
@@ -35,12 +57,13 @@ bool hf__strbuf_reserve(hf__strbuf *b, size_t more)
 	cap = b->cap < 64 ? 64 : b->cap;
 	while (cap < need)
 		cap = cap > need / 2 ? need : cap * 2;
-	s = hf__realloc(b->s, cap);
+	s = resized(b, cap);
 	if (!s) {
 		b->failed = true;
 		return false;
 	}
 	b->s = s;
+	b->lent = false;
 	b->cap = cap;
 	b->s[b->n] = '\0';
 	return true;

@@ -12,12 +12,16 @@ typedef struct hf__strbuf {
 	char *s;
 	size_t n, cap;
 	bool failed;
+	bool lent; /* s is somebody else's memory: left behind, not freed, once it is too small */
 } hf__strbuf;
 
 #define HF__STRBUF_INIT                                                                            \
 	{                                                                                          \
-		NULL, 0, 0, false                                                                  \
+		NULL, 0, 0, false, false                                                           \
 	}
+
+/* An empty one that fills `room` first, of `size` bytes; hf__strbuf_take is not for it. */
+hf__strbuf hf__strbuf_in(void *room, size_t size);
 
 void hf__strbuf_finish(hf__strbuf *b);
 void hf__strbuf_clear(hf__strbuf *b); /* keeps the memory; forgets a failure */

@@ -51,7 +51,7 @@ static hf_error *in_own_txn(hf_conn *c, hf_fn *fn, void *arg, hf_reply *reply)
  * neither. */
 static hf_error *roll_back_to(hf_conn *c, const char *name)
 {
-	hf__guard g = { HF__NEVER, HF__NEVER, hf__conn_ask_commit, c->worker };
+	hf__guard g = { HF__NEVER, HF__NEVER, hf__conn_ask_commit, c->worker, NULL };
 	char sql[64];
 	hf_error *e;
 

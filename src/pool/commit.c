@@ -26,7 +26,7 @@ hf__ask hf__conn_ask_commit(void *worker)
 hf__guard hf__conn_commit_guard(hf_conn *c)
 {
 	return (hf__guard){ HF__NEVER, hf__deadline(c->link->cfg.stall_ms), hf__conn_ask_commit,
-		c->worker };
+		c->worker, NULL };
 }
 
 void hf__conn_txn_over(hf_conn *c)
@@ -214,7 +214,7 @@ static hf_error *send_commit(hf_conn *c, hf_result **out)
 
 hf_error *hf__conn_rollback(hf_conn *c)
 {
-	hf__guard g = { HF__NEVER, HF__NEVER, hf__conn_ask_commit, c->worker };
+	hf__guard g = { HF__NEVER, HF__NEVER, hf__conn_ask_commit, c->worker, NULL };
 	hf_error *e = NULL;
 
 	if (hf__link_session(c->link) == HF__SESSION_TXN ||

@@ -382,7 +382,7 @@ hf_status hf_conn_on_commit(hf_conn *c, hf_hook_fn *fn, void *arg, hf_free_fn *f
 
 int hf_conn_attempt(hf_conn *c)
 {
-	return mine(c) && c->job->retry.attempt > 1 ? c->job->retry.attempt : 1;
+	return mine(c) && c->job->more->retry.attempt > 1 ? c->job->more->retry.attempt : 1;
 }
 
 hf_status hf_conn_run(hf_conn *c, hf_pool *p, hf_fn *fn, void *arg, hf_reply *reply)

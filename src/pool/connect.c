@@ -81,22 +81,31 @@ void hf__worker_drop_link(hf__worker *w, bool lost, const char *why)
 
 /* Whether the link may be used: what has arrived is read, and after a silence, or a loss elsewhere,
  * the server is asked. If not, the link is closed. */
+bool hf__worker_stays_locked(hf__worker *w)
+{
+	return !hf__worker_must_end_locked(w) && !hf__worker_doubts_locked(w);
+}
+
 bool hf__worker_link_fit(hf__worker *w)
 {
 	hf_pool *p = w->pool;
-	hf__guard g = { HF__NEVER, HF__NEVER, hf__conn_ask_commit, w };
+	hf__guard g = { HF__NEVER, HF__NEVER, hf__conn_ask_commit, w, NULL };
+	int64_t now = hf__now();
 	unsigned generation;
-	bool doubt;
+	bool doubt, fresh;
 	hf_error *e;
 
 	hf__lock(&p->lock);
 	generation = p->generation;
 	doubt = w->generation != generation ||
 		(p->opts.ping_idle_ms >= 0 &&
-			hf__now() >= hf__after(w->link.used_at, p->opts.ping_idle_ms));
+			now >= hf__after(w->link.used_at, p->opts.ping_idle_ms));
+	fresh = !doubt && !w->suspect && now < hf__after(w->link.used_at, HF__FRESH_MS);
 	w->suspect = false;
 	p->stats.pings += doubt;
 	hf__unlock(&p->lock);
+	if (fresh)
+		return true;
 	if (!hf__link_alive(&w->link)) {
 		hf__worker_drop_link(
 			w, true, w->link.fatal[0] ? w->link.fatal : "the server hung up");
@@ -271,7 +280,8 @@ static void connect_called_off(hf__worker *w, hf_error *e)
 static bool connect_link(hf__worker *w)
 {
 	hf_pool *p = w->pool;
-	hf__guard g = { HF__NEVER, hf__deadline(p->opts.connect_ms), ask_while_connecting, w };
+	hf__guard g = { HF__NEVER, hf__deadline(p->opts.connect_ms), ask_while_connecting, w,
+		NULL };
 	hf_error *e = hf__link_open(&w->link, &p->dsn, &g);
 
 	if (!e) {

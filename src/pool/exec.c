@@ -18,9 +18,14 @@
 /* Where the server's limit was rounded up, so that only the client knows the right one. */
 #define ROUNDED_GRACE_MS 30
 
+/* A transaction's max_ms is a limit of the server's only towards its end: before that only the
+ * client watches it, as otherwise each statement would have to carry it there, and each COMMIT
+ * back. */
+#define TXN_LIMIT_MS 10000
+
 hf__guard hf__conn_guard(hf_conn *c, int limit_ms)
 {
-	hf__guard g = { HF__NEVER, HF__NEVER, hf__worker_ask, c->worker };
+	hf__guard g = { HF__NEVER, HF__NEVER, hf__worker_ask, c->worker, NULL };
 
 	if (limit_ms > 0)
 		g.cancel_at = hf__deadline((int64_t)limit_ms + LIMIT_GRACE_MS);
@@ -31,13 +36,21 @@ hf__guard hf__conn_guard(hf_conn *c, int limit_ms)
 	return g;
 }
 
-/* Its own limit, or that of the transaction that it belongs to. */
+/* What ends the job's time is the life of the transaction that it belongs to, not a limit of its
+ * own. */
+static bool ends_with_txn(const hf_conn *c)
+{
+	const hf__job *j = c->job;
+
+	return j->more->txn &&
+	       (j->timeout_ms <= 0 || c->run_until < hf__after(j->started_at, j->timeout_ms));
+}
+
 static hf_error *out_of_time(const hf_conn *c)
 {
 	const hf__job *j = c->job;
 
-	if (j->txn &&
-		(j->timeout_ms <= 0 || c->run_until < hf__after(j->started_at, j->timeout_ms)))
+	if (ends_with_txn(c))
 		return hf__error_fmt(HF_E_TIMEOUT, 0,
 			"the transaction has lived for as long as it may (max_ms)");
 	return hf__error_fmt(
@@ -95,6 +108,8 @@ static int wanted_limit(const hf_conn *c)
 	if (c->run_until == HF__NEVER)
 		return 0;
 	left = (c->run_until - hf__now()) / HF__MS + 1;
+	if (left > TXN_LIMIT_MS && ends_with_txn(c))
+		return 0;
 	if (left < 1)
 		left = 1;
 	return session > 0 && left >= session && !own ? 0 : left > INT_MAX ? INT_MAX : (int)left;
@@ -144,6 +159,12 @@ static void note_xid(hf_conn *c, const hf__run *run)
 		c->xid_stale = !c->xid[0] && asks_xid(c);
 }
 
+static void watch_run_until(const hf_conn *c, hf__run *run)
+{
+	run->guard.cancel_at = hf__after(c->run_until, ROUNDED_GRACE_MS);
+	run->guard.give_up_at = hf__after(run->guard.cancel_at, GIVE_UP_MS);
+}
+
 /* What travels before the statement: BEGIN, a limit that differs from the one in force, read only.
  */
 static void prepare_run(hf_conn *c, hf__run *run)
@@ -153,6 +174,8 @@ static void prepare_run(hf_conn *c, hf__run *run)
 
 	run->limit_ms = limit > 0 ? limit : c->link->cfg.statement_ms;
 	run->guard = hf__conn_guard(c, run->limit_ms == INT_MAX ? 0 : run->limit_ms);
+	if (limit == 0 && c->run_until < run->guard.cancel_at)
+		watch_run_until(c, run);
 	if (c->txn_auto && !c->txn_open)
 		run->begin = hf__conn_begin_text(c);
 	if (!in_txn && !run->begin) {
@@ -175,8 +198,7 @@ static void prepare_run(hf_conn *c, hf__run *run)
 	}
 }
 
-/* What an error says of the work: surely undone, or perhaps done. */
-static unsigned fate(const hf_conn *c, const hf__run *run, const hf_error *e, bool in_txn)
+unsigned hf__conn_fate(const hf_conn *c, const hf__run *run, const hf_error *e, bool in_txn)
 {
 	bool reads = run->kind == HF__SQL_READ || run->set_read_only || c->link->cfg.read_only;
 
@@ -199,8 +221,8 @@ static unsigned fate(const hf_conn *c, const hf__run *run, const hf_error *e, bo
 		       : HF_MAYBE_COMMITTED;
 }
 
-static void log_run(
-	hf_conn *c, const hf__run *run, const hf_error *e, int64_t began, const hf_site *site)
+void hf__conn_log_run(
+	const hf_conn *c, const hf__run *run, const hf_error *e, int64_t began, const hf_site *site)
 {
 	const hf__log *log = &c->worker->pool->log;
 	hf__strbuf shown = HF__STRBUF_INIT;
@@ -219,7 +241,7 @@ static void log_run(
 			hf__strbuf_printf(&shown, "%s'%s'", i ? ", " : " [", v);
 	}
 	hf__logf(log, HF__LOG_DEBUG, "%.3f ms %s: %s%s%s%s%s", (double)(hf__now() - began) / 1e6,
-		hf__site_name(c->job->label, site, name, sizeof name),
+		hf__site_name(c->job->more->label, site, name, sizeof name),
 		c->worker->pool->opts.log_params && run->text ? run->text : run->sql,
 		hf__strbuf_text(&shown), shown.n ? "]" : "", e ? " failed: " : "",
 		e ? hf_error_message(e) : "");
@@ -294,7 +316,7 @@ hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_s
 	if (decided)
 		e = hf__conn_committed(c, run, e, out);
 	else if (e)
-		e = hf__error_at(e, fate(c, run, e, in_txn), run->sql, site);
+		e = hf__error_at(e, hf__conn_fate(c, run, e, in_txn), run->sql, site);
 	c->txn_open = c->txn_auto && hf__link_session(c->link) != HF__SESSION_IDLE;
 	if (hf__link_session(c->link) == HF__SESSION_IDLE)
 		hf__conn_txn_over(c);
@@ -303,6 +325,6 @@ hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_s
 			HF_E_MISUSE, 0, "the script ended the transaction that it ran in");
 	if (e && !c->poison && !decided && hf__link_session(c->link) != HF__SESSION_IDLE)
 		c->poison = hf_error_ref(e);
-	log_run(c, run, e, began, site);
+	hf__conn_log_run(c, run, e, began, site);
 	return e;
 }

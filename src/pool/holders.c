@@ -113,8 +113,8 @@ static void name_holder(const hf__worker *w, char *buf, size_t n)
 	const hf__job *j = w->job;
 	char label[100] = "";
 
-	if (j->label)
-		snprintf(label, sizeof label, " \"%.90s\"", j->label);
+	if (j->more->label)
+		snprintf(label, sizeof label, " \"%.90s\"", j->more->label);
 	snprintf(buf, n, "%s%s (%s:%d)", kind_name(j->kind), label,
 		j->site.file ? j->site.file : "?", j->site.line);
 }

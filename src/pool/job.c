@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fork.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "value/error.h"
 
 #include <stdio.h>
@@ -15,18 +16,35 @@ static hf__job *job_of(hf_future *f)
 	return (hf__job *)(void *)f;
 }
 
+static hf__recycle *recycler_of(const hf__job *j)
+{
+	return j->more->job ? &j->pool->full_jobs : &j->pool->plain_jobs;
+}
+
+/* Whether it lies in the job's own block. */
+static bool is_inside(const hf__job *j, const void *p)
+{
+	return (uintptr_t)p >= (uintptr_t)j && (uintptr_t)p < (uintptr_t)j + j->size;
+}
+
+static void drop(const hf__job *j, void *p)
+{
+	if (!is_inside(j, p))
+		hf__free(p);
+}
+
 void hf__job_destroy(hf_future *f)
 {
 	hf__job *j = job_of(f);
 	hf_pool *p = j->pool;
 
-	hf_error_unref(j->refused);
-	hf_error_unref(j->retry.last);
-	hf__free(j->label);
-	hf__free(j->sql);
-	hf__free(j->text);
-	hf__free(j->params);
-	hf__free(j);
+	hf_error_unref(j->more->refused);
+	hf_error_unref(j->more->retry.last);
+	hf__free(j->more->text);
+	drop(j, j->more->label);
+	drop(j, j->sql);
+	drop(j, j->params);
+	hf__recycle_give(recycler_of(j), j);
 	hf__pool_put(p);
 }
 
@@ -62,77 +80,181 @@ static hf_status job_cancel(hf_future *f)
 	return st;
 }
 
-static const hf__future_ops ops = { .cancel = job_cancel, .destroy = hf__job_destroy };
+bool hf__job_stuck(const hf_future *f)
+{
+	const hf__job *j = (const void *)f;
+
+	return hf__thread_role(j->pool) != HF__ROLE_NONE;
+}
+
+static const hf__future_ops ops = { .cancel = job_cancel,
+	.destroy = hf__job_destroy,
+	.stuck = hf__job_stuck,
+	.help = hf__borrow_help };
 
 /* Labels stand in lines of the log and of reports, between quotation marks. */
+static char *clean_label(char *label)
+{
+	size_t n = strlen(label);
+
+	if (n > HF__LABEL_BYTES) {
+		for (n = HF__LABEL_BYTES; n > 0 && ((unsigned char)label[n] & 0xc0) == 0x80;)
+			n--;
+		label[n] = '\0';
+	}
+	if (!hf__utf8_valid(label, n))
+		for (unsigned char *p = (unsigned char *)label; *p; p++)
+			*p = *p < 0x80 ? *p : '?';
+	for (char *p = label; (p = strchr(p, '"')) != NULL;)
+		*p = '\'';
+	hf__oneline(label);
+	return label;
+}
+
 char *hf__label_dup(const char *label)
 {
 	char *mine = hf__strdup(label);
-	size_t n = mine ? strlen(mine) : 0;
+
+	return mine ? clean_label(mine) : NULL;
+}
+
+/* --- the block --- */
+
+static char *keep(hf__job *j, const char *text, size_t n)
+{
+	bool fits = n < (size_t)(j->size - j->used);
+	char *mine = fits ? (char *)j + j->used : hf__alloc(n + 1);
 
 	if (!mine)
 		return NULL;
-	if (n > HF__LABEL_BYTES) {
-		for (n = HF__LABEL_BYTES; n > 0 && ((unsigned char)mine[n] & 0xc0) == 0x80;)
-			n--;
-		mine[n] = '\0';
-	}
-	if (!hf__utf8_valid(mine, n))
-		for (unsigned char *p = (unsigned char *)mine; *p; p++)
-			*p = *p < 0x80 ? *p : '?';
-	for (char *p = mine; (p = strchr(p, '"')) != NULL;)
-		*p = '\'';
-	hf__oneline(mine);
+	memcpy(mine, text, n);
+	mine[n] = '\0';
+	if (fits)
+		j->used = (uint16_t)(j->used + n + 1);
 	return mine;
 }
 
-hf__job *hf__job_new(hf_pool *p, hf__job_kind kind, const hf_site *site, const char *label)
+char *hf__job_keep(hf__job *j, const char *text)
 {
-	hf__job *j = hf__calloc(sizeof *j);
+	return keep(j, text, strlen(text));
+}
 
-	if (!j)
-		return NULL;
-	if (label && !(j->label = hf__label_dup(label))) {
-		hf__free(j);
-		return NULL;
-	}
-	hf__future_init(&j->future, &ops, p, p->callbacks);
+struct full {
+	hf__job job;
+	hf__job_more more;
+};
+
+static void init(hf__job *j, hf_pool *p, hf__job_kind kind, const hf_site *site)
+{
+	memset(j, 0, sizeof *j);
+	hf__future_init(&j->future, &ops, p->callbacks);
 	APR_RING_ELEM_INIT(j, link);
-	APR_RING_ELEM_INIT(j, timed);
 	j->pool = hf__pool_ref(p);
 	j->kind = kind;
 	if (site)
 		j->site = *site;
+}
+
+hf__job *hf__job_new(hf_pool *p, hf__job_kind kind, const hf_site *site, const char *label)
+{
+	struct full *full = hf__recycle_take(&p->full_jobs);
+	hf__job *j = &full->job;
+
+	if (!full)
+		return NULL;
+	init(j, p, kind, site);
+	memset(&full->more, 0, sizeof full->more);
+	full->more.job = j;
+	j->more = &full->more;
+	j->used = sizeof *full;
+	j->size = HF__JOB_FULL_BYTES;
+	/* There is room for it; one byte more tells where its last character ends. */
+	if (label)
+		full->more.label = clean_label(keep(j, label, strnlen(label, HF__LABEL_BYTES + 1)));
 	return j;
 }
 
-static hf_error *check_text(hf__job *j, const char *sql)
+/* With parameters of so many bytes each. */
+static bool fits_plain(const char *sql, size_t n_args)
+{
+	enum { SHORT = 12, ROOM = HF__JOB_PLAIN_BYTES - sizeof(hf__job) };
+
+	return n_args < ROOM &&
+	       strnlen(sql ? sql : "", ROOM) + hf__params_size(n_args) + n_args * SHORT < ROOM;
+}
+
+hf__job *hf__job_new_plain(hf_pool *p, const hf_site *site, const char *sql, size_t n_args)
+{
+	static const hf__job_more nothing;
+	hf__job *j;
+
+	if (!fits_plain(sql, n_args))
+		return hf__job_new(p, HF__JOB_QUERY, site, NULL);
+	j = hf__recycle_take(&p->plain_jobs);
+	if (!j)
+		return NULL;
+	init(j, p, HF__JOB_QUERY, site);
+	j->more = (hf__job_more *)(uintptr_t)&nothing;
+	j->used = sizeof *j;
+	j->size = HF__JOB_PLAIN_BYTES;
+	return j;
+}
+
+void hf__job_init_pool(hf_pool *p)
+{
+	_Static_assert(sizeof(struct full) + 2 * HF__LABEL_BYTES < HF__JOB_FULL_BYTES,
+		"a label fits into the block");
+	hf__recycle_init(&p->plain_jobs, HF__JOB_PLAIN_BYTES, HF__JOBS_KEPT);
+	hf__recycle_init(&p->full_jobs, HF__JOB_FULL_BYTES, HF__JOBS_KEPT);
+}
+
+void hf__job_finish_pool(hf_pool *p)
+{
+	hf__recycle_finish(&p->plain_jobs);
+	hf__recycle_finish(&p->full_jobs);
+}
+
+/* --- what it is to do --- */
+
+static hf_error *check_text(hf__job *j, const char *sql, size_t n)
 {
 	if (!sql)
 		return hf__error_fmt(HF_E_MISUSE, 0, "the SQL text is NULL");
-	if (!hf__utf8_valid(sql, strlen(sql)))
+	if (!hf__utf8_valid(sql, n))
 		return hf__error_fmt(HF_E_MISUSE, 0, "the SQL text is not UTF-8");
 	j->sql_kind = hf__sql_classify(sql);
+	j->sql_hash = hf__sql_hash(sql, n);
 	return NULL;
+}
+
+static hf_error *set_params(hf__job *j, const hf_value *args, size_t n)
+{
+	size_t align = _Alignof(hf__params), from = (j->used + align - 1) / align * align;
+	void *room = from < j->size ? (char *)j + from : NULL;
+	hf_error *e = NULL;
+
+	hf__params_make(room, room ? j->size - from : 0, args, n, &j->params, &e);
+	if (j->params && (void *)j->params == room)
+		j->used = j->size;
+	return e;
 }
 
 hf_error *hf__job_set_query(hf__job *j, const char *sql, const hf_value *args, size_t n)
 {
-	hf_error *e = check_text(j, sql);
+	size_t length = sql ? strlen(sql) : 0;
+	hf_error *e = check_text(j, sql, length);
 
 	if (e)
 		return e;
-	j->sql = hf__strdup(sql);
-	if (!j->sql)
-		return hf__error_nomem();
-	hf__params_new(args, n, &j->params, &e);
-	return e;
+	j->sql = keep(j, sql, length);
+	return j->sql ? set_params(j, args, n) : hf__error_nomem();
 }
 
 hf_error *hf__job_set_script(hf__job *j, const char *sql, const hf_value *args, size_t n)
 {
+	size_t length = sql ? strlen(sql) : 0;
 	hf__strbuf text = HF__STRBUF_INIT;
-	hf_error *e = check_text(j, sql);
+	hf_error *e = check_text(j, sql, length);
 
 	if (e)
 		return e;
@@ -140,26 +262,26 @@ hf_error *hf__job_set_script(hf__job *j, const char *sql, const hf_value *args, 
 		hf__strbuf_finish(&text);
 		return e;
 	}
-	j->text = hf__strbuf_take(&text);
-	j->sql = hf__strdup(sql);
-	return j->sql && j->text ? NULL : hf__error_nomem();
+	j->more->text = hf__strbuf_take(&text);
+	j->sql = keep(j, sql, length);
+	return j->sql && j->more->text ? NULL : hf__error_nomem();
 }
 
 hf_error *hf__job_set_fn(hf__job *j, const hf_job *opts)
 {
-	j->arg = opts->arg;
-	j->free_arg = opts->free_arg;
-	j->fn = opts->fn;
+	j->more->arg = opts->arg;
+	j->more->free_arg = opts->free_arg;
+	j->more->fn = opts->fn;
 	j->timeout_ms = opts->timeout_ms;
-	j->acquire_ms = opts->acquire_ms;
+	j->more->acquire_ms = opts->acquire_ms;
 	j->urgent = opts->urgent;
-	j->manual = opts->manual;
-	j->isolation = opts->isolation;
+	j->more->manual = opts->manual;
+	j->more->isolation = opts->isolation;
 	j->read_only = opts->read_only;
-	j->outcome_wanted = opts->outcome;
-	j->then = opts->then;
-	j->nested = opts->nested;
-	j->no_submit = opts->no_submit;
+	j->more->outcome_wanted = opts->outcome;
+	j->more->then = opts->then;
+	j->more->nested = opts->nested;
+	j->more->no_submit = opts->no_submit;
 	if (opts->dry_run)
 		return hf__error_fmt(HF_E_MISUSE, 0,
 			"a function has no dry run: only SQL can be rendered (hf_dry_run)");
@@ -172,18 +294,19 @@ hf_error *hf__job_set_fn(hf__job *j, const hf_job *opts)
 		return hf__error_fmt(HF_E_MISUSE, 0, "outcome %d is unknown", (int)opts->outcome);
 	if ((unsigned)opts->then > HF_THEN_ROLLBACK)
 		return hf__error_fmt(HF_E_MISUSE, 0, "then %d is unknown", (int)opts->then);
-	if (opts->nested && !j->txn)
+	if (opts->nested && !j->more->txn)
 		return hf__error_fmt(HF_E_MISUSE, 0, ".nested is for hf_txn_run");
 	return NULL;
 }
 
 void hf__job_free_arg(hf__job *j)
 {
-	hf_free_fn *fn = j->free_arg;
+	hf_free_fn *fn = j->more->free_arg;
 
-	j->free_arg = NULL;
-	if (fn)
-		fn(j->arg);
+	if (!fn)
+		return;
+	j->more->free_arg = NULL;
+	fn(j->more->arg);
 }
 
 void hf__job_complete(hf__job *j, hf__outcome outcome)
@@ -227,7 +350,7 @@ const char *hf__site_name(const char *label, const hf_site *site, char *buf, siz
 
 const char *hf__job_name(const hf__job *j, char *buf, size_t n)
 {
-	return hf__site_name(j->label, &j->site, buf, n);
+	return hf__site_name(j->more->label, &j->site, buf, n);
 }
 
 /* The server has refused us for good a moment ago, and will not be asked again yet: waiting for
@@ -244,7 +367,7 @@ hf_error *hf__job_kept_inside(const hf_pool *p, const hf__worker *by)
 {
 	const hf_conn *c = hf__conn_in_use();
 
-	if (!c || c->worker->pool != p || c->worker == by || !c->job || !c->job->no_submit ||
+	if (!c || c->worker->pool != p || c->worker == by || !c->job || !c->job->more->no_submit ||
 		c->in_row)
 		return NULL;
 	return hf__error_fmt(HF_E_MISUSE, 0,
@@ -273,33 +396,52 @@ static hf_error *refusal_locked(hf_pool *p)
 static void set_acquire_by(hf__job *j)
 {
 	j->submitted_at = hf__now();
-	j->has_own_acquire = j->acquire_ms != 0;
-	j->acquire_by = hf__after(
-		j->submitted_at, j->has_own_acquire ? j->acquire_ms : j->pool->opts.acquire_ms);
+	j->has_own_acquire = j->more->acquire_ms != 0;
+	j->acquire_by = hf__after(j->submitted_at,
+		j->has_own_acquire ? j->more->acquire_ms : j->pool->opts.acquire_ms);
 }
 
-hf_future *hf__job_submit(hf__job *j)
+static void queue_locked(hf__job *j)
+{
+	hf_pool *p = j->pool;
+
+	hf__queue_push(&p->queue, j);
+	hf__worker_wake_one_locked(p);
+	hf__pool_watch_locked(p, j->acquire_by);
+}
+
+static hf_future *enter(hf__job *j, bool may_borrow)
 {
 	hf_pool *p = j->pool;
 	hf_future *f = &j->future;
+	hf__worker *w = NULL;
 	hf_error *e;
 
 	set_acquire_by(j);
 	hf__lock(&p->lock);
 	e = refusal_locked(p);
-	if (e) {
-		p->stats.rejected++;
+	p->stats.rejected += e != NULL;
+	p->stats.submitted += e == NULL;
+	if (e)
 		j->state = HF__JOB_DONE;
-	} else {
-		p->stats.submitted++;
-		hf__queue_push(&p->queue, j);
-		hf__worker_wake_one_locked(p);
-		hf__pool_watch_locked(p, j->acquire_by);
-	}
+	else if (!may_borrow || p->queue.n > 0 || !(w = hf__borrow_locked(p, j)))
+		queue_locked(j);
 	hf__unlock(&p->lock);
 	if (e)
 		hf__job_fail(j, hf__error_at(e, 0, j->sql, &j->site));
+	if (w)
+		hf__borrow_run(w, j);
 	return f;
+}
+
+hf_future *hf__job_submit(hf__job *j)
+{
+	return enter(j, false);
+}
+
+hf_future *hf__job_submit_or_run(hf__job *j)
+{
+	return enter(j, true);
 }
 
 hf_future *hf__job_reject(hf__job *j, hf_error *e)

@@ -12,14 +12,19 @@
 struct hf__worker;
 struct hf_txn;
 
-typedef enum hf__job_kind {
+/* One byte each. */
+typedef enum __attribute__((packed)) hf__job_kind {
 	HF__JOB_QUERY,
 	HF__JOB_SCRIPT,
 	HF__JOB_FN,
 	HF__JOB_SERVE, /* keeps the worker until its function returns: a transaction */
 } hf__job_kind;
 
-typedef enum hf__job_state { HF__JOB_QUEUED, HF__JOB_RUNNING, HF__JOB_DONE } hf__job_state;
+typedef enum __attribute__((packed)) hf__job_state {
+	HF__JOB_QUEUED,
+	HF__JOB_RUNNING,
+	HF__JOB_DONE
+} hf__job_state;
 
 /* What hf_transact asks for, and how far it has come. The worker's, while it is not queued. */
 typedef struct hf__retry {
@@ -33,50 +38,84 @@ typedef struct hf__retry {
 	hf_error *last; /* what the last one that lost its connection failed with */
 } hf__retry;
 
-typedef struct hf__job {
-	hf_future future; /* first: a job is its future */
-	APR_RING_ENTRY(hf__job) link;
-	APR_RING_ENTRY(hf__job)
-	timed;         /* in the queue's list of jobs with an acquire_ms of their own */
-	hf_pool *pool; /* a reference until it is done */
-	hf__job_kind kind;
-	hf__job_state state;       /* guarded by pool->lock, or by the transaction's */
-	struct hf__worker *worker; /* while running; guarded as state is */
-	atomic_bool cancel_asked;
-	bool has_own_acquire; /* set when it is submitted, as acquire_by is */
-	bool urgent, manual, read_only, nested, no_submit;
-	hf__retry retry;
-	hf_isolation isolation;
-	hf_outcome outcome_wanted;
-	hf_then then;               /* of a transaction's command */
-	bool deferrable;            /* of a transaction */
-	int timeout_ms, acquire_ms; /* as given; acquire_ms 0: the pool's */
-	int64_t submitted_at, acquire_by, started_at, run_until;
-	hf_site site;
-	char *label, *sql;
-	char *text; /* of a script: sql with its arguments in it */
-	hf__params *params;
-	hf__sql_kind sql_kind;
+struct hf__job;
+
+/* What a job needs that is no plain query: an interaction, a script, a transaction and its
+ * commands, a query with options of its own. Plain queries share one that is all zero, so that
+ * everything here can be read of any job; it is written only where hf__job_new made it. */
+typedef struct hf__job_more {
+	struct hf__job *job; /* whose it is; NULL: the plain queries' */
+	APR_RING_ENTRY(hf__job_more)
+	timed;          /* in the queue's list of jobs with an acquire_ms of their own */
+	int acquire_ms; /* as given; 0: the pool's */
+	char *label;
 	hf_row_fn *on_row;
 	hf_fn *fn;
 	void (*serve)(hf_conn *c, struct hf__job *job);
 	void *arg;
 	hf_free_fn *free_arg;
+	char *text; /* of a script: sql with its arguments in it */
+	hf__retry retry;
+	hf_isolation isolation;
+	hf_outcome outcome_wanted;
+	bool manual, nested, no_submit;
+	bool deferrable;    /* of a transaction */
+	hf_then then;       /* of a transaction's command */
+	struct hf_txn *txn; /* a reference to whom that belongs */
+	int verb;           /* and what it does there */
+	unsigned number;    /* and its place in the order there */
+	hf_error *refused;  /* why it will fail when its turn comes: the text, the arguments */
+} hf__job_more;
+
+/* One block from its pool's recyclers. What is text in it lies behind it in the same block, as far
+ * as there is room; so a queued query with a short text and few arguments is that block alone. */
+typedef struct hf__job {
+	hf_future future; /* first: a job is its future */
+	APR_RING_ENTRY(hf__job) link;
+	hf_pool *pool;             /* a reference until it is gone */
+	hf__job_more *more;        /* never NULL */
+	struct hf__worker *worker; /* while running; guarded as state is */
+	hf__job_kind kind;
+	hf__job_state state; /* guarded by pool->lock, or by the transaction's */
+	atomic_bool cancel_asked;
+	bool has_own_acquire; /* set when it is submitted, as acquire_by is */
+	bool urgent, read_only;
+	uint16_t used, size; /* of the block, in bytes */
+	int timeout_ms;      /* as given */
+	int64_t submitted_at, acquire_by, started_at, run_until;
+	hf_site site;
+	char *sql;
+	hf__params *params;
+	hf__sql_kind sql_kind;
+	uint32_t sql_hash;   /* hf__sql_hash of sql */
 	hf__outcome outcome; /* what it will resolve with, between its run and its completion */
-	struct hf_txn *txn;  /* of a transaction's command: a reference to whom it belongs */
-	int verb;            /* and what it does there */
-	unsigned number;     /* and its place in the order there */
-	hf_error *refused;   /* why it will fail when its turn comes: the text, the arguments */
 } hf__job;
+
+/* The two sizes of block: for plain queries, and for all else. malloc adds 8 bytes to each. */
+enum { HF__JOB_PLAIN_BYTES = 488, HF__JOB_FULL_BYTES = 1016 };
+
+/* How many free blocks of a size a pool keeps for its next burst: see recycle.h. */
+#define HF__JOBS_KEPT 4096
 
 /* A copy of a label that is fit for a line of text, of at most so many bytes; NULL without memory.
  */
 #define HF__LABEL_BYTES 80
 char *hf__label_dup(const char *label);
 
+/* Its pool's recyclers. */
+void hf__job_init_pool(hf_pool *p);
+void hf__job_finish_pool(hf_pool *p);
+
 /* A job of `kind` with its future initialised, in state QUEUED and nothing else. NULL: no memory.
  */
 hf__job *hf__job_new(hf_pool *p, hf__job_kind kind, const hf_site *site, const char *label);
+
+/* The same for a query that asks for nothing in hf__job_more: in the small block if this text (may
+ * be NULL) fits there with so many short arguments. */
+hf__job *hf__job_new_plain(hf_pool *p, const hf_site *site, const char *sql, size_t n_args);
+
+/* A copy of a text that lives as long as the job; NULL: no memory. */
+char *hf__job_keep(hf__job *j, const char *text);
 
 /* Fills in a statement: copies the text and encodes the arguments, checking both. NULL, or why not.
  */
@@ -99,8 +138,9 @@ void hf__job_fail(hf__job *j, hf_error *e); /* consumes e */
  * held. */
 void hf__job_complete_many(hf__job *const *jobs, size_t n);
 
-/* For the ops of a job that is cancelled in another way: frees the block of a future. */
+/* For the ops of a job that is cancelled in another way. */
 void hf__job_destroy(hf_future *f);
+bool hf__job_stuck(const hf_future *f); /* a thread of its pool cannot wait for it */
 
 /* Why it will never run: it was cancelled while it waited. */
 hf_error *hf__job_canceled_early(const hf__job *j);
@@ -116,6 +156,9 @@ hf_error *hf__job_kept_inside(const hf_pool *p, const struct hf__worker *by);
 /* Puts it into the pool's queue, or fails it when that is full or closed. Either way the future is
  * what the caller returns. */
 hf_future *hf__job_submit(hf__job *j);
+
+/* The same; but where a connection is idle, the calling thread has run it on return. */
+hf_future *hf__job_submit_or_run(hf__job *j);
 
 /* retry.c: why a job that is to be attempted again never will be; nothing changes for others.
  * Consumes `e`. */

@@ -42,7 +42,7 @@ static hf__guard guard_of(struct inquiry *q, int ms)
 	int64_t until = hf__deadline(ms);
 
 	return (hf__guard){ HF__NEVER, until < q->deadline ? until : q->deadline,
-		hf__conn_ask_commit, (void *)(uintptr_t)q->w };
+		hf__conn_ask_commit, (void *)(uintptr_t)q->w, NULL };
 }
 
 /* That the last question was broken off since the time is up is no better answer than one before.

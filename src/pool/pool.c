@@ -42,6 +42,7 @@ static void pool_free(hf_pool *p)
 	if (p->epoll >= 0)
 		close(p->epoll);
 	hf__wake_finish(&p->house_wake);
+	hf__job_finish_pool(p);
 	hf__cond_finish(&p->changed);
 	hf__mutex_finish(&p->lock);
 	hf__free(p->name);
@@ -164,6 +165,7 @@ static hf_pool *pool_new(void)
 	hf__ref_init(&p->users);
 	hf__mutex_init(&p->lock, HF__L_POOL);
 	hf__cond_init(&p->changed);
+	hf__job_init_pool(p);
 	p->forks = hf__fork_count();
 	p->epoll = p->house_wake.fd = -1;
 	p->state = HF_POOL_CLOSED;

@@ -15,6 +15,7 @@
 #include "async/callbacks.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "base/recycle.h"
 #include "base/ref.h"
 #include "pool/job.h"
 #include "pool/parking.h"
@@ -37,6 +38,7 @@ struct hf_pool {
 	char *outcome_table; /* quoted, as it goes into SQL; NULL: none */
 	hf__dsn dsn;
 	hf__log log;
+	hf__recycle plain_jobs, full_jobs; /* blocks for hf__job */
 	hf__callbacks *callbacks;
 	hf__canceler *canceler;
 	hf__wake house_wake;
@@ -47,9 +49,9 @@ struct hf_pool {
 	/* guarded by lock */
 	hf__cond changed; /* workers came up, ended, or became idle; the state changed */
 	hf_pool_state state;
-	bool terminating;    /* what runs is to be cancelled */
-	bool aborting;       /* and then its connections closed */
-	bool closer_at_work; /* a thread is in close_pool */
+	atomic_bool terminating; /* what runs is to be cancelled; read without the lock as well */
+	atomic_bool aborting;    /* and then its connections closed */
+	bool closer_at_work;     /* a thread is in close_pool */
 	bool house_runs, house_stop, house_poked;
 	int64_t house_until; /* when it looks at deadlines again, or HF__NEVER */
 	hf__queue queue;
@@ -59,8 +61,9 @@ struct hf_pool {
 	int n_workers;  /* threads: with a link or getting one */
 	int n_retiring; /* of those: about to end */
 	int n_started;  /* ever: numbers them */
-	int n_idle, n_up, n_busy, n_connecting, n_pinned;
-	bool waking; /* a worker was woken for a job and has not taken it yet */
+	int n_up, n_busy, n_connecting, n_pinned;
+	atomic_int n_idle; /* read without the lock as well */
+	bool waking;       /* a worker was woken for a job and has not taken it yet */
 	bool ever_up;
 	unsigned generation; /* raised by each lost link: links of an older one are probed before
 				use */
@@ -85,6 +88,14 @@ hf_error *hf__pool_outcome_table(const char *name, char **out);
 int hf__pool_max_parked(
 	const hf_pool_opts *o, int max_conns);   /* in force with so many connections */
 int hf__pool_backstop_ms(const hf_pool_opts *o); /* idle_in_transaction_session_timeout; 0: none */
+
+/* borrow.c: an idle worker is lent to the calling thread for this job, which is not in the queue;
+ * NULL: there is none, or it is no such job. Whoever gets one runs the job, with no lock held. */
+hf__worker *hf__borrow_locked(hf_pool *p, hf__job *j);
+void hf__borrow_run(hf__worker *w, hf__job *j);
+
+/* A job's hf__future_ops.help. */
+void hf__borrow_help(hf_future *f);
 
 /* commit.c: 128 random bits for a name that nobody else has. False: the system gives none. */
 bool hf__random_hex(char out[33]);

@@ -3,6 +3,7 @@
 #include "pool/pool.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "value/error.h"
 #include "value/opts.h"
 
@@ -19,6 +20,9 @@ static hf__job *new_job(
 	return j;
 }
 
+/* A way to submit. */
+typedef hf_future *enter_fn(hf__job *j);
+
 /* `e` is why not, or NULL. */
 static hf_future *submit(hf__job *j, hf_error *e)
 {
@@ -27,12 +31,13 @@ static hf_future *submit(hf__job *j, hf_error *e)
 
 static hf_error *check_plain(const hf__job *j)
 {
-	if ((unsigned)j->isolation > HF_ISO_SERIALIZABLE)
-		return hf__error_fmt(HF_E_MISUSE, 0, "isolation %d is unknown", (int)j->isolation);
-	if ((unsigned)j->outcome_wanted > HF_OUTCOME_RESOLVED)
+	if ((unsigned)j->more->isolation > HF_ISO_SERIALIZABLE)
 		return hf__error_fmt(
-			HF_E_MISUSE, 0, "outcome %d is unknown", (int)j->outcome_wanted);
-	if (j->then != HF_THEN_GO_ON)
+			HF_E_MISUSE, 0, "isolation %d is unknown", (int)j->more->isolation);
+	if ((unsigned)j->more->outcome_wanted > HF_OUTCOME_RESOLVED)
+		return hf__error_fmt(
+			HF_E_MISUSE, 0, "outcome %d is unknown", (int)j->more->outcome_wanted);
+	if (j->more->then != HF_THEN_GO_ON)
 		return hf__error_fmt(HF_E_MISUSE, 0,
 			".then belongs to a part of a transaction "
 			"(hf_txn_query_with); a plain query ends by itself");
@@ -53,21 +58,45 @@ static hf_error *check_plain(const hf__job *j)
 	return NULL;
 }
 
-static void set_query_opts(hf__job *j, const hf_query_opts *o)
+/* Whether they ask for nothing that hf__job_more is for. */
+static bool is_plain(const hf_query_opts *o)
 {
-	j->arg = o->arg;
-	j->free_arg = o->free_arg;
-	j->on_row = o->on_row;
-	j->timeout_ms = o->timeout_ms;
-	j->urgent = o->urgent;
-	j->isolation = o->isolation;
-	j->read_only = o->read_only;
-	j->outcome_wanted = o->outcome;
-	j->then = o->then;
-	j->acquire_ms = o->acquire_ms;
+	return !o->label && !o->acquire_ms && !o->arg && !o->free_arg && !o->on_row &&
+	       o->isolation == HF_ISO_DEFAULT && o->outcome == HF_OUTCOME_DEFAULT &&
+	       o->then == HF_THEN_GO_ON;
 }
 
-hf_future *hf_query_with_at(const hf_site *site, hf_pool *p, const hf_query_opts *opts,
+static void set_query_opts(hf__job *j, const hf_query_opts *o)
+{
+	j->timeout_ms = o->timeout_ms;
+	j->urgent = o->urgent;
+	j->read_only = o->read_only;
+	if (is_plain(o))
+		return;
+	j->more->acquire_ms = o->acquire_ms;
+	j->more->arg = o->arg;
+	j->more->free_arg = o->free_arg;
+	j->more->on_row = o->on_row;
+	j->more->isolation = o->isolation;
+	j->more->outcome_wanted = o->outcome;
+	j->more->then = o->then;
+}
+
+static hf__job *new_query(hf_pool *p, const hf_site *site, const hf_query_opts *o, const char *sql,
+	size_t n, hf_error **e)
+{
+	hf__job *j;
+
+	if (*e || !is_plain(o))
+		return new_job(p, HF__JOB_QUERY, site, o->label, e);
+	*e = hf__pool_refusal(p);
+	j = *e ? NULL : hf__job_new_plain(p, site, sql, n);
+	if (!j && !*e)
+		*e = hf__error_nomem();
+	return j;
+}
+
+static hf_future *query(enter_fn *enter, const hf_site *site, hf_pool *p, const hf_query_opts *opts,
 	const char *sql, const hf_value *args, size_t n)
 {
 	hf_query_opts o;
@@ -75,12 +104,20 @@ hf_future *hf_query_with_at(const hf_site *site, hf_pool *p, const hf_query_opts
 	hf__job *j;
 
 	hf__opts_copy(&o, sizeof o, opts, "HF_QUERY_OPTS", &e);
-	j = new_job(p, HF__JOB_QUERY, site, o.label, &e);
+	j = new_query(p, site, &o, sql, n, &e);
 	if (!j)
 		return hf__job_refuse(p, e, site, o.free_arg, o.arg);
 	set_query_opts(j, &o);
 	e = hf__job_set_query(j, sql, args, n);
-	return submit(j, e ? e : check_plain(j));
+	if (!e)
+		e = check_plain(j);
+	return e ? hf__job_reject(j, e) : enter(j);
+}
+
+hf_future *hf_query_with_at(const hf_site *site, hf_pool *p, const hf_query_opts *opts,
+	const char *sql, const hf_value *args, size_t n)
+{
+	return query(hf__job_submit, site, p, opts, sql, args, n);
 }
 
 hf_future *hf_query_at(
@@ -89,10 +126,24 @@ hf_future *hf_query_at(
 	return hf_query_with_at(site, p, NULL, sql, args, n);
 }
 
+/* What nobody can wait for is not to run either. */
+static hf_future *fetch(hf__job *j)
+{
+	const hf_pool *p = j->pool;
+
+	if (hf__thread_role(p) == HF__ROLE_NONE)
+		return hf__job_submit_or_run(j);
+	return hf__job_reject(j,
+		hf__error_fmt(HF_E_DEADLOCK, 0,
+			"hf_fetch: this thread works for pool \"%s\", so waiting for it here could "
+			"never end",
+			p->name));
+}
+
 hf_status hf_fetch_with_at(const hf_site *site, hf_pool *p, const hf_query_opts *opts,
 	hf_result **out, hf_error **out_error, const char *sql, const hf_value *args, size_t n)
 {
-	hf_future *f = hf_query_with_at(site, p, opts, sql, args, n);
+	hf_future *f = query(fetch, site, p, opts, sql, args, n);
 	hf_result *res = hf_future_take(f);
 
 	if (out)
@@ -139,8 +190,8 @@ hf_future *hf_dry_run_at(
 		return hf__job_reject(j, e);
 	f = &j->future;
 	j->state = HF__JOB_DONE;
-	text = j->text;
-	j->text = NULL;
+	text = j->more->text;
+	j->more->text = NULL;
 	hf__job_complete(
 		j, (hf__outcome){ .status = HF_OK, .value = text, .free_value = hf__free });
 	return f;

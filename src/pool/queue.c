@@ -8,7 +8,7 @@ void hf__queue_init(hf__queue *q)
 {
 	APR_RING_INIT(&q->urgent, hf__job, link);
 	APR_RING_INIT(&q->plain, hf__job, link);
-	APR_RING_INIT(&q->timed, hf__job, timed);
+	APR_RING_INIT(&q->timed, hf__job_more, timed);
 	q->n = q->peak = 0;
 }
 
@@ -26,14 +26,15 @@ static void count_in(hf__queue *q)
 /* Sorted from the tail: a later job mostly has the later deadline. */
 static void add_timed(hf__queue *q, hf__job *j)
 {
-	hf__job *at = APR_RING_LAST(&q->timed);
+	const hf__job_more *end = APR_RING_SENTINEL(&q->timed, hf__job_more, timed);
+	hf__job_more *at = APR_RING_LAST(&q->timed), *m = j->more;
 
-	while (at != APR_RING_SENTINEL(&q->timed, hf__job, timed) && at->acquire_by > j->acquire_by)
+	while (at != end && at->job->acquire_by > j->acquire_by)
 		at = APR_RING_PREV(at, timed);
-	if (at == APR_RING_SENTINEL(&q->timed, hf__job, timed))
-		APR_RING_INSERT_HEAD(&q->timed, j, hf__job, timed);
+	if (at == end)
+		APR_RING_INSERT_HEAD(&q->timed, m, hf__job_more, timed);
 	else
-		APR_RING_INSERT_AFTER(at, j, timed);
+		APR_RING_INSERT_AFTER(at, m, timed);
 }
 
 void hf__queue_push(hf__queue *q, hf__job *j)
@@ -56,20 +57,24 @@ void hf__queue_remove(hf__queue *q, hf__job *j)
 {
 	APR_RING_REMOVE(j, link);
 	if (j->has_own_acquire)
-		APR_RING_REMOVE(j, timed);
+		APR_RING_REMOVE(j->more, timed);
 	q->n--;
+}
+
+hf__job *hf__queue_first(const hf__queue *q)
+{
+	const struct hf__job_ring *from =
+		APR_RING_EMPTY(&q->urgent, hf__job, link) ? &q->plain : &q->urgent;
+
+	return APR_RING_EMPTY(from, hf__job, link) ? NULL : APR_RING_FIRST(from);
 }
 
 hf__job *hf__queue_pop(hf__queue *q)
 {
-	struct hf__job_ring *from =
-		APR_RING_EMPTY(&q->urgent, hf__job, link) ? &q->plain : &q->urgent;
-	hf__job *j;
+	hf__job *j = hf__queue_first(q);
 
-	if (APR_RING_EMPTY(from, hf__job, link))
-		return NULL;
-	j = APR_RING_FIRST(from);
-	hf__queue_remove(q, j);
+	if (j)
+		hf__queue_remove(q, j);
 	return j;
 }
 
@@ -92,9 +97,15 @@ static hf__job *earlier(hf__job *a, hf__job *b)
 	return b->acquire_by < a->acquire_by ? b : a;
 }
 
+static hf__job *first_timed(const hf__queue *q)
+{
+	return APR_RING_EMPTY(&q->timed, hf__job_more, timed) ? NULL
+							      : APR_RING_FIRST(&q->timed)->job;
+}
+
 hf__job *hf__queue_expire(hf__queue *q, int64_t now, int64_t *next)
 {
-	hf__job *j = APR_RING_EMPTY(&q->timed, hf__job, timed) ? NULL : APR_RING_FIRST(&q->timed);
+	hf__job *j = first_timed(q);
 
 	j = earlier(j, first_by_pool(&q->urgent));
 	j = earlier(j, first_by_pool(&q->plain));

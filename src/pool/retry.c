@@ -24,12 +24,12 @@ static bool is_conflict(const hf_error *e)
 /* Rolled back, or committed, or nobody knows: to be repeated only where that does no harm. */
 static bool is_loss(const hf__job *j, const hf_error *e)
 {
-	return j->retry.idempotent && hf_error_status(e) == HF_E_CONN_LOST;
+	return j->more->retry.idempotent && hf_error_status(e) == HF_E_CONN_LOST;
 }
 
 void hf__retry_heed(hf_conn *c, const hf_error *e)
 {
-	if (c->job->retry.attempts && !c->cause && (is_conflict(e) || is_loss(c->job, e)))
+	if (c->job->more->retry.attempts && !c->cause && (is_conflict(e) || is_loss(c->job, e)))
 		c->cause = hf_error_ref(e);
 }
 
@@ -37,7 +37,7 @@ void hf__retry_heed(hf_conn *c, const hf_error *e)
 void hf__retry_begin(hf_conn *c, hf__job *j)
 {
 	hf_pool *p = j->pool;
-	hf__retry *r = &j->retry;
+	hf__retry *r = &j->more->retry;
 	int64_t now = hf__now();
 
 	if (!r->attempts)
@@ -62,7 +62,7 @@ void hf__retry_begin(hf_conn *c, hf__job *j)
 /* Where some attempt may have been committed, no later one can say that nothing was. */
 static hf_error *in_doubt(const hf__job *j, hf_error *e)
 {
-	if (!j->retry.unknown)
+	if (!j->more->retry.unknown)
 		return e;
 	return hf__error_amend(e, HF_MAYBE_COMMITTED, HF_RETRYABLE, "%s", hf_error_message(e));
 }
@@ -70,18 +70,18 @@ static hf_error *in_doubt(const hf__job *j, hf_error *e)
 /* But for the function's own words, which stay as they are. */
 static hf_error *say_attempts(const hf__job *j, hf_error *e)
 {
-	if (j->retry.attempt > 1 && hf_error_status(e) != HF_E_USER)
-		e = hf__error_amend(
-			e, 0, 0, "%s (after %d attempts)", hf_error_message(e), j->retry.attempt);
+	if (j->more->retry.attempt > 1 && hf_error_status(e) != HF_E_USER)
+		e = hf__error_amend(e, 0, 0, "%s (after %d attempts)", hf_error_message(e),
+			j->more->retry.attempt);
 	return in_doubt(j, e);
 }
 
 hf_error *hf__retry_never(const hf__job *j, hf_error *e)
 {
-	if (!j->retry.last)
+	if (!j->more->retry.last)
 		return e;
 	e = hf__error_amend(e, 0, 0, "%s; attempt %d had ended with: %s", hf_error_message(e),
-		j->retry.attempt, hf_error_message(j->retry.last));
+		j->more->retry.attempt, hf_error_message(j->more->retry.last));
 	return in_doubt(j, e);
 }
 
@@ -97,7 +97,7 @@ static bool calls_for_another(hf_conn *c, const hf__job *j, const hf_error *e)
 static hf_error *reason(hf_conn *c, const hf__job *j, const hf_error *e)
 {
 	if (hf_error_is(e, HF_COMMITTED) ||
-		(hf_error_is(e, HF_MAYBE_COMMITTED) && !j->retry.idempotent))
+		(hf_error_is(e, HF_MAYBE_COMMITTED) && !j->more->retry.idempotent))
 		return NULL;
 	if (calls_for_another(c, j, e))
 		return hf_error_ref(e);
@@ -117,9 +117,9 @@ static int64_t pause_ns(int attempt)
  * there is to be no other attempt. */
 static bool pause_between(hf_conn *c, const hf__job *j, hf__ask *asked)
 {
-	int64_t until = hf__now() + pause_ns(j->retry.attempt);
+	int64_t until = hf__now() + pause_ns(j->more->retry.attempt);
 
-	if (until >= j->retry.until)
+	if (until >= j->more->retry.until)
 		return false;
 	for (;;) {
 		*asked = hf__worker_ask(c->worker);
@@ -150,7 +150,7 @@ static bool give_up(const hf__job *j, hf__outcome *o)
 static bool give_up_canceled(const hf__job *j, hf__outcome *o)
 {
 	hf_error *e = hf__error_fmt(HF_E_CANCELED, HF_RETRYABLE,
-		"cancelled before attempt %d, the last: %s", j->retry.attempt + 1,
+		"cancelled before attempt %d, the last: %s", j->more->retry.attempt + 1,
 		hf_error_message(o->error));
 
 	set_error(o, in_doubt(j, hf__error_at(e, 0, NULL, &j->site)));
@@ -159,7 +159,7 @@ static bool give_up_canceled(const hf__job *j, hf__outcome *o)
 
 bool hf__retry_again(hf_conn *c, hf__job *j, hf__outcome *o)
 {
-	hf__retry *r = &j->retry;
+	hf__retry *r = &j->more->retry;
 	hf__ask asked = HF__ASK_NONE;
 	hf_error *why;
 

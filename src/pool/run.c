@@ -17,6 +17,11 @@ hf_conn *hf__conn_in_use(void)
 	return in_use;
 }
 
+void hf__conn_use(hf_conn *c)
+{
+	in_use = c;
+}
+
 void hf__conn_init(hf_conn *c, hf__worker *w)
 {
 	memset(c, 0, sizeof *c);
@@ -61,29 +66,29 @@ void hf__conn_finish(hf_conn *c)
 static bool wants_txn(const hf__job *j)
 {
 	if (j->kind == HF__JOB_FN)
-		return !j->manual;
-	if (j->on_row && j->sql_kind == HF__SQL_PLAIN)
+		return !j->more->manual;
+	if (j->more->on_row && j->sql_kind == HF__SQL_PLAIN)
 		return true;
-	return j->kind == HF__JOB_SERVE || j->isolation != HF_ISO_DEFAULT ||
-	       j->outcome_wanted == HF_OUTCOME_RESOLVED;
+	return j->kind == HF__JOB_SERVE || j->more->isolation != HF_ISO_DEFAULT ||
+	       j->more->outcome_wanted == HF_OUTCOME_RESOLVED;
 }
 
 /* A single query is not asked after, unless that was asked for. */
 static hf_outcome outcome_of_job(const hf__job *j)
 {
-	if (j->kind == HF__JOB_QUERY && j->outcome_wanted != HF_OUTCOME_RESOLVED)
+	if (j->kind == HF__JOB_QUERY && j->more->outcome_wanted != HF_OUTCOME_RESOLVED)
 		return HF_OUTCOME_FAST;
-	return j->outcome_wanted;
+	return j->more->outcome_wanted;
 }
 
 void hf__conn_enter(hf_conn *c, hf__job *j)
 {
 	c->job = j;
 	c->txn_auto = wants_txn(j);
-	c->manual = j->kind == HF__JOB_FN && j->manual;
-	c->isolation = j->isolation;
+	c->manual = j->kind == HF__JOB_FN && j->more->manual;
+	c->isolation = j->more->isolation;
 	c->read_only = j->read_only;
-	c->deferrable = j->deferrable;
+	c->deferrable = j->more->deferrable;
 	c->outcome = outcome_of_job(j);
 	c->then_commit = j->kind == HF__JOB_QUERY && c->txn_auto;
 	c->rests = false;
@@ -114,18 +119,18 @@ static hf__outcome outcome_of(hf_error *e, hf_result *res)
 static hf__outcome run_statement(hf_conn *c, hf__job *j)
 {
 	hf__run run = { .sql = j->sql,
-		.text = j->text,
+		.text = j->more->text,
 		.params = j->params,
 		.kind = j->sql_kind,
 		.script = j->kind == HF__JOB_SCRIPT,
-		.on_row = j->on_row,
-		.row_arg = j->arg };
+		.on_row = j->more->on_row,
+		.row_arg = j->more->arg };
 	hf_result *res = NULL;
 	hf_error *e =
 		c->poison ? hf_error_ref(c->poison) : hf__conn_execute(c, &run, &res, &j->site);
 
 	/* A transaction's command leaves the end to the transaction. */
-	if (j->txn)
+	if (j->more->txn)
 		return outcome_of(e, res);
 	if (!e && c->txn_auto && c->end == HF__END_NONE)
 		e = hf__conn_commit(c);
@@ -172,9 +177,9 @@ static hf_error *call_fn(hf_conn *c, hf__job *j, hf_reply *reply)
 	c->error = hf_error_unref(c->error); /* of an earlier part of the transaction, or attempt */
 	if (c->poison)
 		return hf_error_ref(c->poison);
-	if (j->nested)
-		return hf__conn_atomic(c, HF_NEST_SAVEPOINT, j->fn, j->arg, reply);
-	return hf__conn_verdict(c, j->fn(c, j->arg, reply), reply);
+	if (j->more->nested)
+		return hf__conn_atomic(c, HF_NEST_SAVEPOINT, j->more->fn, j->more->arg, reply);
+	return hf__conn_verdict(c, j->more->fn(c, j->more->arg, reply), reply);
 }
 
 static hf__outcome attempt_fn(hf_conn *c, hf__job *j)
@@ -182,9 +187,9 @@ static hf__outcome attempt_fn(hf_conn *c, hf__job *j)
 	hf_reply reply = { { .status = HF_OK } };
 	hf_error *e = call_fn(c, j, &reply), *undo = NULL;
 
-	if (!j->txn && !e && c->txn_auto)
+	if (!j->more->txn && !e && c->txn_auto)
 		e = hf__conn_commit(c);
-	if (!j->txn && e && c->txn_auto)
+	if (!j->more->txn && e && c->txn_auto)
 		undo = hf__conn_rollback(c);
 	hf_error_unref(undo); /* the first error is the one that counts; the link is broken now */
 	if (e)
@@ -219,7 +224,7 @@ hf__outcome hf__conn_run_job(hf_conn *c, hf__job *j)
 	case HF__JOB_SERVE:
 		break;
 	}
-	j->serve(c, j);
+	j->more->serve(c, j);
 	return (hf__outcome){ .status = HF_OK };
 }
 
@@ -242,7 +247,7 @@ static void roll_back_leftover(hf_conn *c, bool *was_left_open)
 static void reset_session(hf_conn *c)
 {
 	hf_pool *p = c->worker->pool;
-	hf__guard g = { HF__NEVER, HF__NEVER, hf__conn_ask_commit, c->worker };
+	hf__guard g = { HF__NEVER, HF__NEVER, hf__conn_ask_commit, c->worker, NULL };
 	hf_error *e = hf__link_reset(c->link, &g);
 
 	if (!e)
@@ -283,9 +288,10 @@ hf_error *hf__conn_hook(hf_conn *c)
 {
 	hf_pool *p = c->worker->pool;
 	hf__job *outer = c->job;
+	hf__job_more more = { .manual = true };
 	hf__job hook = { .pool = p,
+		.more = &more,
 		.kind = HF__JOB_FN,
-		.manual = true,
 		.run_until = HF__NEVER,
 		.site = { "on_connect", 0 } };
 	hf_error *e = NULL;

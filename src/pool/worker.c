@@ -73,12 +73,10 @@ hf__ask hf__worker_ask(void *worker)
 	hf__job *j = w->conn.job;
 	hf__ask ask = HF__ASK_NONE;
 
-	hf__lock(&p->lock);
-	if (p->aborting)
+	if (atomic_load(&p->aborting))
 		ask = HF__ASK_ABORT;
-	else if (p->terminating)
+	else if (atomic_load(&p->terminating))
 		ask = HF__ASK_CANCEL;
-	hf__unlock(&p->lock);
 	if (ask == HF__ASK_NONE && j && atomic_load(&j->cancel_asked))
 		ask = HF__ASK_CANCEL;
 	return ask;
@@ -107,6 +105,21 @@ static void leave_idle_locked(hf__worker *w)
 	w->pool->n_idle--;
 }
 
+void hf__worker_take_locked(hf__worker *w, hf__job *j, int64_t now)
+{
+	hf_pool *p = w->pool;
+
+	leave_idle_locked(w);
+	j->state = HF__JOB_RUNNING;
+	j->started_at = now;
+	j->worker = w;
+	w->job = j;
+	w->pinned = j->kind == HF__JOB_SERVE;
+	p->n_pinned += w->pinned;
+	p->n_busy++;
+	hf__worker_hold_locked(w);
+}
+
 static hf__job *take_locked(hf__worker *w)
 {
 	hf_pool *p = w->pool;
@@ -114,15 +127,8 @@ static hf__job *take_locked(hf__worker *w)
 
 	if (!j)
 		return NULL;
-	leave_idle_locked(w);
-	j->state = HF__JOB_RUNNING;
-	j->started_at = hf__now();
-	j->worker = w;
-	w->job = j;
-	w->pinned = j->kind == HF__JOB_SERVE;
-	p->n_pinned += w->pinned;
-	p->n_busy++;
-	hf__worker_hold_locked(w);
+	hf__worker_take_locked(w, j, hf__now());
+	hf__batch_take_locked(w, j);
 	hf__worker_wake_one_locked(p);
 	return j;
 }
@@ -131,7 +137,6 @@ static void untake_locked(hf__worker *w)
 {
 	hf_pool *p = w->pool;
 
-	w->job->worker = NULL;
 	w->job = NULL;
 	p->n_pinned -= w->pinned;
 	w->pinned = false;
@@ -167,6 +172,12 @@ static hf__job *next_job(hf__worker *w)
 	hf__lock(&p->lock);
 	for (;;) {
 		answer_wake_locked(w);
+		if (w->lent) {
+			w->resting = true;
+			hf__cond_wait(&w->cond, &p->lock);
+			w->resting = false;
+			continue;
+		}
 		if (!w->up || hf__worker_must_end_locked(w) || hf__worker_doubts_locked(w))
 			break;
 		j = take_locked(w);
@@ -187,51 +198,68 @@ static hf__job *next_job(hf__worker *w)
 	return j;
 }
 
-/* Its connection was not fit: it waits for another, unless nobody wants it run any more. */
-static void put_back(hf__worker *w, hf__job *j)
+/* Never run: why, or NULL: it waits for another connection. */
+static hf_error *unwanted(const hf_pool *p, hf__job *j)
+{
+	if (p->terminating)
+		return hf__error_at(hf__pool_closed_early(p), 0, j->sql, &j->site);
+	return atomic_load(&j->cancel_asked) ? hf__job_canceled_early(j) : NULL;
+}
+
+/* Back to the head of the queue, unless nobody wants it run any more. */
+static void put_back_job(hf__worker *w, hf__job *j)
 {
 	hf_pool *p = w->pool;
-	bool canceled, torn;
+	hf_error *e;
 
 	hf__lock(&p->lock);
-	untake_locked(w);
-	torn = p->terminating;
-	canceled = atomic_load(&j->cancel_asked);
-	if (torn || canceled) {
+	j->worker = NULL;
+	e = unwanted(p, j);
+	if (e) {
 		j->state = HF__JOB_DONE;
 		p->stats.completed++;
-		p->stats.failed += torn;
-		p->stats.canceled += !torn;
+		p->stats.failed += hf_error_status(e) != HF_E_CANCELED;
+		p->stats.canceled += hf_error_status(e) == HF_E_CANCELED;
 		hf__worker_recheck_locked(p);
 	} else {
 		j->state = HF__JOB_QUEUED;
 		hf__queue_push_front(&p->queue, j);
 		hf__pool_poke_locked(p);
+		hf__worker_wake_one_locked(p);
 	}
 	hf__unlock(&p->lock);
-	if (torn)
-		hf__job_fail(j, hf__error_at(hf__pool_closed_early(p), 0, j->sql, &j->site));
-	else if (canceled)
-		hf__job_fail(j, hf__job_canceled_early(j));
+	if (e)
+		hf__job_fail(j, e);
 }
 
-static void set_limits(hf__job *j)
+void hf__worker_put_back_unsent(hf__worker *w)
 {
-	j->run_until = j->timeout_ms > 0 && j->kind != HF__JOB_SERVE
-			       ? hf__after(j->started_at, j->timeout_ms)
-			       : HF__NEVER;
+	hf__job *j;
+
+	while ((j = hf__batch_give_back(w)) != NULL)
+		put_back_job(w, j);
+}
+
+/* Its connection was not fit. */
+static void put_back(hf__worker *w, hf__job *j)
+{
+	bool batch = hf__batch_waits(w);
+
+	hf__lock(&w->pool->lock);
+	untake_locked(w);
+	hf__unlock(&w->pool->lock);
+	hf__worker_put_back_unsent(w);
+	if (!batch)
+		put_back_job(w, j);
 }
 
 void hf__worker_explain_termination(hf__worker *w, hf__outcome *o)
 {
 	hf_pool *p = w->pool;
-	bool torn;
 	hf_error *e;
 
-	hf__lock(&p->lock);
-	torn = p->terminating;
-	hf__unlock(&p->lock);
-	if (!torn || (o->status != HF_E_CANCELED && o->status != HF_E_CONN_LOST))
+	if (!atomic_load(&p->terminating) ||
+		(o->status != HF_E_CANCELED && o->status != HF_E_CONN_LOST))
 		return;
 	e = hf__error_fmt(HF_E_CLOSED,
 		hf_error_is(o->error, HF_MAYBE_COMMITTED) ? HF_MAYBE_COMMITTED
@@ -243,17 +271,23 @@ void hf__worker_explain_termination(hf__worker *w, hf__outcome *o)
 	o->status = hf_error_status(e);
 }
 
-static void run_one(hf__worker *w, hf__job *j)
+static void set_limits(hf__job *j)
+{
+	j->run_until = j->timeout_ms > 0 && j->kind != HF__JOB_SERVE
+			       ? hf__after(j->started_at, j->timeout_ms)
+			       : HF__NEVER;
+}
+
+void hf__worker_run(hf__worker *w, hf__job *j)
 {
 	bool left_open;
 
+	set_limits(j);
 	hf__conn_enter(&w->conn, j);
 	j->outcome = hf__conn_run_job(&w->conn, j);
 	hf__conn_leave(&w->conn, &left_open);
-	if (j->retry.elsewhere)
+	if (j->more->retry.elsewhere)
 		return;
-	hf__job_free_arg(
-		j); /* the user's code: not in finish(), where others count on this worker */
 	if (left_open && j->outcome.status == HF_OK && j->kind != HF__JOB_FN) {
 		hf_result_unref(j->outcome.result);
 		j->outcome = (hf__outcome){ .status = HF_E_MISUSE,
@@ -261,31 +295,73 @@ static void run_one(hf__worker *w, hf__job *j)
 				"it left a transaction open: what it had not committed was rolled "
 				"back") };
 	}
-	hf__worker_explain_termination(w, &j->outcome);
 }
 
-static void count_locked(hf_pool *p, const hf__job *j)
+/* A broken link is the worker's own thread's to close, and it must not be in use as fresh. */
+void hf__worker_give_back_locked(hf__worker *w)
 {
-	p->stats.completed++;
-	p->stats.failed += j->outcome.status != HF_OK;
-	p->stats.canceled += j->outcome.status == HF_E_CANCELED;
-	p->stats.queue_ns += (uint64_t)(j->started_at - j->submitted_at);
-	p->stats.run_ns += (uint64_t)(hf__now() - j->started_at);
+	hf_pool *p = w->pool;
+
+	untake_locked(w);
+	w->lent = false;
+	w->idle_since = hf__now();
+	w->suspect |= w->link.broken;
+	if (hf__worker_stays_locked(w))
+		enter_idle_locked(w);
+	else
+		hf__cond_signal(&w->cond);
+	if (w->resting)
+		hf__cond_signal(&w->cond);
+	hf__worker_wake_one_locked(p);
 }
 
-/* The worker is free (or has its next job, which is returned) before the future is ready. */
-static hf__job *finish(hf__worker *w, hf__job *j)
+void hf__worker_put_back(hf__worker *w, hf__job *j)
+{
+	hf__lock(&w->pool->lock);
+	hf__worker_give_back_locked(w);
+	hf__unlock(&w->pool->lock);
+	put_back_job(w, j);
+}
+
+void hf__worker_before_done(hf__worker *w, hf__job **jobs, int n)
+{
+	for (int i = 0; i < n; i++) {
+		hf__job_free_arg(jobs[i]);
+		hf__worker_explain_termination(w, &jobs[i]->outcome);
+	}
+}
+
+void hf__worker_count_locked(hf__worker *w, hf__job **jobs, int n)
+{
+	hf_pool_stats *s = &w->pool->stats;
+	int64_t now = n > 0 ? hf__now() : 0;
+
+	for (int i = 0; i < n; i++) {
+		hf__job *j = jobs[i];
+
+		j->state = HF__JOB_DONE;
+		j->worker = NULL;
+		s->completed++;
+		s->failed += j->outcome.status != HF_OK;
+		s->canceled += j->outcome.status == HF_E_CANCELED;
+		s->queue_ns += (uint64_t)(j->started_at - j->submitted_at);
+		s->run_ns += (uint64_t)(now - j->started_at);
+	}
+}
+
+/* The worker is free (or has its next job, which is returned) before the futures are ready. */
+static hf__job *finish(hf__worker *w, hf__job **jobs, int n)
 {
 	hf_pool *p = w->pool;
 	bool usable = !w->link.broken;
 	hf__job *next = NULL;
 
+	hf__worker_before_done(w, jobs, n);
 	hf__lock(&p->lock);
-	count_locked(p, j);
+	hf__worker_count_locked(w, jobs, n);
 	untake_locked(w);
-	j->state = HF__JOB_DONE;
 	w->idle_since = hf__now();
-	if (usable && !hf__worker_must_end_locked(w) && !hf__worker_doubts_locked(w)) {
+	if (usable && hf__worker_stays_locked(w)) {
 		next = take_locked(w);
 		if (!next)
 			enter_idle_locked(w);
@@ -297,7 +373,7 @@ static hf__job *finish(hf__worker *w, hf__job *j)
 			: w->link.fatal[0]
 				? w->link.fatal
 				: "it broke, or its session could not be trusted any more");
-	hf__job_complete(j, j->outcome);
+	hf__job_complete_many(jobs, (size_t)n);
 	return next;
 }
 
@@ -308,9 +384,22 @@ static void try_elsewhere(hf__worker *w, hf__job *j)
 
 	hf__worker_drop_link(w, hf__link_gone(&w->link), "it broke under a job that is run again");
 	in_time = hf__deadline(w->pool->opts.acquire_ms);
-	j->acquire_by = in_time < j->retry.until ? in_time : j->retry.until;
+	j->acquire_by = in_time < j->more->retry.until ? in_time : j->more->retry.until;
 	j->has_own_acquire = true;
 	put_back(w, j);
+}
+
+static hf__job *run_batch(hf__worker *w, hf__job *first)
+{
+	hf__job *jobs[HF__MAX_PIPELINE];
+	bool left_open;
+	int n;
+
+	hf__conn_enter(&w->conn, first);
+	n = hf__batch_run(w, jobs);
+	hf__conn_leave(&w->conn, &left_open);
+	hf__worker_put_back_unsent(w);
+	return finish(w, jobs, n);
 }
 
 static hf__job *run_job(hf__worker *w, hf__job *j)
@@ -319,13 +408,14 @@ static hf__job *run_job(hf__worker *w, hf__job *j)
 		put_back(w, j);
 		return NULL;
 	}
-	set_limits(j);
-	run_one(w, j);
-	if (j->retry.elsewhere) {
+	if (hf__batch_waits(w))
+		return run_batch(w, j);
+	hf__worker_run(w, j);
+	if (j->more->retry.elsewhere) {
 		try_elsewhere(w, j);
 		return NULL;
 	}
-	return finish(w, j);
+	return finish(w, &j, 1);
 }
 
 /* --- the thread --- */
@@ -336,6 +426,7 @@ static void end_worker(hf__worker *w)
 
 	hf__link_close(&w->link);
 	hf__conn_finish(&w->conn);
+	hf__batch_free(w->batch);
 	hf__lock(&p->lock);
 	hf_assert(!w->is_idle);
 	hf__worker_down_locked(w);

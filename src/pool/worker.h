@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/wake.h"
+#include "pool/batch.h"
 #include "pool/hooks.h"
 #include "pool/job.h"
 #include "pq/link.h"
@@ -88,9 +89,12 @@ typedef struct hf__worker {
 	hf_pool *pool;
 	pthread_t thread;
 	hf__cond cond;
-	hf__wake wake; /* for when it sleeps in poll() */
-	hf__job *job;  /* running */
+	hf__wake wake;    /* for when it sleeps in poll() */
+	hf__job *job;     /* running; of a batch, the one that was sent first */
+	hf__batch *batch; /* made when it first runs several together; its thread's only */
 	bool is_idle, asleep, woken, up, pinned;
+	bool lent;    /* another thread runs its job */
+	bool resting; /* it woke meanwhile, and sleeps until it is given back */
 	bool suspect; /* the housekeeper saw its server hang up */
 	bool retire;
 	unsigned generation;
@@ -114,6 +118,33 @@ void hf__worker_wake_one_locked(hf_pool *p);
 /* Interrupts whatever it sleeps in, to look at what is wanted of it. */
 void hf__worker_poke_locked(hf__worker *w);
 
+/* Where a pool that is being torn down cancelled it, the outcome says so. */
+void hf__worker_explain_termination(hf__worker *w, hf__outcome *o);
+
+/* For borrow.c. take: an idle worker gets this job. run: the job, up to its outcome, and the
+ * session is clean again, or the link broken. give_back: after it was counted; the worker is idle,
+ * or awake to look after its link. put_back: it was not run, and waits in the queue again. */
+void hf__worker_take_locked(hf__worker *w, hf__job *j, int64_t now);
+void hf__worker_run(hf__worker *w, hf__job *j);
+void hf__worker_give_back_locked(hf__worker *w);
+void hf__worker_put_back(hf__worker *w, hf__job *j);
+
+/* A link that has answered so shortly ago is not looked at before it is used again: that would cost
+ * a call of the system for each of many short jobs. */
+#define HF__FRESH_MS 1
+
+/* Before jobs that have run are counted: what is the user's of them is freed, and outcomes that
+ * the closing of the pool decided say so. No lock held. */
+void hf__worker_before_done(hf__worker *w, hf__job **jobs, int n);
+void hf__worker_count_locked(hf__worker *w, hf__job **jobs, int n);
+
+/* What its batch has taken and not sent goes back to the queue, or fails where nobody wants it run
+ * any more. */
+void hf__worker_put_back_unsent(hf__worker *w);
+
+/* Whether nothing calls it away from its queries: it is not to end, its link is not in doubt. */
+bool hf__worker_stays_locked(hf__worker *w);
+
 /* After a job has left the queue without being run: whoever waits looks again, and attempts to
  * connect that were for its sake are called off. */
 void hf__worker_recheck_locked(hf_pool *p);
@@ -131,9 +162,6 @@ void hf__worker_note_held(
 
 /* A statement inside an interaction begins. Takes the pool's lock. */
 void hf__worker_note_statement(hf__worker *w, const hf_site *site);
-
-/* Where a pool that is being torn down cancelled it, the outcome says so. */
-void hf__worker_explain_termination(hf__worker *w, hf__outcome *o);
 
 /* What is wanted of a running worker; its link asks when it was poked. */
 hf__ask hf__worker_ask(void *worker);
@@ -203,6 +231,7 @@ void hf__retry_heed(hf_conn *c, const hf_error *e);
 
 /* The handle that the calling thread may use now, or NULL. */
 hf_conn *hf__conn_in_use(void);
+void hf__conn_use(hf_conn *c);
 
 /* conn.c: whether the calling thread may use the handle now; what to answer if not; and the answer
  * of a statement: a failure, consumed, fails the interaction as well. */
@@ -214,6 +243,15 @@ hf_status hf__conn_failed(hf_conn *c, hf_error *e);
  * its limit, one more try where its prepared plan was out of date. NULL, or the story, which also
  * poisons an open transaction. `out` may be NULL. */
 hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_site *site);
+
+/* What an error says of the work: surely undone (HF_RETRYABLE), or perhaps done. `in_txn`: it ran
+ * in a transaction that was open before. */
+unsigned hf__conn_fate(const hf_conn *c, const hf__run *run, const hf_error *e, bool in_txn);
+
+/* At DEBUG: one statement that ran. */
+void hf__conn_log_run(const hf_conn *c, const hf__run *run, const hf_error *e, int64_t began,
+	const hf_site *site);
+
 const char *hf__conn_begin_text(hf_conn *c);        /* lent by the connection */
 hf__guard hf__conn_guard(hf_conn *c, int limit_ms); /* 0: no limit */
 

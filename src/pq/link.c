@@ -42,6 +42,7 @@ void hf__link_close(hf__link *l)
 	l->pid = 0;
 	l->rtt = 0;
 	l->broken = l->dirty = l->foreign_stmts = false;
+	l->floats = HF__FLOATS_ASK;
 	l->fatal[0] = l->server[0] = '\0';
 }
 
@@ -147,6 +148,8 @@ bool hf__link_sleep(hf__link *l, bool write, const hf__guard *g)
 		{ l->cfg.wake->fd, POLLIN, 0 } };
 	int n;
 
+	if (g->before_sleep)
+		g->before_sleep(g->arg);
 	if (!act_on_time(l, g))
 		goto give_up;
 	n = poll(p, 2, hf__ms_left(next_instant(l, g), 60000));
@@ -278,6 +281,7 @@ hf_error *hf__link_open(hf__link *l, const hf__dsn *dsn, const hf__guard *guard)
 	if (!l->pg)
 		return hf__error_nomem();
 	hf__stmt_cache_init(&l->stmts, l->cfg.max_statements);
+	l->extras = (hf__extras){ .off = l->cfg.max_statements <= 0 };
 	PQsetNoticeReceiver(l->pg, on_notice, l);
 	PQsetErrorVerbosity(l->pg, PQERRORS_VERBOSE);
 	begin_wait(l);

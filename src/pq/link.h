@@ -12,6 +12,7 @@
 #include "base/wake.h"
 #include "pq/cancel.h"
 #include "pq/dsn.h"
+#include "pq/extras.h"
 #include "pq/stmt_cache.h"
 #include "value/sql.h"
 
@@ -19,12 +20,16 @@
 
 typedef enum hf__ask { HF__ASK_NONE, HF__ASK_CANCEL, HF__ASK_ABORT } hf__ask;
 
+/* Whether the session writes floats with all their digits and bytea in hex. */
+typedef enum hf__floats { HF__FLOATS_ASK, HF__FLOATS_USUAL, HF__FLOATS_OTHER } hf__floats;
+
 /* How long to wait, and who may interrupt. */
 typedef struct hf__guard {
 	int64_t cancel_at;         /* ask the server to stop then */
 	int64_t give_up_at;        /* close the connection then */
 	hf__ask (*ask)(void *arg); /* what is wanted now; called when poked */
 	void *arg;
+	void (*before_sleep)(void *arg); /* NULL: nothing is to be done meanwhile */
 } hf__guard;
 
 /* What stays the same for every connection of a link. */
@@ -44,6 +49,7 @@ typedef struct hf__link {
 	PGconn *pg; /* NULL: closed */
 	hf__cancel *cancel;
 	hf__stmt_cache stmts;
+	hf__extras extras;
 	hf__strbuf notices; /* since the last run began */
 	unsigned n_notices; /* ever */
 	int sock, fork_slot;
@@ -51,6 +57,7 @@ typedef struct hf__link {
 	int64_t connected_at, used_at;
 	int64_t rtt; /* the shortest time from a statement to its answer; 0: not known */
 	bool broken, dirty;
+	hf__floats floats;
 	bool foreign_stmts; /* prepared statements may be there that the cache did not make */
 	char fatal[6];      /* SQLSTATE of a FATAL notice; "" */
 	char server[96];    /* which server this is, in which life of it; "": not known */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "pq/copy.h"
+#include "pq/format.h"
 #include "value/error.h"
 
 #include <stdio.h>
@@ -121,6 +122,13 @@ static hf_status stopped_status(const hf__link *l, const hf__run *run, int64_t b
 	return HF_E_CANCELED;
 }
 
+static void lose_extra(hf__trip *t, int index)
+{
+	t->extra_gone = true;
+	t->run->stale_plan = index < t->main_index;
+	t->l->extras.off |= index > t->main_index;
+}
+
 static void keep_error(hf__trip *t, const PGresult *r, int index, int64_t began)
 {
 	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
@@ -137,10 +145,15 @@ static void keep_error(hf__trip *t, const PGresult *r, int index, int64_t began)
 					      (strcmp(state, "0A000") == 0 && from &&
 						      strcmp(from, "RevalidateCachedQuery") == 0)))
 		t->run->stale_plan = t->named;
+	if (strcmp(state, "26000") == 0 && index < 32 && t->extras >> index & 1)
+		lose_extra(t, index);
 	if (index == t->evict_index)
 		t->evict_failed = t->run->stale_plan = true;
-	if (hf__error_ends_session(r))
+	if (hf__error_ends_session(r)) {
 		t->l->broken = true;
+		if (strncmp(state, "XX", 2) != 0)
+			snprintf(t->l->fatal, sizeof t->l->fatal, "%s", state);
+	}
 	if (!t->error)
 		t->error = hf__error_from_pg(r,
 			t->run->commit && index > t->main_index ? "COMMIT" : t->run->sql, as,
@@ -160,6 +173,7 @@ static void deliver(hf__trip *t, PGresult *pg)
 {
 	hf__run *run = t->run;
 	hf_result *rows;
+	size_t n = (size_t)PQntuples(pg);
 
 	t->l->bytes = 0;
 	if (*PQcmdStatus(pg))
@@ -168,12 +182,12 @@ static void deliver(hf__trip *t, PGresult *pg)
 		PQclear(pg);
 		return;
 	}
-	rows = hf__result_new(pg, NULL);
+	rows = hf__result_show(t->rows, pg);
 	if (!rows)
 		run->stopped = HF_E_NOMEM;
-	for (size_t i = 0; rows && i < hf_result_rows(rows) && run->stopped == HF_OK; i++)
+	for (size_t i = 0; i < n && run->stopped == HF_OK; i++)
 		run->stopped = run->on_row(hf_result_row(rows, i), run->row_arg);
-	hf_result_unref(rows);
+	t->rows = rows ? hf__result_hide(rows) : NULL;
 	if (run->stopped == HF_PENDING)
 		run->stopped = HF_E_USER;
 	if (run->stopped != HF_OK && t->l->cancel)
@@ -203,8 +217,14 @@ static void note_answer(hf__trip *t, PGresult *r, int index)
 {
 	hf__run *run = t->run;
 
-	if (t->preparing && index == t->main_index - 1)
+	if (index == t->prepare_index)
 		t->entry->prepared = true;
+	else if (index == t->describe_index)
+		t->columns = hf__format_learn(r);
+	else if (index == t->floats_index)
+		hf__format_told(t->l, r);
+	for (int i = 0; i < t->n_made; i++)
+		t->made[i]->prepared |= t->made_at[i] == index;
 	if (index == t->xid_index && PQntuples(r) == 1)
 		snprintf(run->xid, sizeof run->xid, "%s", PQgetvalue(r, 0, 0));
 	else if (index == t->commit_index)
@@ -289,6 +309,7 @@ void hf__trip_read(hf__trip *t, int index, int64_t began)
 	}
 	if (!any) /* sign four */
 		t->l->broken = true;
+	t->rows = hf_result_unref(t->rows);
 	if (index == t->main_index)
 		end_main(t);
 }

@@ -9,15 +9,20 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/recycle.h"
 #include "base/ref.h"
 #include "value/codec.h"
 #include "value/error.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* How many free ones are kept for the next burst: see recycle.h. */
+#define KEPT 4096
 
 struct lent {
 	struct lent *next;
@@ -44,12 +49,46 @@ struct scratch {
 	_Alignas(max_align_t) char bytes[8192];
 };
 
+/* Of all pools: a result may outlive its own. */
+static hf__recycle blocks = HF__RECYCLE_INIT(sizeof(hf_result), KEPT);
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void hold(void)
+{
+	hf__recycle_hold(&blocks);
+}
+
+static void release(void)
+{
+	hf__recycle_release(&blocks);
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(hold, release, release);
+}
+
+static void drop_lent(hf_result *r)
+{
+	struct lent *next;
+
+	for (struct lent *l = atomic_load(&r->lent); l; l = next) {
+		next = l->next;
+		hf__free(l);
+	}
+	atomic_store_explicit(&r->lent, NULL, memory_order_relaxed);
+}
+
 hf_result *hf__result_alloc(void)
 {
-	hf_result *r = hf__calloc(sizeof *r);
+	hf_result *r;
 
-	if (r)
-		hf__ref_init(&r->refs);
+	pthread_once(&once, watch_forks);
+	r = hf__recycle_take(&blocks);
+	if (!r)
+		return NULL;
+	memset(r, 0, sizeof *r);
+	hf__ref_init(&r->refs);
 	return r;
 }
 
@@ -74,6 +113,27 @@ hf_result *hf__result_new(PGresult *pg, char *notices)
 	return NULL;
 }
 
+hf_result *hf__result_show(hf_result *r, PGresult *pg)
+{
+	if (!r)
+		r = hf__result_alloc();
+	if (r)
+		r->pg = pg;
+	else
+		PQclear(pg);
+	return r;
+}
+
+hf_result *hf__result_hide(hf_result *r)
+{
+	if (!hf__ref_sole(&r->refs))
+		return hf_result_unref(r);
+	drop_lent(r);
+	PQclear(r->pg);
+	r->pg = NULL;
+	return r;
+}
+
 bool hf__result_chain(hf_result *last, hf_result **earlier, size_t n, char *notices)
 {
 	last->notices = notices;
@@ -88,15 +148,6 @@ bool hf__result_chain(hf_result *last, hf_result **earlier, size_t n, char *noti
 	memcpy(last->earlier, earlier, n * sizeof *earlier);
 	last->n_earlier = n;
 	return true;
-}
-
-static void drop_lent(hf_result *r)
-{
-	for (struct lent *l = atomic_load(&r->lent), *next; l; l = next) {
-		next = l->next;
-		hf__free(l);
-	}
-	atomic_store(&r->lent, NULL);
 }
 
 hf_result *hf__result_view(const hf_result *described)
@@ -150,7 +201,7 @@ hf_result *hf_result_unref(hf_result *r)
 	hf__free(r->earlier);
 	PQclear(r->pg);
 	hf__free(r->notices);
-	hf__free(r);
+	hf__recycle_give(&blocks, r);
 	return NULL;
 }
 
@@ -206,8 +257,10 @@ const char *hf_result_column_name(const hf_result *r, int col)
 
 int hf_result_column(const hf_result *r, const char *name)
 {
+	int n = hf_result_columns(r);
+
 	/* Not PQfnumber: it folds case and unquotes, as SQL text would; this is a name. */
-	for (int i = 0; name && i < hf_result_columns(r); i++)
+	for (int i = 0; name && i < n; i++)
 		if (strcmp(PQfname(r->pg, i), name) == 0)
 			return i;
 	return -1;
@@ -216,6 +269,11 @@ int hf_result_column(const hf_result *r, const char *name)
 uint32_t hf_result_column_type(const hf_result *r, int col)
 {
 	return has_column(r, col) ? PQftype(r->pg, col) : 0;
+}
+
+int hf__result_format(const hf_result *r, int col)
+{
+	return has_column(r, col) ? PQfformat(r->pg, col) : 0;
 }
 
 /* The last word of the tag. Not PQcmdTuples: a tag that it cannot read makes it call the notice
@@ -249,23 +307,29 @@ const hf_result *hf_result_at(const hf_result *r, size_t i)
 	return i == r->n_earlier ? r : r->earlier[i];
 }
 
+/* A cell that exists. */
+static hf__cell cell_at(hf_row row, int col)
+{
+	const PGresult *pg = row.res->pg;
+	int n = (int)row.n, len;
+	bool null;
+
+	if (row.res->cells)
+		return row.res->cells[col];
+	len = PQgetlength(pg, n, col);
+	null = len == 0 && PQgetisnull(pg, n, col);
+	return (hf__cell){ .type = PQftype(pg, col),
+		.format = PQfformat(pg, col),
+		.data = null ? NULL : PQgetvalue(pg, n, col),
+		.len = len };
+}
+
 /* A cell that does not exist reads as NULL. */
 static hf__cell cell_of(hf_row row, int col)
 {
-	hf__cell c = { 0, 0, NULL, 0 };
-	int n = (int)row.n;
-
 	if (row.n >= hf_result_rows(row.res) || !has_column(row.res, col))
-		return c;
-	if (row.res->cells)
-		return row.res->cells[col];
-	c.type = PQftype(row.res->pg, col);
-	c.format = PQfformat(row.res->pg, col);
-	if (PQgetisnull(row.res->pg, n, col))
-		return c;
-	c.data = PQgetvalue(row.res->pg, n, col);
-	c.len = PQgetlength(row.res->pg, n, col);
-	return c;
+		return (hf__cell){ 0, 0, NULL, 0 };
+	return cell_at(row, col);
 }
 
 bool hf_row_is_null(hf_row row, int col)
@@ -297,28 +361,22 @@ static hf_status decode(hf_row row, int col, hf_dest to, char *why, size_t n)
 int64_t hf_row_int8(hf_row row, int col, int64_t otherwise)
 {
 	int64_t v;
-	char why[160];
 
-	return decode(row, col, (hf_dest){ HF_T_INT8, &v }, why, sizeof why) == HF_OK ? v
-										      : otherwise;
+	return decode(row, col, (hf_dest){ HF_T_INT8, &v }, NULL, 0) == HF_OK ? v : otherwise;
 }
 
 double hf_row_float8(hf_row row, int col, double otherwise)
 {
 	double v;
-	char why[160];
 
-	return decode(row, col, (hf_dest){ HF_T_FLOAT8, &v }, why, sizeof why) == HF_OK ? v
-											: otherwise;
+	return decode(row, col, (hf_dest){ HF_T_FLOAT8, &v }, NULL, 0) == HF_OK ? v : otherwise;
 }
 
 bool hf_row_bool(hf_row row, int col, bool otherwise)
 {
 	bool v;
-	char why[160];
 
-	return decode(row, col, (hf_dest){ HF_T_BOOL, &v }, why, sizeof why) == HF_OK ? v
-										      : otherwise;
+	return decode(row, col, (hf_dest){ HF_T_BOOL, &v }, NULL, 0) == HF_OK ? v : otherwise;
 }
 
 static hf_status read_column(hf_row row, int col, hf_dest to, hf_error **out_error)
@@ -359,11 +417,20 @@ hf_status hf_row_read(hf_row row, const char *column, hf_dest to, hf_error **out
 
 hf_status hf_row_scan_v(hf_row row, const hf_dest *to, size_t n, hf_error **out_error)
 {
+	int columns = row.n < hf_result_rows(row.res) ? hf_result_columns(row.res) : 0;
+
 	if (out_error)
 		*out_error = NULL;
 	for (size_t i = 0; i < n; i++) {
-		hf_status st = read_column(row, (int)i, to[i], out_error);
+		hf_status st = HF_E_NO_ROWS;
 
+		if (i < (size_t)columns) {
+			hf__cell c = cell_at(row, (int)i);
+
+			st = hf__decode(&c, to[i], lend, (void *)(uintptr_t)row.res, NULL, 0);
+		}
+		if (st != HF_OK) /* once more, for the story */
+			st = read_column(row, (int)i, to[i], out_error);
 		if (st != HF_OK)
 			return st;
 	}

@@ -18,6 +18,12 @@ hf_result *hf__result_fill(
 /* Takes over `pg` and `notices` (hf__alloc'ed text or NULL), also on failure: NULL, no memory. */
 hf_result *hf__result_new(PGresult *pg, char *notices);
 
+/* Rows of a stream: one object shows them after each other. show takes over `pg` and answers `r`,
+ * or a new one where that is NULL; NULL: no memory. hide lets go of what was shown and answers `r`,
+ * or NULL when somebody keeps it: then it is theirs with its rows. */
+hf_result *hf__result_show(hf_result *r, PGresult *pg);
+hf_result *hf__result_hide(hf_result *r);
+
 /* A result with the columns of `described` and one row or none, the cells of which are given, and
  * lent, by someone else: a row of a COPY. What is read from a row (arrays, texts) lives until the
  * next is set. NULL: no memory. */
@@ -31,6 +37,9 @@ uint32_t hf__result_table(const hf_result *r, int col);
  * with the script's notices (or NULL). Both are taken over in either case. False: no memory; `last`
  * is still the caller's. */
 bool hf__result_chain(hf_result *last, hf_result **earlier, size_t n, char *notices);
+
+/* The column's format: 0 text, 1 binary. For tests: nobody else can tell. */
+int hf__result_format(const hf_result *r, int col);
 
 /* The story of an error result, with its SQLSTATE. `query` is its SQL text. `as` is the status to
  * report; HF_OK: as the SQLSTATE says. `placed`: its position counts in `query`. Does not

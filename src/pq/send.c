@@ -3,6 +3,7 @@
 #include "pq/wire.h"
 
 #include "pq/copy.h"
+#include "pq/format.h"
 
 #include <stdio.h>
 
@@ -10,6 +11,25 @@ static bool send_text(hf__trip *t, const char *sql)
 {
 	t->n_commands++;
 	return PQsendQueryParams(t->l->pg, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
+}
+
+/* A text of ours that is sent again and again. What travels with commands of our own is not
+ * prepared: a COMMIT by itself cannot fail for that. */
+static bool send_extra(hf__trip *t, const char *sql)
+{
+	bool users = t->run->kind == HF__SQL_PLAIN || t->run->kind == HF__SQL_READ;
+	hf__extra *x = users ? hf__extras_use(&t->l->extras, sql) : NULL;
+
+	if (!x || (!x->prepared && t->n_made == (int)(sizeof t->made / sizeof *t->made)))
+		return send_text(t, sql);
+	if (!x->prepared) {
+		t->made[t->n_made] = x;
+		t->made_at[t->n_made++] = t->n_commands++;
+		if (PQsendPrepare(t->l->pg, x->name, sql, 0, NULL) != 1)
+			return false;
+	}
+	t->extras |= 1u << t->n_commands++;
+	return PQsendQueryPrepared(t->l->pg, x->name, 0, NULL, NULL, NULL, 0) == 1;
 }
 
 /* SET LOCAL takes no snapshot, so that SET TRANSACTION may follow; but where no transaction is open
@@ -21,7 +41,7 @@ static bool send_settings(hf__trip *t)
 	bool in_txn = run->begin || PQtransactionStatus(t->l->pg) == PQTRANS_INTRANS;
 	int ms = run->set_timeout > 0 ? run->set_timeout : t->l->cfg.statement_ms;
 
-	if (run->begin && !send_text(t, run->begin))
+	if (run->begin && !send_extra(t, run->begin))
 		return false;
 	if (run->set_read_only &&
 		!send_text(t, "SELECT set_config('transaction_read_only','on',true)"))
@@ -32,7 +52,7 @@ static bool send_settings(hf__trip *t)
 		in_txn ? "SET LOCAL statement_timeout = %d"
 		       : "SELECT pg_catalog.set_config('statement_timeout','%d',true)",
 		ms);
-	return send_text(t, sql);
+	return in_txn ? send_extra(t, sql) : send_text(t, sql);
 }
 
 static bool send_evicted(hf__trip *t)
@@ -52,14 +72,50 @@ static bool send_prepare(hf__trip *t)
 
 	if (!t->named || t->entry->prepared || t->entry->parsing)
 		return true;
-	t->preparing = t->entry->parsing = true;
-	t->n_commands++;
+	t->entry->parsing = true;
+	t->prepare_index = t->n_commands++;
 	return PQsendPrepare(t->l->pg, t->entry->name, t->run->sql, p ? p->n : 0,
 		       p ? p->types : NULL) == 1;
 }
 
-/* The unnamed statement: nothing to clean up. */
+static bool send_stamp(hf__trip *t)
+{
+	return !t->run->stamp || send_text(t, t->run->stamp);
+}
+
+static bool send_format_question(hf__trip *t, unsigned columns)
+{
+	if (t->run->begin || !hf__format_must_ask(t->l, columns))
+		return true;
+	t->floats_index = t->n_commands;
+	return send_text(t, hf__format_question);
+}
+
+/* What goes before the statement; its own preparation is the last, as texts of ours take the
+ * unnamed statement's place. */
+static bool send_first(hf__trip *t, unsigned columns)
+{
+	return send_settings(t) && send_evicted(t) && send_prepare(t) &&
+	       (t->run->commit || send_stamp(t)) && send_format_question(t, columns);
+}
+
 static bool send_describe(hf__trip *t)
+{
+	const hf__params *p = t->run->params;
+	const char *name = t->named ? t->entry->name : "";
+	PGconn *pg = t->l->pg;
+
+	if (!t->named) {
+		t->n_commands++;
+		if (PQsendPrepare(pg, name, t->run->sql, p ? p->n : 0, p ? p->types : NULL) != 1)
+			return false;
+	}
+	t->describe_index = t->n_commands++;
+	return PQsendDescribePrepared(pg, name) == 1 && PQsendFlushRequest(pg) == 1;
+}
+
+/* The unnamed statement: nothing to clean up. */
+static bool send_description(hf__trip *t)
 {
 	const char *sql = t->run->text ? t->run->text : t->run->sql;
 
@@ -73,29 +129,27 @@ static bool send_main(hf__trip *t)
 {
 	const hf__params *p = t->run->params;
 	PGconn *pg = t->l->pg;
-	int n = p ? p->n : 0;
+	int n = p ? p->n : 0, format = hf__format_binary(t->l, t->columns);
 
 	if (t->run->describe)
-		return send_describe(t);
+		return send_description(t);
 	t->main_index = t->n_commands++;
-	if (t->named)
-		return PQsendQueryPrepared(pg, t->entry->name, n, p ? p->values : NULL,
-			       p ? p->lengths : NULL, p ? p->formats : NULL, 0) == 1;
+	if (t->named || t->describe_index >= 0)
+		return PQsendQueryPrepared(pg, t->named ? t->entry->name : "", n,
+			       p ? p->values : NULL, p ? p->lengths : NULL, p ? p->formats : NULL,
+			       format) == 1;
 	return PQsendQueryParams(pg, t->run->sql, n, p ? p->types : NULL, p ? p->values : NULL,
-		       p ? p->lengths : NULL, p ? p->formats : NULL, 0) == 1;
+		       p ? p->lengths : NULL, p ? p->formats : NULL, format) == 1;
 }
 
 static bool send_question(hf__trip *t)
 {
 	if (!t->run->ask_xid)
 		return true;
-	t->xid_index = t->n_commands;
-	return send_text(t, "SELECT pg_catalog.pg_current_xact_id_if_assigned()");
-}
-
-static bool send_stamp(hf__trip *t)
-{
-	return !t->run->stamp || send_text(t, t->run->stamp);
+	if (!send_extra(t, "SELECT pg_catalog.pg_current_xact_id_if_assigned()"))
+		return false;
+	t->xid_index = t->n_commands - 1;
+	return true;
 }
 
 /* A COMMIT is not to be stopped by the limit of the statement before it, the server's or ours: the
@@ -106,13 +160,14 @@ static bool send_commit(hf__trip *t)
 		return true;
 	if (PQsendFlushRequest(t->l->pg) != 1)
 		return false;
-	if (t->run->limit_ms > 0 &&
-		!send_text(t, "SELECT pg_catalog.set_config('statement_timeout','0',true)"))
+	if (t->run->limit_ms > 0 && !send_extra(t, "SET LOCAL statement_timeout = 0"))
 		return false;
 	if (!send_stamp(t))
 		return false;
-	t->commit_index = t->n_commands;
-	return send_text(t, "COMMIT");
+	if (!send_extra(t, "COMMIT"))
+		return false;
+	t->commit_index = t->n_commands - 1;
+	return true;
 }
 
 static bool send_close_portal(hf__trip *t)
@@ -123,24 +178,29 @@ static bool send_close_portal(hf__trip *t)
 	t->n_commands++;
 	return PQsendClosePortal(t->l->pg, "") == 1;
 #else
-	return send_text(t, ""); /* takes the unnamed portal's place */
+	return send_extra(t, ""); /* takes the unnamed portal's place */
 #endif
 }
 
-static bool send_sync(hf__link *l)
+bool hf__trip_send_sync(hf__trip *t)
 {
 #ifdef LIBPQ_HAS_ASYNC_CANCEL /* came with the same release as PQsendPipelineSync */
-	return PQsendPipelineSync(l->pg) == 1;
+	return PQsendPipelineSync(t->l->pg) == 1;
 #else
-	return PQpipelineSync(l->pg) == 1;
+	return PQpipelineSync(t->l->pg) == 1;
 #endif
+}
+
+bool hf__trip_send_ahead(hf__trip *t)
+{
+	return send_first(t, HF__FORMAT_USUAL) && send_describe(t) && PQflush(t->l->pg) >= 0;
 }
 
 bool hf__trip_send(hf__trip *t, bool sync)
 {
-	return send_settings(t) && send_evicted(t) && send_prepare(t) &&
-	       (t->run->commit || send_stamp(t)) && send_main(t) && send_question(t) &&
-	       send_commit(t) && send_close_portal(t) && (!sync || send_sync(t->l));
+	return (t->describe_index >= 0 || send_first(t, t->columns)) && send_main(t) &&
+	       send_question(t) && send_commit(t) && send_close_portal(t) &&
+	       (!sync || hf__trip_send_sync(t));
 }
 
 bool hf__trip_send_alone(hf__trip *t)

@@ -3,10 +3,12 @@
 #include "pq/stmt_cache.h"
 
 #include "base/mem.h"
+#include "value/sql.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define PREPARE_AT_USE  3
 #define MEAN_OVER       64
@@ -76,16 +78,6 @@ void hf__stmt_note_time(hf__stmt_entry *e, int64_t ns)
 		e->mean_us = 1;
 }
 
-/* FNV-1a over the text; the types are few and compared in full. */
-static uint32_t hash_of(const char *sql)
-{
-	uint32_t h = 2166136261u;
-
-	for (; *sql; sql++)
-		h = (h ^ (unsigned char)*sql) * 16777619u;
-	return h;
-}
-
 static bool same_types(const hf__stmt_entry *e, const hf__params *p)
 {
 	int n = p ? p->n : 0;
@@ -103,6 +95,31 @@ static hf__stmt_entry *lookup(
 	return NULL;
 }
 
+/* set_config('name', …: of something else. */
+static bool sets_another(const char *args)
+{
+	static const char *const names[] = { "extra_float_digits", "bytea_output" };
+
+	if (strncmp(args, "('", 2) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strncasecmp(args + 2, names[i], strlen(names[i])) == 0)
+			return false;
+	return true;
+}
+
+bool hf__stmt_sets(const char *sql)
+{
+	static const char word[] = "set_config";
+	size_t n = sizeof word - 1;
+
+	for (; *sql; sql++)
+		if ((*sql == 's' || *sql == 'S') && strncasecmp(sql, word, n) == 0 &&
+			!sets_another(sql + n))
+			return true;
+	return false;
+}
+
 static hf__stmt_entry *add(hf__stmt_cache *c, uint32_t hash, const char *sql, const hf__params *p)
 {
 	size_t align = _Alignof(uint32_t), n_types = p ? (size_t)p->n : 0;
@@ -112,6 +129,7 @@ static hf__stmt_entry *add(hf__stmt_cache *c, uint32_t hash, const char *sql, co
 	if (!e)
 		return NULL;
 	e->hash = hash;
+	e->sets = hf__stmt_sets(sql);
 	e->n_types = (int)n_types;
 	memcpy(e->sql, sql, strlen(sql) + 1);
 	e->types = (uint32_t *)(void *)(e->sql + text);
@@ -155,7 +173,7 @@ static bool make_room(hf__stmt_cache *c, bool may_evict, hf__stmt_entry **evicte
 hf__stmt_entry *hf__stmt_cache_use(hf__stmt_cache *c, const char *sql, const hf__params *params,
 	bool may_evict, hf__stmt_entry **evicted)
 {
-	uint32_t hash = hash_of(sql);
+	uint32_t hash = hf__sql_hash(sql, strlen(sql));
 	hf__stmt_entry *e;
 
 	*evicted = NULL;

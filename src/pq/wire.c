@@ -16,15 +16,17 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "pq/copy.h"
+#include "pq/format.h"
 #include "value/error.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 static void read_answers(hf__trip *t, int64_t began, bool sync)
 {
-	for (int i = 0; i < t->n_commands && !t->l->broken; i++)
-		hf__trip_read(t, i, began);
+	for (; t->n_read < t->n_commands && !t->l->broken; t->n_read++)
+		hf__trip_read(t, t->n_read, began);
 	if (sync && !t->l->broken)
 		hf__trip_read_sync(t, began);
 }
@@ -138,6 +140,8 @@ static void settle_cache(hf__trip *t, const struct results *rs)
 	for (size_t i = 0; i < rs->n && !gone; i++)
 		gone = drops_prepared(hf_result_tag(rs->v[i]));
 	hf__free(t->evicted);
+	if (gone || t->extra_gone)
+		hf__extras_forget(&t->l->extras);
 	if (gone)
 		hf__stmt_cache_clear(cache);
 	else if (t->named && (t->run->stale_plan || !t->entry->prepared))
@@ -246,9 +250,15 @@ static void note_tag(hf__trip *t, const struct results *rs)
 
 static void init_trip(hf__trip *t, hf__link *l, hf__run *run)
 {
-	*t = (hf__trip){
-		.l = l, .run = run, .evict_index = -1, .xid_index = -1, .commit_index = -1
-	};
+	*t = (hf__trip){ .l = l,
+		.run = run,
+		.main_index = INT_MAX,
+		.prepare_index = -1,
+		.describe_index = -1,
+		.floats_index = -1,
+		.evict_index = -1,
+		.xid_index = -1,
+		.commit_index = -1 };
 }
 
 /* Room is not made inside a transaction: a DEALLOCATE that fails would undo its work. */
@@ -260,6 +270,41 @@ static void use_cache(hf__trip *t, bool may_evict)
 		return;
 	t->entry = hf__stmt_cache_use(&t->l->stmts, run->sql, run->params, may_evict, &t->evicted);
 	t->named = hf__stmt_is_named(t->entry);
+	if (t->named)
+		t->columns = t->entry->columns;
+}
+
+/* Only a prepared statement keeps its columns' types. */
+static void learn_columns(hf__trip *t)
+{
+	if (t->named && t->entry->prepared && t->run->main_done && !t->entry->columns)
+		t->entry->columns = t->columns ? t->columns : hf__format_learn(t->main);
+}
+
+/* Settings that results depend on may be others after it; commands of our own change none. */
+static bool may_set(const hf__trip *t)
+{
+	if (t->run->script || !is_plain(t->run))
+		return true;
+	if (t->run->kind == HF__SQL_EMPTY)
+		return false;
+	return t->entry ? t->entry->sets : hf__stmt_sets(t->run->sql);
+}
+
+/* Many rows are worth being asked for in binary; what they are, a statement that was prepared
+ * before tells without asking. */
+static bool asks_first(const hf__trip *t)
+{
+	return t->run->on_row && !t->columns &&
+	       (t->run->kind == HF__SQL_PLAIN || t->run->kind == HF__SQL_READ);
+}
+
+/* Half a trip more, without a Sync: the statement's columns are known before it runs. */
+static void ask_first(hf__trip *t)
+{
+	if (!hf__trip_send_ahead(t))
+		t->l->broken = true;
+	read_answers(t, t->sent_at, false);
 }
 
 static void clear_answers(hf__run *run)
@@ -288,8 +333,12 @@ static hf_error *begin_trip(hf__trip *t, bool wants, bool may_evict, bool sync)
 	if (wants && !(t->shell = hf__result_alloc()))
 		return hf__error_nomem();
 	use_cache(t, may_evict);
+	if (may_set(t))
+		t->l->floats = HF__FLOATS_ASK;
 	t->run->sent = true;
-	if (!hf__trip_send(t, sync))
+	if (asks_first(t))
+		ask_first(t);
+	if (!t->l->broken && !hf__trip_send(t, sync))
 		t->l->broken = true; /* sign one */
 	return NULL;
 }
@@ -301,6 +350,9 @@ static hf_error *end_trip(hf__trip *t, struct results *rs, hf_result **out)
 	settle_cancel(t->l);
 	note_tag(t, rs);
 	note_time(t, now);
+	learn_columns(t);
+	if (may_set(t))
+		t->l->floats = HF__FLOATS_ASK;
 	settle_cache(t, rs);
 	note_dirt(t, rs);
 	t->l->used_at = now;
@@ -315,13 +367,26 @@ hf_error *hf__trip_begin(hf__trip *t, hf__link *l, hf__run *run, bool wants, boo
 	return begin_trip(t, wants, sync, sync);
 }
 
+hf_error *hf__trip_begin_sync(hf__trip *t, hf__link *l, hf__run *run)
+{
+	init_trip(t, l, run);
+	t->main_index = -1;
+	t->sent_at = hf__now();
+	clear_answers(run);
+	run->sent = true;
+	if (!hf__trip_send_sync(t))
+		l->broken = true;
+	return NULL;
+}
+
 hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync)
 {
 	struct results none = { NULL, 0, 0 };
+	hf__link *l = t->l;
 
-	if (!t->l->broken) {
-		begin_run(t->l, &t->run->guard);
-		read_answers(t, hf__now(), sync);
+	if (!l->broken) {
+		begin_run(l, &t->run->guard);
+		read_answers(t, t->sent_at < l->used_at ? l->used_at : t->sent_at, sync);
 	}
 	return end_trip(t, &none, out);
 }

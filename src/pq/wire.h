@@ -13,14 +13,21 @@ typedef struct hf__trip {
 	hf__run *run;
 	hf__stmt_entry *entry, *evicted; /* entry: pinned */
 	bool named;                      /* entry is run by its name */
-	bool preparing;
-	int n_commands, main_index;
-	int xid_index, commit_index; /* -1: not sent */
+	int n_commands, n_read;
+	int main_index;                                  /* INT_MAX: not sent so far */
+	int prepare_index, describe_index, floats_index; /* -1: not sent */
+	int xid_index, commit_index;
+	unsigned columns; /* what is known of the result's: format.h */
 	hf_error *error;
 	PGresult *main;
 	hf_result *shell; /* made before sending, for main */
+	hf_result *rows;  /* shows those of a stream, one after the other */
 	int evict_index;  /* of the DEALLOCATE that makes room, or -1 */
 	bool evict_failed;
+	unsigned extras;    /* a bit for each command that runs one of link.extras */
+	hf__extra *made[8]; /* those that are prepared on the way, by command made_at */
+	int made_at[8], n_made;
+	bool extra_gone; /* the server has not got one of them */
 	int64_t sent_at;
 	bool copying, copied; /* the server has begun the COPY; it was served */
 	bool aborted; /* a command before it in the same transaction failed: it was not run */
@@ -36,6 +43,7 @@ typedef struct hf__trip {
  * end: what came of it, as hf__link_run tells; run->guard is its guard from here on. It waits. With
  * `sync`, for the Sync behind it as well. */
 hf_error *hf__trip_begin(hf__trip *t, hf__link *l, hf__run *run, bool wants, bool sync);
+hf_error *hf__trip_begin_sync(hf__trip *t, hf__link *l, hf__run *run); /* a Sync alone */
 hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync);
 
 /* receive.c: the results of command `index`, and then the Sync. `began`: when the run did. */
@@ -45,8 +53,14 @@ void hf__trip_read_sync(hf__trip *t, int64_t began);
 /* Outside pipeline mode: the next result, sorted in; false at the end. */
 bool hf__trip_read_one(hf__trip *t, int64_t began);
 
+/* send.c: what goes before the statement and its preparation, and the question of what it returns.
+ * Then hf__trip_send sends the rest. False: sign one of poison. */
+bool hf__trip_send_ahead(hf__trip *t);
+
 /* send.c: everything up to the Sync, and with it if `sync`. False: sign one of poison. */
 bool hf__trip_send(hf__trip *t, bool sync);
+
+bool hf__trip_send_sync(hf__trip *t);
 
 /* Outside pipeline mode: the statement alone. */
 bool hf__trip_send_alone(hf__trip *t);

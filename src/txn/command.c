@@ -96,9 +96,9 @@ static hf__outcome prepare(hf_conn *c, hf_txn *t, const hf__job *j)
 
 static hf__outcome savepoint(hf_conn *c, const hf__job *j)
 {
-	hf_status st = j->verb == HF__TXN_SAVEPOINT ? hf_conn_savepoint(c, j->sql)
-		       : j->verb == HF__TXN_RELEASE ? hf_conn_release(c, j->sql)
-						    : hf_conn_rollback_to(c, j->sql);
+	hf_status st = j->more->verb == HF__TXN_SAVEPOINT ? hf_conn_savepoint(c, j->sql)
+		       : j->more->verb == HF__TXN_RELEASE ? hf_conn_release(c, j->sql)
+							  : hf_conn_rollback_to(c, j->sql);
 
 	return outcome_of(st == HF_OK ? NULL : hf_error_ref(c->error));
 }
@@ -127,17 +127,17 @@ static hf__outcome part(hf_conn *c, hf_txn *t, hf__job *j)
 {
 	hf__outcome o;
 
-	c->then_commit = j->then == HF_THEN_COMMIT && j->kind == HF__JOB_QUERY;
+	c->then_commit = j->more->then == HF_THEN_COMMIT && j->kind == HF__JOB_QUERY;
 	o = hf__conn_run_job(c, j);
 	c->then_commit = false;
-	if (o.status == HF_OK && j->then != HF_THEN_GO_ON && c->end == HF__END_NONE)
-		o = end_after(c, t, o, j->then);
+	if (o.status == HF_OK && j->more->then != HF_THEN_GO_ON && c->end == HF__END_NONE)
+		o = end_after(c, t, o, j->more->then);
 	return o;
 }
 
 static hf__outcome run_verb(hf_conn *c, hf_txn *t, hf__job *j)
 {
-	switch (j->verb) {
+	switch (j->more->verb) {
 	case HF__TXN_SAVEPOINT:
 	case HF__TXN_ROLLBACK_TO:
 	case HF__TXN_RELEASE:
@@ -150,7 +150,7 @@ static hf__outcome run_verb(hf_conn *c, hf_txn *t, hf__job *j)
 		return prepare(c, t, j);
 	case HF__TXN_COMMIT_CHAIN:
 	case HF__TXN_ROLLBACK_CHAIN:
-		return chain(c, t, j->verb == HF__TXN_COMMIT_CHAIN);
+		return chain(c, t, j->more->verb == HF__TXN_COMMIT_CHAIN);
 	default:
 		return part(c, t, j);
 	}
@@ -162,7 +162,7 @@ static hf__outcome run_verb(hf_conn *c, hf_txn *t, hf__job *j)
 static void hear_of_loss(hf_conn *c, hf_txn *t, const hf__job *j)
 {
 	hf__lock(&t->lock);
-	if (t->lost && j->number > t->lost_after) {
+	if (t->lost && j->more->number > t->lost_after) {
 		if (!c->poison)
 			c->poison = hf_error_ref(t->lost);
 		if (t->lost_again == t->lost_after)
@@ -176,7 +176,7 @@ static void hear_of_loss(hf_conn *c, hf_txn *t, const hf__job *j)
  */
 static void note_failure(hf_conn *c, hf_txn *t, const hf__job *j)
 {
-	bool undone = j->nested && !c->poison;
+	bool undone = j->more->nested && !c->poison;
 	bool failed = j->outcome.status != HF_OK && c->end == HF__END_NONE && !undone;
 
 	if (failed && !c->poison)
@@ -193,8 +193,8 @@ bool hf__txn_run_command(hf_conn *c, hf_txn *t, hf__job *j)
 {
 	c->end = HF__END_NONE;
 	hear_of_loss(c, t, j);
-	j->outcome =
-		j->refused && !c->poison ? outcome_of(hf_error_ref(j->refused)) : run_verb(c, t, j);
+	j->outcome = j->more->refused && !c->poison ? outcome_of(hf_error_ref(j->more->refused))
+						    : run_verb(c, t, j);
 	if (j->outcome.error)
 		j->outcome.error = hf__error_at(j->outcome.error, 0, NULL, &j->site);
 	note_failure(c, t, j);

@@ -7,7 +7,7 @@
 /* The call that a user made. */
 static const char *call_name(const hf__job *j)
 {
-	switch (j->verb) {
+	switch (j->more->verb) {
 	case HF__TXN_SAVEPOINT:
 		return "hf_txn_savepoint";
 	case HF__TXN_ROLLBACK_TO:

@@ -43,10 +43,10 @@ static hf_error *not_parkable_locked(const hf_txn *t)
 			t->lost ? t->lost : t->failure);
 	if (atomic_load(&t->users.n) > 1)
 		return hf__error_fmt(HF_E_BUSY, 0, "another reference to the transaction is held");
-	if (t->running && t->running->verb != HF__TXN_HOOK)
+	if (t->running && t->running->more->verb != HF__TXN_HOOK)
 		return hf__error_fmt(HF_E_BUSY, 0, "a command of the transaction still runs");
 	APR_RING_FOREACH (j, &t->commands, hf__job, link)
-		if (j->verb != HF__TXN_HOOK)
+		if (j->more->verb != HF__TXN_HOOK)
 			return hf__error_fmt(
 				HF_E_BUSY, 0, "commands of the transaction still wait");
 	return NULL;

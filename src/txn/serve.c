@@ -65,7 +65,7 @@ static hf__job *take_command_locked(hf_txn *t)
 /* Completes a command and lets go of its transaction. */
 static void answer(hf__job *j, hf__outcome outcome)
 {
-	hf_txn *t = j->txn;
+	hf_txn *t = j->more->txn;
 
 	hf__job_complete(j, outcome);
 	hf__txn_put(t);
@@ -73,7 +73,7 @@ static void answer(hf__job *j, hf__outcome outcome)
 
 void hf__txn_refuse(hf__job *j, hf_error *e)
 {
-	e = hf__error_at(e, 0, j->verb == HF__TXN_RUN ? j->sql : NULL, &j->site);
+	e = hf__error_at(e, 0, j->more->verb == HF__TXN_RUN ? j->sql : NULL, &j->site);
 	answer(j, (hf__outcome){ .status = hf_error_status(e), .error = e });
 }
 
@@ -230,7 +230,7 @@ static hf__job *take_timely_locked(hf_txn *t)
 	const hf__job *first = APR_RING_FIRST(&t->commands);
 
 	if (APR_RING_EMPTY(&t->commands, hf__job, link) ||
-		(first->verb < HF__TXN_COMMIT && !t->deciding && hf__now() >= t->life_until))
+		(first->more->verb < HF__TXN_COMMIT && !t->deciding && hf__now() >= t->life_until))
 		return NULL;
 	return take_command_locked(t);
 }
@@ -345,7 +345,7 @@ static bool serve_one(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j)
 
 void hf__txn_serve(hf_conn *c, hf__job *serving)
 {
-	hf_txn *t = serving->arg;
+	hf_txn *t = serving->more->arg;
 	hf__job *j;
 
 	hf__lock(&t->lock);

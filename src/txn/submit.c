@@ -4,13 +4,12 @@
 
 #include "base/clock.h"
 #include "base/fork.h"
-#include "base/mem.h"
 #include "value/error.h"
 #include "value/opts.h"
 
 static bool ends(const hf__job *j)
 {
-	return j->verb >= HF__TXN_COMMIT || j->then != HF_THEN_GO_ON;
+	return j->more->verb >= HF__TXN_COMMIT || j->more->then != HF_THEN_GO_ON;
 }
 
 void hf__txn_end_off_locked(hf_txn *t, const hf__job *j)
@@ -27,7 +26,7 @@ void hf__txn_end_off_locked(hf_txn *t, const hf__job *j)
 static hf_status cancel_command(hf_future *f)
 {
 	hf__job *j = (hf__job *)(void *)f;
-	hf_txn *t = j->txn;
+	hf_txn *t = j->more->txn;
 	hf_status st = HF_E_BUSY;
 
 	hf__lock(&t->lock);
@@ -48,7 +47,9 @@ static hf_status cancel_command(hf_future *f)
 	return st;
 }
 
-static const hf__future_ops command_ops = { .cancel = cancel_command, .destroy = hf__job_destroy };
+static const hf__future_ops command_ops = {
+	.cancel = cancel_command, .destroy = hf__job_destroy, .stuck = hf__job_stuck
+};
 
 /* Why a command is not taken at all, or NULL. */
 static hf_error *refusal(hf_txn *t)
@@ -77,8 +78,8 @@ static hf__job *command_new(
 
 	if (!j)
 		return NULL;
-	j->verb = verb;
-	j->txn = hf__txn_get(t);
+	j->more->verb = verb;
+	j->more->txn = hf__txn_get(t);
 	j->timeout_ms = t->timeout_ms;
 	j->future.ops = &command_ops;
 	return j;
@@ -103,15 +104,16 @@ static void lose_command(hf_txn *t, const hf_error *e)
 static hf_future *submit(hf__job *j, hf_error *e)
 {
 	hf_future *f = &j->future;
-	hf_txn *t = j->txn;
+	hf_txn *t = j->more->txn;
 	hf_error *over = NULL;
 
 	j->submitted_at = hf__now();
-	j->refused =
-		e ? hf__error_at(e, 0, j->verb == HF__TXN_RUN ? j->sql : NULL, &j->site) : NULL;
+	j->more->refused =
+		e ? hf__error_at(e, 0, j->more->verb == HF__TXN_RUN ? j->sql : NULL, &j->site)
+		  : NULL;
 	hf__lock(&t->lock);
-	if (t->ended || (t->ending && j->verb == HF__TXN_HOOK) ||
-		(t->deciding && j->verb < HF__TXN_COMMIT)) {
+	if (t->ended || (t->ending && j->more->verb == HF__TXN_HOOK) ||
+		(t->deciding && j->more->verb < HF__TXN_COMMIT)) {
 		over = t->end ? hf_error_ref(t->end)
 			      : hf__txn_end_error(t, 0,
 					t->deciding ? "is being ended by its global transaction"
@@ -119,9 +121,9 @@ static hf_future *submit(hf__job *j, hf_error *e)
 					NULL);
 		j->state = HF__JOB_DONE;
 	} else {
-		t->deciding |= j->verb == HF__TXN_SETTLE;
+		t->deciding |= j->more->verb == HF__TXN_SETTLE;
 		APR_RING_INSERT_TAIL(&t->commands, j, hf__job, link);
-		j->number = ++t->n_commands;
+		j->more->number = ++t->n_commands;
 		t->ending |= ends(j);
 		hf__txn_wake_locked(t);
 	}
@@ -190,10 +192,10 @@ hf_future *hf_txn_query_with_at(const hf_site *site, hf_txn *t, const hf_query_o
 		j = command_new(t, HF__JOB_QUERY, HF__TXN_RUN, site, o.label ? o.label : t->label);
 	if (!j)
 		return refuse(t, e, site, o.free_arg, o.arg);
-	j->arg = o.arg;
-	j->free_arg = o.free_arg;
-	j->on_row = o.on_row;
-	j->then = o.then;
+	j->more->arg = o.arg;
+	j->more->free_arg = o.free_arg;
+	j->more->on_row = o.on_row;
+	j->more->then = o.then;
 	if (o.timeout_ms)
 		j->timeout_ms = o.timeout_ms;
 	e = check_query_opts(&o);
@@ -246,7 +248,7 @@ static hf_future *named(const hf_site *site, hf_txn *t, int verb, const char *na
 
 	if (!j)
 		return refuse(t, e, site, NULL, NULL);
-	j->sql = name ? hf__strdup(name) : NULL;
+	j->sql = name ? hf__job_keep(j, name) : NULL;
 	return submit(j, j->sql || !name ? NULL : hf__error_nomem());
 }
 
@@ -287,7 +289,7 @@ hf__job *hf__txn_make_end(hf_txn *t, int verb, const char *gid, hf_error **why)
 	if (*why)
 		return NULL;
 	j = command_new(t, HF__JOB_QUERY, verb, &t->site, t->label);
-	if (j && gid && !(j->sql = hf__strdup(gid))) {
+	if (j && gid && !(j->sql = hf__job_keep(j, gid))) {
 		hf__txn_drop_end(j);
 		j = NULL;
 	}

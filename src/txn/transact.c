@@ -28,12 +28,12 @@ static hf_error *check(const hf_job *o, const hf_retry *r)
 /* One attempt cannot have longer than all of them. */
 static void set_retry(hf__job *j, const hf_retry *r)
 {
-	j->retry.attempts = r->attempts ? r->attempts : ATTEMPTS;
-	j->retry.deadline_ms = r->deadline_ms ? r->deadline_ms : DEADLINE_MS;
-	j->retry.idempotent = r->idempotent;
-	if (j->retry.deadline_ms > 0 &&
-		(j->timeout_ms <= 0 || j->timeout_ms > j->retry.deadline_ms))
-		j->timeout_ms = j->retry.deadline_ms;
+	j->more->retry.attempts = r->attempts ? r->attempts : ATTEMPTS;
+	j->more->retry.deadline_ms = r->deadline_ms ? r->deadline_ms : DEADLINE_MS;
+	j->more->retry.idempotent = r->idempotent;
+	if (j->more->retry.deadline_ms > 0 &&
+		(j->timeout_ms <= 0 || j->timeout_ms > j->more->retry.deadline_ms))
+		j->timeout_ms = j->more->retry.deadline_ms;
 }
 
 hf_future *hf_transact_at(const hf_site *site, hf_pool *p, const hf_retry *retry, const hf_job *job)
@@ -59,6 +59,6 @@ hf_future *hf_transact_at(const hf_site *site, hf_pool *p, const hf_retry *retry
 	if (e)
 		return hf__job_reject(j, e);
 	set_retry(j, &r);
-	j->acquire_ms = o.acquire_ms;
+	j->more->acquire_ms = o.acquire_ms;
 	return hf__job_submit(j);
 }

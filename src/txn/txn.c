@@ -151,13 +151,13 @@ static hf_error *start_serving(hf_txn *t, hf_pool *p, const hf_txn_opts *o)
 
 	if (!j)
 		return hf__error_nomem();
-	j->serve = hf__txn_serve;
-	j->arg = t;
-	j->isolation = o->isolation;
+	j->more->serve = hf__txn_serve;
+	j->more->arg = t;
+	j->more->isolation = o->isolation;
 	j->read_only = o->read_only;
-	j->deferrable = o->deferrable;
-	j->outcome_wanted = o->outcome;
-	j->acquire_ms = o->acquire_ms;
+	j->more->deferrable = o->deferrable;
+	j->more->outcome_wanted = o->outcome;
+	j->more->acquire_ms = o->acquire_ms;
 	t->pool = hf__pool_ref(p);
 	hf__watch_init(&t->watch, hf__txn_served);
 	t->serving = hf__job_submit(j);

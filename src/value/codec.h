@@ -26,6 +26,14 @@ typedef struct hf__params {
  * 0 gives NULL. The message names the parameter as $1. */
 hf_status hf__params_new(const hf_value *args, size_t n, hf__params **out, hf_error **out_error);
 
+/* The same in `room`, of `size` bytes and aligned for hf__params, if they fit: *out is then `room`,
+ * and not to be freed. */
+hf_status hf__params_make(void *room, size_t size, const hf_value *args, size_t n, hf__params **out,
+	hf_error **out_error);
+
+/* The bytes of n parameters (at most 65535) without their values. */
+size_t hf__params_size(size_t n);
+
 /* One value in PostgreSQL's text format, appended; SQL NULL and binary types included (bytea as
  * \x…). HF_E_MISUSE: it has none (an unset value, invalid UTF-8). */
 hf_status hf__value_text(hf__strbuf *b, const hf_value *v, hf_error **out_error);

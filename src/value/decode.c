@@ -339,9 +339,12 @@ hf_status hf__decode(const hf__cell *cell, hf_dest to, hf__lend_fn *lend, void *
 {
 	const hf__sink k = { lend, owner, why, why_size };
 	int flags = to.type & FLAGS, tag = to.type & ~FLAGS;
-	const hf__shape *shape = hf__shape_of(tag);
+	const hf__shape *shape;
 	hf_status st;
 
+	if (hf__decode_quick(cell, to))
+		return HF_OK;
+	shape = hf__shape_of(tag);
 	if (!dest_valid(shape, to, flags))
 		return hf__refuse(&k, HF_E_MISUSE, "there is no such destination");
 	if (!cell->data)

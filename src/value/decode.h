@@ -34,6 +34,10 @@ hf__got hf__native_print(hf__strbuf *b, const hf__type *t, const char *s, size_t
 hf_status hf__decode_scalar(
 	const hf__type *t, const hf__cell *cell, int tag, void *ptr, const hf__sink *k);
 
+/* quick.c: the commonest pairs of a column and a destination, and values that fit. False: none of
+ * them; nothing was written, and hf__decode finds out what is to be done, or the words for it. */
+bool hf__decode_quick(const hf__cell *cell, hf_dest to);
+
 /* items.c */
 hf_status hf__decode_array(
 	const hf__type *item, const hf__cell *cell, int tag, void *ptr, const hf__sink *k);

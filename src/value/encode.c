@@ -87,10 +87,10 @@ static bool put_plain(hf__strbuf *b, const hf_value *v)
 	case HF_T_INT2:
 	case HF_T_INT4:
 	case HF_T_INT8:
-		hf__strbuf_printf(b, "%lld", (long long)v->as.i);
+		hf__int_text(b, v->as.i);
 		return true;
 	case HF_T_UINT8:
-		hf__strbuf_printf(b, "%llu", (unsigned long long)v->as.u);
+		hf__uint_text(b, v->as.u);
 		return true;
 	case HF_T_FLOAT4:
 		hf__float4_text(b, (float)v->as.f);
@@ -217,6 +217,11 @@ static struct layout layout_of(size_t n)
 	return at;
 }
 
+size_t hf__params_size(size_t n)
+{
+	return n ? layout_of(n).end : 0;
+}
+
 static hf_status refuse(hf_status st, size_t i, const char *why, hf_error **out_error)
 {
 	return hf__error_give(hf__error_fmt(st, 0, "$%zu: %s", i + 1, why), out_error);
@@ -238,7 +243,8 @@ static const char *put_param(hf__strbuf *b, const hf_value *v, int *format)
 	return why;
 }
 
-/* The length of what is copied as it is: refused before it is copied, and reserved for. */
+/* The length of what is copied as it is: refused before it is copied, and reserved for. The rest is
+ * short, or grows as it goes. */
 static size_t known_length(const hf_value *v)
 {
 	if (hf__value_is_null(v))
@@ -251,7 +257,7 @@ static size_t known_length(const hf_value *v)
 	case HF_T_BYTEA:
 		return v->as.bytes.len;
 	default:
-		return 32;
+		return 0;
 	}
 }
 
@@ -323,24 +329,31 @@ static hf__params *finish(char *block, const struct layout *at, size_t n)
 	return p;
 }
 
-hf_status hf__params_new(const hf_value *args, size_t n, hf__params **out, hf_error **out_error)
+static hf_status check_count(const hf_value *args, size_t n, hf_error **out_error)
 {
-	hf__strbuf b = HF__STRBUF_INIT;
+	if (args && n <= MAX_PARAMS)
+		return HF_OK;
+	return hf__error_give(hf__error_fmt(HF_E_MISUSE, 0,
+				      args ? "%zu parameters: a statement takes at most 65535"
+					   : "the %zu parameters are NULL",
+				      n),
+		out_error);
+}
+
+hf_status hf__params_make(void *room, size_t size, const hf_value *args, size_t n, hf__params **out,
+	hf_error **out_error)
+{
+	hf__strbuf b = hf__strbuf_in(room, size);
 	struct layout at;
 	hf_status st;
 
 	_Static_assert(sizeof(size_t) == sizeof(char *), "offsets stand in for pointers");
-	if (n == 0) {
-		*out = NULL;
+	*out = NULL;
+	if (n == 0)
 		return HF_OK;
-	}
-	if (!args || n > MAX_PARAMS)
-		return hf__error_give(
-			hf__error_fmt(HF_E_MISUSE, 0,
-				args ? "%zu parameters: a statement takes at most 65535"
-				     : "the %zu parameters are NULL",
-				n),
-			out_error);
+	st = check_count(args, n, out_error);
+	if (st != HF_OK)
+		return st;
 	at = layout_of(n);
 	st = reserve(&b, args, n, at.end, out_error);
 	for (size_t i = 0; st == HF_OK && i < n; i++)
@@ -351,6 +364,11 @@ hf_status hf__params_new(const hf_value *args, size_t n, hf__params **out, hf_er
 	}
 	*out = finish(b.s, &at, n);
 	return HF_OK;
+}
+
+hf_status hf__params_new(const hf_value *args, size_t n, hf__params **out, hf_error **out_error)
+{
+	return hf__params_make(NULL, 0, args, n, out, out_error);
 }
 
 hf_status hf__value_text(hf__strbuf *b, const hf_value *v, hf_error **out_error)

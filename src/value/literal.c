@@ -42,15 +42,33 @@ static size_t utf8_len(const unsigned char *s, size_t n)
 	return len;
 }
 
+/* How many of the bytes are plain ASCII without NUL, as far as can be seen eight at a time. The
+ * carry of a NUL may reach its neighbour, never hide one. */
+static size_t ascii_len(const unsigned char *s, size_t n)
+{
+	const uint64_t ones = 0x0101010101010101, high = 0x8080808080808080;
+	size_t i = 0;
+	uint64_t x;
+
+	for (; n - i >= sizeof x; i += sizeof x) {
+		memcpy(&x, s + i, sizeof x);
+		if (((x - ones) | x) & high)
+			break;
+	}
+	return i;
+}
+
 bool hf__utf8_valid(const char *s, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)s;
 	size_t len;
 
-	for (size_t i = 0; i < n; i += len) {
+	for (size_t i = ascii_len(p, n); i < n; i += len) {
 		len = utf8_len(p + i, n - i);
 		if (len == 0)
 			return false;
+		if (len > 1)
+			len += ascii_len(p + i + len, n - i - len);
 	}
 	return true;
 }

@@ -9,6 +9,10 @@
 hf__got hf__int_parse(const char *s, size_t n, int64_t *out);
 hf__got hf__uint_parse(const char *s, size_t n, uint64_t *out);
 
+/* Appended in decimal digits. */
+void hf__int_text(hf__strbuf *b, int64_t x);
+void hf__uint_text(hf__strbuf *b, uint64_t x);
+
 /* As the server writes them. s[n] must be NUL. An overflow is HF__GOT_RANGE. */
 hf__got hf__float8_parse(const char *s, size_t n, double *out);
 hf__got hf__float4_parse(const char *s, size_t n, float *out);

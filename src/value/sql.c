@@ -305,6 +305,26 @@ static bool next_statement(struct scan *sc)
 	return false;
 }
 
+/* Eight bytes at a time: a text is hashed once per query. The multiplier is the golden ratio's. */
+uint32_t hf__sql_hash(const char *sql, size_t n)
+{
+	const uint64_t by = 0x9e3779b97f4a7c15;
+	uint64_t h = n * by, x;
+
+	for (; n > 0; sql += sizeof x, n -= sizeof x) {
+		x = 0;
+		if (n < sizeof x) {
+			memcpy(&x, sql, n);
+			n = sizeof x;
+		} else {
+			memcpy(&x, sql, sizeof x);
+		}
+		h = (h ^ x) * by;
+		h ^= h >> 32;
+	}
+	return (uint32_t)h;
+}
+
 bool hf__sql_has_semicolon(const char *sql)
 {
 	struct scan sc = { sql, sql };

@@ -24,6 +24,9 @@ typedef enum hf__sql_kind {
  * file or a program on the server is HF__SQL_UTILITY. */
 hf__sql_kind hf__sql_classify(const char *sql);
 
+/* A hash of a text of n bytes; the same in one process only. */
+uint32_t hf__sql_hash(const char *sql, size_t n);
+
 /* Whether any statement of a script is transaction control. The body of a function between BEGIN
  * ATOMIC and its END is none. */
 bool hf__sql_controls_txn(const char *sql);

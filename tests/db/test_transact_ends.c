@@ -278,14 +278,14 @@ static hf_future *waits_again(bool unknown)
 	hf__job *j = hf__job_new(pool, HF__JOB_FN, NULL, NULL);
 
 	ck_assert_ptr_null(hf__job_set_fn(j, HF_JOB(.fn = always, .free_arg = count_free)));
-	j->retry = (hf__retry){ .attempts = 3,
+	j->more->retry = (hf__retry){ .attempts = 3,
 		.attempt = 1,
 		.unknown = unknown,
 		.idempotent = true,
 		.until = HF__NEVER,
 		.last = hf__error_fmt(HF_E_CONN_LOST,
 			HF_CONNECTION | (unknown ? HF_MAYBE_COMMITTED : HF_RETRYABLE), "lost") };
-	j->acquire_ms = unknown ? 60000 : 100;
+	j->more->acquire_ms = unknown ? 60000 : 100;
 	return hf__job_submit(j);
 }
 

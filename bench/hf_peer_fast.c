@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* hf-peer-fast WORKLOAD: what the library has on top of futures and of a transaction per query:
+ * ping by hf_fetch, point on a pool that only reads. */
+#include "hf.h"
+
+#include <string.h>
+
+static void ping(hf_pool *p, int aid)
+{
+	hf_result *res;
+	hf_error *why;
+
+	if (hf_fetch(p, &res, &why, BENCH_POINT, aid) != HF_OK)
+		bench_hf_die("hf_fetch", why);
+	bench_take_account(res, aid);
+	hf_result_unref(res);
+}
+
+static void pings(struct bench *b, hf_pool *p)
+{
+	uint64_t seed = bench_seed(0);
+
+	bench_laps(b);
+	for (long i = 0; i < b->warmup; i++)
+		ping(p, bench_aid(&seed));
+	bench_begin(b);
+	for (long i = 0; i < b->ops; i++) {
+		int64_t since_ns = bench_now_ns();
+
+		ping(p, bench_aid(&seed));
+		bench_lap(b, i, since_ns);
+	}
+	bench_end(b);
+}
+
+static hf_future *point(hf_pool *p, uint64_t *seed, int aid)
+{
+	(void)seed;
+	return hf_query(p, BENCH_POINT, aid);
+}
+
+static bool has(const struct bench *b)
+{
+	return strcmp(b->workload, "ping") == 0 || strcmp(b->workload, "point") == 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct bench b;
+	hf_pool *p;
+
+	if (!bench_init(&b, "hf-peer-fast", argc, argv) || !has(&b))
+		return BENCH_SKIP;
+	b.version = hf_version();
+	if (strcmp(b.workload, "ping") == 0) {
+		p = bench_pool(&b, "", (hf_pool_opts){ 0 });
+		pings(&b, p);
+	} else {
+		p = bench_pool(&b, "", (hf_pool_opts){ .read_only = true });
+		bench_flight(&b, p, point, bench_take_account);
+	}
+	bench_pool_end(p);
+	bench_print(&b);
+	return 0;
+}

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+# Programs that measure. They print the line of JSON that bench/bench.h describes.
+BENCH_SHARED = bench/bench.c bench/bench.h
+BENCH_HF = $(BENCH_SHARED) bench/hf.c bench/hf.h
+BENCH_CORE = libholdfast-core.la $(LIBPQ_LIBS) $(PTHREAD_LIBS)
+
+noinst_PROGRAMS += bench/hf-peer bench/hf-peer-fast
+
+# With the objects of the library in them, so that they run as they are, without libtool's wrapper.
+bench_hf_peer_SOURCES = $(BENCH_HF) bench/hf_bulk.c bench/hf_peer.c bench/hf_tx.c
+bench_hf_peer_LDADD = $(BENCH_CORE)
+bench_hf_peer_fast_SOURCES = $(BENCH_HF) bench/hf_peer_fast.c
+bench_hf_peer_fast_LDADD = $(BENCH_CORE)
+
+# What one thread, a queue and workers can reach at best.
+BENCH_PQ = $(BENCH_SHARED) bench/lanes.c bench/lanes.h bench/pq.c bench/pq.h \
+	bench/pq_copy.c
+BENCH_FLOOR = $(BENCH_PQ) bench/floor.c bench/floor.h bench/floor_hand.c bench/floor_queue.c
+noinst_PROGRAMS += bench/floor bench/floor-fast
+bench_floor_SOURCES = $(BENCH_FLOOR)
+bench_floor_LDADD = $(LIBPQ_LIBS) $(PTHREAD_LIBS)
+bench_floor_fast_SOURCES = $(BENCH_FLOOR)
+bench_floor_fast_CPPFLAGS = $(AM_CPPFLAGS) -DFLOOR_FAST=1
+bench_floor_fast_LDADD = $(LIBPQ_LIBS) $(PTHREAD_LIBS)
+
+# What else a C user has at hand. libzdb is needed for its own program only.
+noinst_PROGRAMS += bench/apr-dbd bench/libpq-pipeline bench/libpq-sync
+bench_apr_dbd_SOURCES = $(BENCH_SHARED) bench/apr_dbd.c bench/lanes.c bench/lanes.h
+bench_apr_dbd_LDADD = $(APU_LIBS) $(APR_LIBS) $(PTHREAD_LIBS)
+bench_libpq_pipeline_SOURCES = $(BENCH_PQ) bench/libpq_pipeline.c
+bench_libpq_pipeline_LDADD = $(LIBPQ_LIBS) $(PTHREAD_LIBS)
+bench_libpq_sync_SOURCES = $(BENCH_PQ) bench/libpq_sync.c
+bench_libpq_sync_LDADD = $(LIBPQ_LIBS) $(PTHREAD_LIBS)
+if HAVE_ZDB
+noinst_PROGRAMS += bench/libzdb
+endif
+bench_libzdb_SOURCES = $(BENCH_SHARED) bench/lanes.c bench/lanes.h bench/zdb.c
+bench_libzdb_CPPFLAGS = $(AM_CPPFLAGS) $(ZDB_CFLAGS)
+bench_libzdb_LDADD = $(ZDB_LIBS) $(PTHREAD_LIBS)
+
+# All beside one another, on a private server: see bench/compare for what can be set.
+bench: $(noinst_PROGRAMS)
+	@$(SHELL) $(srcdir)/bench/compare '$(abs_builddir)'
+
+.PHONY: bench
+EXTRA_DIST += bench/compare bench/draw.awk bench/json.awk bench/table.awk
+CLEANFILES += bench/bench.svg bench/results.tsv
+
+# What things weigh, and how cost grows.
+noinst_PROGRAMS += bench/growth bench/memory
+bench_growth_SOURCES = $(BENCH_HF) bench/growth.c
+bench_growth_LDADD = $(BENCH_CORE)
+bench_memory_SOURCES = $(BENCH_HF) bench/mallocs.c bench/mallocs.h bench/memory.c
+bench_memory_LDADD = $(BENCH_CORE)
+
+bench-memory: bench/memory
+	@$(SHELL) $(srcdir)/tests/with-pg bench/memory $(SECTIONS)
+
+bench-growth: bench/growth
+	@$(SHELL) $(srcdir)/tests/with-pg bench/growth $(SECTIONS)
+
+.PHONY: bench-growth bench-memory

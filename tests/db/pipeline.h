@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* Batches that happen for sure: a pool of one connection is kept busy while queries queue up, and
+ * finds all of them when it is let go. All calls fail the running case, and say why, when they
+ * cannot do what they promise. */
+#ifndef HF_TESTS_PIPELINE_H
+#define HF_TESTS_PIPELINE_H
+
+#include "fixture.h"
+
+#include <semaphore.h>
+
+/* Whether t_expect_together asserts. */
+#define T_PIPELINING 0
+
+#define T_ALONE 1  /* .max_pipeline of the cases that compare */
+#define T_DEPTH 32 /* and of those that pipeline */
+
+/* T_BOTH_WAYS(body): the cases body_together and body_alone, from a function of a depth. */
+#define T_BOTH_WAYS(body)                                                                          \
+	START_TEST(body##_together)                                                                \
+	{                                                                                          \
+		body(T_DEPTH);                                                                     \
+	}                                                                                          \
+	END_TEST                                                                                   \
+	START_TEST(body##_alone)                                                                   \
+	{                                                                                          \
+		body(T_ALONE);                                                                     \
+	}                                                                                          \
+	END_TEST
+
+/* A pool of one connection, which is there and idle; a queue without a limit. */
+hf_pool *t_pipe_pool(int depth);
+
+/* Keeps a connection busy, from the return of shut until open. */
+struct t_dam {
+	sem_t open, entered;
+	hf_future *f;
+};
+void t_dam_shut(struct t_dam *g, hf_pool *p);
+void t_dam_open(struct t_dam *g);
+
+/* Fails unless at least so many queries of `p` have travelled with others; with `depth` 1, unless
+ * none has. */
+void t_expect_together(hf_pool *p, int depth, unsigned at_least);
+
+/* The table ledger (id int), empty and without a constraint: what was done twice shows. */
+void t_ledger_new(void);
+
+/* How often each of 0 … n - 1 stands in it; fails when anything else does. */
+void t_ledger_read(int *times, int n);
+
+/* An advisory lock, held by a session of its own. */
+struct t_lock {
+	hf_pool *pool;
+	hf_future *f;
+	sem_t drop, taken;
+	int key;
+};
+void t_lock_take(struct t_lock *l, int key);
+void t_lock_drop(struct t_lock *l);
+
+/* Waits until `n` sessions wait for advisory locks. */
+void t_wait_blocked(int n);
+
+/* The SQLSTATE of a future that fails with HF_E_SQL is that one. Lets go of it. */
+#define t_sqlstate(f, state) t_sqlstate_at(__FILE__, __LINE__, (f), (state))
+void t_sqlstate_at(const char *file, int line, hf_future *f, const char *state);
+
+/* The pool's connection is as good as new: it answers, and has no transaction open. */
+void t_expect_sane(hf_pool *p);
+
+#endif
