@@ -4,6 +4,7 @@
 # examples_x_LDADD line.
 EXAMPLES = \
 	examples/bank \
+	examples/bulk_load \
 	examples/demo \
 	examples/fan_out \
 	examples/interaction \
@@ -14,6 +15,7 @@ EXAMPLES = \
 noinst_PROGRAMS += $(EXAMPLES)
 
 examples_bank_LDADD = libholdfast.la $(PTHREAD_LIBS)
+examples_bulk_load_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_demo_SOURCES = \
 	examples/demo.c \
 	examples/demo.h \

@@ -40,6 +40,8 @@ DB_TESTS = \
 	tests/db/test_connect_refused \
 	tests/db/test_copy \
 	tests/db/test_copy_errors \
+	tests/db/test_copy_stop \
+	tests/db/test_copy_types \
 	tests/db/test_echo \
 	tests/db/test_echo_memory \
 	tests/db/test_errors \
@@ -126,6 +128,7 @@ check_LTLIBRARIES += tests/libtest.la
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/codecs.c tests/db/codecs.h \
 	tests/db/commit_fate.h \
+	tests/db/copy_feed.h \
 	tests/db/engines.c tests/db/engines.h \
 	tests/db/fixture.c tests/db/fixture.h \
 	tests/db/golden.h \

@@ -12,26 +12,34 @@ typedef struct hf_copy hf_copy; /* a COPY under way; valid until the function th
 				   returns */
 
 /* Gives the rows, one hf_copy_row each, on the worker's thread; returns HF_OK when there are no
- * more. Anything else ends the COPY: nothing is kept, and that is its outcome. */
+ * more. Anything else ends the COPY: nothing is kept, and that is its outcome (HF_E_USER where it
+ * is HF_PENDING). It may not use the interaction's connection. */
 typedef hf_status hf_copy_fn(hf_copy *copy, void *arg);
 
 /* One row: a value per column, in their order. Values are converted to the columns' types and
- * checked: HF_E_TYPE names the column and the value that does not fit, HF_E_MISUSE a number of
- * values that does not match. May block while the server takes what was sent. After a failure
- * every further row fails alike, and so does the COPY. */
+ * checked, the pointed-to ones are copied. HF_E_TYPE: one does not fit; its column and its type are
+ * named, and the value unless it is text. A text goes into a column of another type if it is what
+ * the server would write for one. HF_E_MISUSE: a number of values that does not match, another
+ * thread than the function's, or its return. Blocks while the server is busy with what was sent
+ * before. What the server refuses, a cancel, and the end of the time are told by one of the next
+ * calls. After a failure every further row fails alike, and so does the COPY. */
 HF_CHECK hf_status hf_copy_row_v(hf_copy *copy, const hf_value *values, size_t n);
 
-/* What was wrong with the last row that failed, lent until the function returns; NULL: none did. */
+/* Why a row failed, lent until the function returns; NULL: none did, or this is not its thread. */
 HF_API const hf_error *hf_copy_error(hf_copy *copy);
 
 /* Loads rows: `target` is a table with its columns as in SQL, "item(subject, done)", or a table
- * alone for all its columns. In the interaction's transaction. *rows (may be NULL) receives how
- * many there were. As for hf_conn_query, the failure of a COPY fails the interaction. */
+ * alone for all its columns but generated ones. It is SQL text: never made of what others wrote.
+ * In the interaction's transaction, which opens with it; in a .manual job without one the COPY is
+ * one by itself. *rows (may be NULL) receives how many there were. One trip more than the COPY
+ * itself, to learn the columns. Limits and cancels are as for hf_conn_query, and as there the
+ * failure of a COPY fails the interaction. */
 HF_CHECK hf_status hf_conn_copy_in_at(const hf_site *site, hf_conn *c, int64_t *rows,
 	const char *target, hf_copy_fn *fn, void *arg);
 
 /* Unloads: `source` is a table (with columns, or alone), or a query in parentheses; rows go to fn
- * as those of a streamed query do (hf_row_scan), on the worker's thread. */
+ * as those of a streamed query do (hf_row_scan), on the worker's thread. A row is lent until fn
+ * returns: a reference to its result does not keep it. */
 HF_CHECK hf_status hf_conn_copy_out_at(const hf_site *site, hf_conn *c, int64_t *rows,
 	const char *source, hf_row_fn *fn, void *arg);
 
