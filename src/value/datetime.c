@@ -2,6 +2,8 @@
 /* Timestamps, dates and times of day as text. */
 #include "value/datetime.h"
 
+#include "value/number.h"
+
 #include <string.h>
 
 #define SECOND_US 1000000LL
@@ -47,7 +49,8 @@ void hf__fraction_text(hf__strbuf *b, int64_t us)
 		return;
 	for (; us % 10 == 0; width--)
 		us /= 10;
-	hf__strbuf_printf(b, ".%0*lld", width, (long long)us);
+	hf__strbuf_putc(b, '.');
+	hf__digits_text(b, (uint64_t)us, width);
 }
 
 bool hf__add_scaled(int64_t *sum, int64_t n, int64_t unit)
@@ -250,6 +253,12 @@ hf__got hf__date_wire(int32_t since_2000, int32_t *days)
 
 /* --- writing --- */
 
+static void put_two(hf__strbuf *b, char before, int64_t x)
+{
+	hf__strbuf_putc(b, before);
+	hf__digits_text(b, (uint64_t)x, 2);
+}
+
 /* Returns what must stand at the end of the text: " BC" or "". */
 static const char *put_date(hf__strbuf *b, int64_t days)
 {
@@ -257,7 +266,9 @@ static const char *put_date(hf__strbuf *b, int64_t days)
 	int m, d;
 
 	civil_of(days, &y, &m, &d);
-	hf__strbuf_printf(b, "%04lld-%02d-%02d", (long long)(y > 0 ? y : 1 - y), m, d);
+	hf__digits_text(b, (uint64_t)(y > 0 ? y : 1 - y), 4);
+	put_two(b, '-', m);
+	put_two(b, '-', d);
 	return y > 0 ? "" : " BC";
 }
 
@@ -303,9 +314,11 @@ void hf__date_text(hf__strbuf *b, int32_t days)
 
 void hf__time_text(hf__strbuf *b, int64_t us)
 {
-	long long s = us / SECOND_US;
+	int64_t s = us / SECOND_US;
 
-	hf__strbuf_printf(b, "%02lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
+	hf__digits_text(b, (uint64_t)s / 3600, 2);
+	put_two(b, ':', s / 60 % 60);
+	put_two(b, ':', s % 60);
 	hf__fraction_text(b, us % SECOND_US);
 }
 
@@ -314,9 +327,9 @@ void hf__timetz_text(hf__strbuf *b, hf_timetz t)
 	int32_t s = t.east < 0 ? -t.east : t.east;
 
 	hf__time_text(b, t.us);
-	hf__strbuf_printf(b, "%c%02d", t.east < 0 ? '-' : '+', s / 3600);
+	put_two(b, t.east < 0 ? '-' : '+', s / 3600);
 	if (s % 3600)
-		hf__strbuf_printf(b, ":%02d", s / 60 % 60);
+		put_two(b, ':', s / 60 % 60);
 	if (s % 60)
-		hf__strbuf_printf(b, ":%02d", s % 60);
+		put_two(b, ':', s % 60);
 }

@@ -232,7 +232,8 @@ static bool lies_there(const hf__cell *cell)
 
 static hf_status decode_text(const hf__cell *cell, const char **out, const hf__sink *k)
 {
-	hf__strbuf b = HF__STRBUF_INIT;
+	char room[64];
+	hf__strbuf b = hf__strbuf_in(room, sizeof room);
 	const char *text = NULL;
 	hf__got got;
 

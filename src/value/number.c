@@ -45,6 +45,15 @@ void hf__uint_text(hf__strbuf *b, uint64_t x)
 	hf__strbuf_add(b, from, (size_t)(end - from));
 }
 
+void hf__digits_text(hf__strbuf *b, uint64_t x, int width)
+{
+	char text[20], *end = text + sizeof text, *from = put_digits(end, x);
+
+	while (end - from < width)
+		*--from = '0';
+	hf__strbuf_add(b, from, (size_t)(end - from));
+}
+
 void hf__int_text(hf__strbuf *b, int64_t x)
 {
 	char text[20], *end = text + sizeof text;
@@ -285,6 +294,29 @@ static void put_fixed(hf__strbuf *b, const struct decimal *d)
 		hf__strbuf_printf(b, ".%s", d->digits + whole);
 }
 
+/* A positive number of few digits, most of them behind the point or before it: as many digits as
+ * every decimal keeps (DBL_DIG) mean one number only, so that what reads back is the shortest. The
+ * division is exact but for its own rounding, as strtod's would be. */
+static bool put_simple(hf__strbuf *b, double x, bool is_float4)
+{
+	double limit = is_float4 ? 1e6 : 1e15, power = 1;
+
+	for (int k = 0; k <= 6 && x * power < limit; k++, power *= 10) {
+		uint64_t scaled = (uint64_t)(x * power + 0.5), unit = (uint64_t)power;
+		double back = (double)scaled / power;
+
+		if (islessgreater(is_float4 ? (double)(float)back : back, x))
+			continue;
+		hf__uint_text(b, scaled / unit);
+		if (k > 0) {
+			hf__strbuf_putc(b, '.');
+			hf__digits_text(b, scaled % unit, k);
+		}
+		return true;
+	}
+	return false;
+}
+
 static void put_float(hf__strbuf *b, double x, bool is_float4)
 {
 	struct decimal d;
@@ -303,7 +335,10 @@ static void put_float(hf__strbuf *b, double x, bool is_float4)
 		hf__strbuf_putc(b, '0');
 		return;
 	}
-	shortest(fabs(x), is_float4, &d);
+	x = fabs(x);
+	if (x >= 1e-4 && put_simple(b, x, is_float4))
+		return;
+	shortest(x, is_float4, &d);
 	if (d.exp >= -4 && d.exp < (is_float4 ? FLT_DIG : DBL_DIG))
 		put_fixed(b, &d);
 	else

@@ -12,6 +12,7 @@ hf__got hf__uint_parse(const char *s, size_t n, uint64_t *out);
 /* Appended in decimal digits. */
 void hf__int_text(hf__strbuf *b, int64_t x);
 void hf__uint_text(hf__strbuf *b, uint64_t x);
+void hf__digits_text(hf__strbuf *b, uint64_t x, int width); /* zeros in front; width <= 20 */
 
 /* As the server writes them. s[n] must be NUL. An overflow is HF__GOT_RANGE. */
 hf__got hf__float8_parse(const char *s, size_t n, double *out);
