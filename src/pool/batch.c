@@ -276,6 +276,9 @@ static void send_member(hf__batch *b, const struct next *x, bool shared)
 	f->run.sql = j->sql;
 	f->run.params = j->params;
 	f->run.kind = j->sql_kind;
+	/* It may have failed for its neighbours' sake, whose Parse was to be its own. By itself it
+	 * says what is wrong with it, and needs no third time. */
+	f->run.unnamed = x->again;
 	f->run.set_read_only = !shared && j->read_only && !b->w->link.cfg.read_only;
 	set_limit(b, f);
 	b->bytes += bytes_of(j);

@@ -86,6 +86,7 @@ typedef struct hf__run {
 	const char *text;   /* of a script with arguments: what is sent instead, values and all */
 	const hf__params *params;
 	hf__sql_kind kind;
+	bool unnamed;  /* never as a prepared statement */
 	bool script;   /* simple protocol, several statements */
 	bool describe; /* not run: its result has columns and no rows; `text`, if any, is sent */
 	struct hf__copy *copy; /* it is a COPY, and goes alone */

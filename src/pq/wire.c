@@ -266,7 +266,7 @@ static void use_cache(hf__trip *t, bool may_evict)
 {
 	hf__run *run = t->run;
 
-	if (run->kind != HF__SQL_PLAIN && run->kind != HF__SQL_READ)
+	if (run->unnamed || (run->kind != HF__SQL_PLAIN && run->kind != HF__SQL_READ))
 		return;
 	t->entry = hf__stmt_cache_use(&t->l->stmts, run->sql, run->params, may_evict, &t->evicted);
 	t->named = hf__stmt_is_named(t->entry);
