@@ -279,7 +279,8 @@ static void send_member(hf__batch *b, const struct next *x, bool shared)
 	/* It may have failed for its neighbours' sake, whose Parse was to be its own. By itself it
 	 * says what is wrong with it, and needs no third time. */
 	f->run.unnamed = x->again;
-	f->run.set_read_only = !shared && j->read_only && !b->w->link.cfg.read_only;
+	/* In a read-only pool as well: a neighbour may have switched the session's default off. */
+	f->run.set_read_only = !shared && reads_only(b, j);
 	set_limit(b, f);
 	b->bytes += bytes_of(j);
 	if (begin(b, f, !shared) && f->trip.entry && f->trip.entry->mean_us > SLOW_US)
