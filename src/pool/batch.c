@@ -501,6 +501,7 @@ static void end_member(hf__batch *b, struct flight *f)
 	hf_error *e;
 
 	f->run.guard = guard_of(f, w);
+	f->run.shot_at = b->fired;
 	e = hf__trip_end(&f->trip, &res, !f->shared);
 	check_tag(b, f);
 	b->answered = true;

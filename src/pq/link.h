@@ -87,6 +87,7 @@ typedef struct hf__run {
 	const hf__params *params;
 	hf__sql_kind kind;
 	bool unnamed;  /* never as a prepared statement */
+	bool shot_at;  /* a cancel of one before it may have hit it */
 	bool script;   /* simple protocol, several statements */
 	bool describe; /* not run: its result has columns and no rows; `text`, if any, is sent */
 	struct hf__copy *copy; /* it is a COPY, and goes alone */
