@@ -276,8 +276,10 @@ static void send_member(hf__batch *b, const struct next *x, bool shared)
 	f->run.sql = j->sql;
 	f->run.params = j->params;
 	f->run.kind = j->sql_kind;
-	f->run.unnamed = x->again; /* so that no plan can be out of date */
-	/* The session's default does not count: a neighbour may have switched it off. */
+	/* It may have failed for its neighbours' sake, whose Parse was to be its own. By itself it
+	 * says what is wrong with it, and needs no third time. */
+	f->run.unnamed = x->again;
+	/* In a read-only pool as well: a neighbour may have switched the session's default off. */
 	f->run.set_read_only = !shared && reads_only(b, j);
 	set_limit(b, f);
 	b->bytes += bytes_of(j);
@@ -499,6 +501,7 @@ static void end_member(hf__batch *b, struct flight *f)
 	hf_error *e;
 
 	f->run.guard = guard_of(f, w);
+	f->run.shot_at = b->fired;
 	e = hf__trip_end(&f->trip, &res, !f->shared);
 	check_tag(b, f);
 	b->answered = true;

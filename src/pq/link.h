@@ -86,6 +86,8 @@ typedef struct hf__run {
 	const char *text;   /* of a script with arguments: what is sent instead, values and all */
 	const hf__params *params;
 	hf__sql_kind kind;
+	bool unnamed;  /* never as a prepared statement */
+	bool shot_at;  /* a cancel of one before it may have hit it */
 	bool script;   /* simple protocol, several statements */
 	bool unnamed;  /* never by the name of a prepared statement */
 	bool describe; /* not run: its result has columns and no rows; `text`, if any, is sent */

@@ -110,10 +110,15 @@ static PGresult *next_result(hf__trip *t)
 	return r;
 }
 
-/* 57014 says only that the statement was stopped; who wanted it is known here. */
-static hf_status stopped_status(const hf__link *l, const hf__run *run, int64_t began)
+/* 57014 says only that the statement was stopped; who wanted it is known here. The server may have
+ * begun before the answer to what went ahead was read, so that only a cancel of ours makes the
+ * limit a matter of how long it ran for all that is known. */
+static hf_status stopped_status(const hf__trip *t, int64_t began)
 {
-	int64_t ran_ms = (hf__now() - began) / HF__MS;
+	const hf__link *l = t->l;
+	const hf__run *run = t->run;
+	bool by_us = l->cancels > 0 || run->shot_at;
+	int64_t ran_ms = (hf__now() - (by_us ? began : t->sent_at)) / HF__MS;
 
 	if (l->asked == HF__ASK_CANCEL)
 		return HF_E_CANCELED;
@@ -140,7 +145,7 @@ static void keep_error(hf__trip *t, const PGresult *r, int index, int64_t began)
 		return;
 	}
 	if (strcmp(state, "57014") == 0)
-		as = stopped_status(t->l, t->run, began);
+		as = stopped_status(t, began);
 	if (index <= t->main_index && (strcmp(state, "26000") == 0 ||
 					      (strcmp(state, "0A000") == 0 && from &&
 						      strcmp(from, "RevalidateCachedQuery") == 0)))

@@ -10,7 +10,7 @@
 #include <semaphore.h>
 
 /* Whether t_expect_together asserts. */
-#define T_PIPELINING 0
+#define T_PIPELINING 1
 
 #define T_ALONE 1  /* .max_pipeline of the cases that compare */
 #define T_DEPTH 32 /* and of those that pipeline */

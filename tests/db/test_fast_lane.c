@@ -208,7 +208,7 @@ static void way_out(hf_pool *p, bool marked, const char *sql)
 					hf_status_name(st),
 					hf_error_message(hf_future_error(f[i])));
 			if (i % 3 == 0 && st != HF_OK)
-				ck_abort_msg("behind \"%s\" a read ends in %s: %s", sql,
+				ck_abort_msg("beside \"%s\" read %d ends in %s: %s", sql, i,
 					hf_status_name(st),
 					hf_error_message(hf_future_error(f[i])));
 			hf_future_unref(f[i]);
