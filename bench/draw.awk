@@ -129,7 +129,7 @@ END {
 	print "</style>"
 	text(8, 20, "big", "holdfast beside what a C program has at hand")
 	text(8, 38, "note", "Bars: medians; whiskers: lowest and highest round; figures at the right: times libpq-sync." \
-		" Dashed: a bare queue with workers, the most that one can hope for.")
+		" Dashed: a bare queue with workers.")
 	text(8, 54, "note", about "; " command)
 	for (i = 1; i <= np; i++)
 		draw_panel(shown[i], i % 2 ? 0 : panel_w, top_of[i])

@@ -105,18 +105,65 @@ static void fly(struct flight *fl, long ops, bool timed)
 	}
 }
 
+void bench_fly(struct bench *b, hf_pool *p, bench_submit_fn *submit, bench_take_fn *take, long ops)
+{
+	struct flight fl = { .b = b, .p = p, .submit = submit, .take = take };
+
+	fl.seed = bench_seed((unsigned)(uintptr_t)&fl >> 12); /* one per thread */
+	fly(&fl, ops, false);
+}
+
 void bench_flight(struct bench *b, hf_pool *p, bench_submit_fn *submit, bench_take_fn *take)
 {
-	static struct flight fl;
+	struct flight fl = { .b = b, .p = p, .submit = submit, .take = take };
 
-	fl.b = b;
-	fl.p = p;
-	fl.submit = submit;
-	fl.take = take;
 	fl.seed = bench_seed(0);
 	bench_laps(b);
 	fly(&fl, b->warmup, false);
 	bench_begin(b);
 	fly(&fl, b->ops, true);
 	bench_end(b);
+}
+
+/* --- a gate --- */
+
+static hf_status stand(hf_conn *c, void *arg, hf_reply *reply)
+{
+	struct bench_gate *g = arg;
+
+	(void)c;
+	(void)reply;
+	pthread_mutex_lock(&g->lock);
+	g->standing++;
+	pthread_cond_broadcast(&g->changed);
+	while (!g->open)
+		pthread_cond_wait(&g->changed, &g->lock);
+	pthread_mutex_unlock(&g->lock);
+	return HF_OK;
+}
+
+void bench_gate_close(struct bench_gate *g, hf_pool *p, int conns)
+{
+	*g = (struct bench_gate){ .conns = conns };
+	pthread_mutex_init(&g->lock, NULL);
+	pthread_cond_init(&g->changed, NULL);
+	for (int i = 0; i < conns; i++)
+		g->fs[i] = hf_run(p, stand, g, NULL);
+	pthread_mutex_lock(&g->lock);
+	while (g->standing < conns)
+		pthread_cond_wait(&g->changed, &g->lock);
+	pthread_mutex_unlock(&g->lock);
+}
+
+void bench_gate_open(struct bench_gate *g)
+{
+	pthread_mutex_lock(&g->lock);
+	g->open = true;
+	pthread_cond_broadcast(&g->changed);
+	pthread_mutex_unlock(&g->lock);
+	for (int i = 0; i < g->conns; i++)
+		if (hf_await(g->fs[i], NULL) != HF_OK)
+			bench_die("a gate failed");
+	pthread_cond_destroy(&g->changed);
+	pthread_mutex_destroy(&g->lock);
 }

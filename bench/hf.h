@@ -6,6 +6,7 @@
 #include "bench.h"
 
 #include <holdfast.h>
+#include <pthread.h>
 
 /* A pool of b->conns connections, all of them up, to the server that PGHOST and its kin name; `dsn`
  * and `opts` say what else it is to be. */
@@ -32,7 +33,24 @@ typedef hf_future *bench_submit_fn(hf_pool *p, uint64_t *seed, int aid);
 typedef void bench_take_fn(const hf_result *res, int aid);
 void bench_flight(struct bench *b, hf_pool *p, bench_submit_fn *submit, bench_take_fn *take);
 
-/* The workloads that the two programs have in common or that fill files of their own. */
+/* The same without warm-up and laps; b->flight counts alone. Any thread. */
+void bench_fly(struct bench *b, hf_pool *p, bench_submit_fn *submit, bench_take_fn *take, long ops);
+
+/* Keeps `conns` connections of a pool busy while the gate is closed, so that what is submitted
+ * meanwhile waits. */
+struct bench_gate {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool open;    /* guarded by lock */
+	int standing; /* guarded by lock */
+	int conns;
+	hf_future *fs[BENCH_CONNS];
+};
+
+void bench_gate_close(struct bench_gate *g, hf_pool *p, int conns);
+void bench_gate_open(struct bench_gate *g);
+
+/* The workloads that fill files of their own. */
 void bench_tx(struct bench *b, hf_pool *p);
 void bench_load_query(struct bench *b, hf_pool *p);
 

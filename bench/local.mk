@@ -45,3 +45,18 @@ bench: $(noinst_PROGRAMS)
 .PHONY: bench
 EXTRA_DIST += bench/compare bench/draw.awk bench/json.awk bench/table.awk
 CLEANFILES += bench/bench.svg bench/results.tsv
+
+# What things weigh, and how cost grows.
+noinst_PROGRAMS += bench/growth bench/memory
+bench_growth_SOURCES = $(BENCH_HF) bench/growth.c
+bench_growth_LDADD = $(BENCH_CORE)
+bench_memory_SOURCES = $(BENCH_HF) bench/mallocs.c bench/mallocs.h bench/memory.c
+bench_memory_LDADD = $(BENCH_CORE)
+
+bench-memory: bench/memory
+	@$(SHELL) $(srcdir)/tests/with-pg bench/memory $(SECTIONS)
+
+bench-growth: bench/growth
+	@$(SHELL) $(srcdir)/tests/with-pg bench/growth $(SECTIONS)
+
+.PHONY: bench-growth bench-memory

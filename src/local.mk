@@ -23,6 +23,11 @@ SRC_BASE = \
 SRC_VALUE = \
 	src/value/array.c \
 	src/value/codec.h \
+	src/value/copy_native.c \
+	src/value/copy_put.h \
+	src/value/copy_read.c \
+	src/value/copy_row.c src/value/copy_row.h \
+	src/value/copy_value.c \
 	src/value/datetime.c src/value/datetime.h \
 	src/value/decode.c src/value/decode.h \
 	src/value/encode.c \
@@ -45,8 +50,10 @@ SRC_VALUE = \
 SRC_PQ = \
 	src/pq/cancel.c src/pq/cancel.h \
 	src/pq/command.c \
+	src/pq/copy.c src/pq/copy.h \
 	src/pq/dsn.c src/pq/dsn.h \
 	src/pq/extras.c src/pq/extras.h \
+	src/pq/format.c src/pq/format.h \
 	src/pq/link.c src/pq/link.h \
 	src/pq/receive.c \
 	src/pq/result.c src/pq/result.h \
@@ -66,10 +73,13 @@ SRC_ASYNC = \
 SRC_POOL = \
 	src/pool/atomic.c \
 	src/pool/batch.c src/pool/batch.h \
+	src/pool/borrow.c \
 	src/pool/close.c \
 	src/pool/commit.c \
 	src/pool/conn.c \
 	src/pool/connect.c \
+	src/pool/copy.c src/pool/copy.h \
+	src/pool/copy_job.c \
 	src/pool/exec.c \
 	src/pool/holders.c \
 	src/pool/hooks.c src/pool/hooks.h \

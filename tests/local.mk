@@ -9,6 +9,7 @@ UNIT_TESTS = \
 	tests/unit/test_codec_fuzz \
 	tests/unit/test_combine \
 	tests/unit/test_completion \
+	tests/unit/test_copy_row \
 	tests/unit/test_dsn \
 	tests/unit/test_error \
 	tests/unit/test_future \
@@ -24,6 +25,7 @@ UNIT_TESTS = \
 DB_TESTS = \
 	tests/db/test_abandon \
 	tests/db/test_acquire \
+	tests/db/test_allocations \
 	tests/db/test_arguments \
 	tests/db/test_atomic \
 	tests/db/test_branches \
@@ -36,12 +38,18 @@ DB_TESTS = \
 	tests/db/test_codecs_server \
 	tests/db/test_codecs_settings \
 	tests/db/test_connect_refused \
+	tests/db/test_copy \
+	tests/db/test_copy_errors \
 	tests/db/test_echo \
 	tests/db/test_echo_memory \
 	tests/db/test_errors \
 	tests/db/test_failover \
+	tests/db/test_fast_lane \
+	tests/db/test_fetch \
+	tests/db/test_fetch_load \
 	tests/db/test_fixture \
 	tests/db/test_fork \
+	tests/db/test_formats \
 	tests/db/test_getters \
 	tests/db/test_global \
 	tests/db/test_global_limits \
@@ -84,6 +92,7 @@ DB_TESTS = \
 	tests/db/test_shutdown \
 	tests/db/test_sql_server \
 	tests/db/test_stream \
+	tests/db/test_stream_huge \
 	tests/db/test_submit \
 	tests/db/test_transact \
 	tests/db/test_transact_ends \

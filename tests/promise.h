@@ -54,6 +54,7 @@ static atomic_long promises_alive;
 struct promise {
 	hf_future future;
 	hf__future_ops ops;
+	const void *domain; /* who serves it cannot wait for it */
 };
 
 static inline void promise_destroy(hf_future *f)
@@ -63,6 +64,11 @@ static inline void promise_destroy(hf_future *f)
 	free(f);
 }
 
+static inline bool promise_stuck(const hf_future *f)
+{
+	return hf__thread_role(((const struct promise *)(const void *)f)->domain) != HF__ROLE_NONE;
+}
+
 /* A pending future with both its references. */
 static inline hf_future *promise_of(const void *domain, hf__callbacks *calls_to)
 {
@@ -70,8 +76,9 @@ static inline hf_future *promise_of(const void *domain, hf__callbacks *calls_to)
 
 	if (!p)
 		abort();
-	p->ops = (hf__future_ops){ .destroy = promise_destroy };
-	hf__future_init(&p->future, &p->ops, domain, hf__callbacks_ref(calls_to));
+	p->ops = (hf__future_ops){ .destroy = promise_destroy, .stuck = promise_stuck };
+	p->domain = domain;
+	hf__future_init(&p->future, &p->ops, hf__callbacks_ref(calls_to));
 	atomic_fetch_add(&promises_alive, 1);
 	return &p->future;
 }

@@ -127,7 +127,7 @@ static void destroy(hf_future *f)
 	hf__free(c);
 }
 
-static const hf__future_ops ops = { cancel, destroy, stuck };
+static const hf__future_ops ops = { cancel, destroy, stuck, NULL };
 
 /* Whose thread runs its callbacks: that of the first input that has one, which keeps it alive. */
 static hf__callbacks *calls_of(hf_future *const *fs, size_t n)
@@ -148,7 +148,7 @@ static struct combination *make(
 	if (!c)
 		return NULL;
 	hf__fork_watch();
-	hf__future_init(&c->future, &ops, NULL, calls_of(fs, n));
+	hf__future_init(&c->future, &ops, calls_of(fs, n));
 	atomic_init(&c->left, n);
 	c->n = n;
 	for (size_t i = 0; i < n; i++) {

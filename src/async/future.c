@@ -13,7 +13,6 @@
 #include "base/attr.h"
 #include "base/fork.h"
 #include "base/mem.h"
-#include "base/thread.h"
 #include "value/error.h"
 
 /* Ready for ever: none of its other members is used, its lock least of all. */
@@ -31,16 +30,14 @@ bool hf__future_forked(const hf_future *f)
 
 bool hf__future_stuck(const hf_future *f)
 {
-	return f->ops->stuck ? f->ops->stuck(f) : hf__thread_role(f->domain) != HF__ROLE_NONE;
+	return f != &no_memory && f->ops->stuck && f->ops->stuck(f);
 }
 
-void hf__future_init(
-	hf_future *f, const hf__future_ops *ops, const void *domain, hf__callbacks *calls_to)
+void hf__future_init(hf_future *f, const hf__future_ops *ops, hf__callbacks *calls_to)
 {
 	atomic_init(&f->refs.n, 2);
 	f->forks = hf__fork_count();
 	f->ops = ops;
-	f->domain = domain;
 	f->calls_to = calls_to;
 	hf__mutex_init(&f->lock, HF__L_FUTURE);
 	f->outcome = (hf__outcome){ .status = HF_OK };
@@ -229,7 +226,7 @@ hf_future *hf__future_failed(hf__callbacks *calls_to, hf_error *e)
 		return &no_memory;
 	}
 	hf__fork_watch();
-	hf__future_init(f, &failed_ops, NULL, hf__callbacks_ref(calls_to));
+	hf__future_init(f, &failed_ops, hf__callbacks_ref(calls_to));
 	hf__future_fail(f, e);
 	hf_future_unref(f);
 	return f;

@@ -49,8 +49,11 @@ typedef struct hf__future_ops {
 	/* What hf_future_cancel answers while not ready; NULL: HF_E_BUSY. */
 	hf_status (*cancel)(hf_future *f);
 	void (*destroy)(hf_future *f); /* frees the block; called after hf__future_finish */
-	/* A combination asks its inputs; NULL: ask `domain`. */
+	/* What hf__future_stuck answers; NULL: false. */
 	bool (*stuck)(const hf_future *f);
+	/* A thread is about to wait for it, as long as it takes: it may do the work itself. NULL:
+	 * it cannot. */
+	void (*help)(hf_future *f);
 } hf__future_ops;
 
 /* Embedded first in what produces it (a job, a combination), so that a queued query is one block.
@@ -59,7 +62,6 @@ struct hf_future {
 	hf__ref refs;
 	unsigned forks; /* hf__fork_count() when it was made */
 	const hf__future_ops *ops;
-	const void *domain;      /* the pool, for the deadlock guard; NULL: none */
 	hf__callbacks *calls_to; /* lent by the maker; NULL: the process's common one */
 	hf__mutex lock;
 	hf__outcome outcome;        /* guarded by lock until ready, then immutable but for value */
@@ -69,10 +71,9 @@ struct hf_future {
 	atomic_bool ready;
 };
 
-/* Two references: one to hand out, one for the producer. `domain` and `calls_to` may be NULL;
- * `calls_to` is to live until `destroy`. */
-void hf__future_init(
-	hf_future *f, const hf__future_ops *ops, const void *domain, hf__callbacks *calls_to);
+/* Two references: one to hand out, one for the producer. `calls_to` may be NULL, and is to live
+ * until `destroy`. */
+void hf__future_init(hf_future *f, const hf__future_ops *ops, hf__callbacks *calls_to);
 
 /* Status and error agree: HF_OK has none, anything else has one.
  *

@@ -145,7 +145,9 @@ hf_status hf_future_wait_until(hf_future *f, int64_t monotonic_ns)
 		return st;
 	if (hf__future_stuck(f))
 		return HF_E_DEADLOCK;
-	if (hf__now() < monotonic_ns)
+	if (monotonic_ns == HF__NEVER && f->ops->help)
+		f->ops->help(f);
+	if (!hf_future_ready(f) && hf__now() < monotonic_ns)
 		sleep_on(&f, 1, &w, monotonic_ns);
 	return hf_future_ready(f) ? HF_OK : HF_PENDING;
 }

@@ -24,8 +24,9 @@ typedef enum role { MEMBER, OPENING, CLOSING, DROPPING } role;
 /* What was sent and not answered. */
 struct flight {
 	role role;
-	bool shared; /* a member of a group: the Sync is the CLOSING's */
-	bool again;  /* sent a second time */
+	bool shared;   /* a member of a group: the Sync is the CLOSING's */
+	bool again;    /* sent a second time */
+	bool detached; /* its caller has gone: what comes is dropped; a reference to the job */
 	hf__job *job;
 	char text[32]; /* of a DROPPING */
 	hf__run run;
@@ -51,6 +52,7 @@ struct hf__batch {
 	int n_done;
 	long total, shared; /* taken since it was empty; sent in groups of those */
 	bool closed;        /* nothing more is sent until all has come back */
+	bool answered;      /* something has come back since more was taken */
 	bool fired;         /* a cancel was sent, and may have hit a neighbour */
 	bool serializable;  /* the group is */
 	bool group_failed;
@@ -103,11 +105,12 @@ static void add_next(hf__batch *b, hf__job *j)
 	b->total++;
 }
 
-/* What this worker may take beyond `has` and leave as much to those that are as free as it is. */
+/* What this worker may take beyond `has` and leave as much to those that are as free as it is, or
+ * may be started for what is left. */
 static int share_locked(const hf__batch *b, int has)
 {
 	const hf_pool *p = b->w->pool;
-	int takers = p->n_up - p->n_pinned;
+	int takers = (p->failures > 0 ? p->n_up : p->max_conns) - p->n_pinned;
 	int room = b->cap - b->n_jobs - b->n_next - b->n_held - b->n_done;
 	int share = takers > 1 ? (p->queue.n + has + takers - 1) / takers - has : p->queue.n;
 
@@ -140,7 +143,7 @@ bool hf__batch_take_locked(hf__worker *w, hf__job *first)
 	if (!b && !(b = w->batch = new_batch(w)))
 		return false;
 	b->total = b->shared = 0;
-	b->closed = b->fired = false;
+	b->closed = b->fired = b->answered = false;
 	add_next(b, first);
 	take_share_locked(b, 1, first->started_at);
 	return true;
@@ -200,7 +203,7 @@ static struct flight *new_flight(hf__batch *b, role r)
 	struct flight *f = &b->flight[(b->first + b->n) % b->room];
 
 	f->role = r;
-	f->shared = f->again = false;
+	f->shared = f->again = f->detached = false;
 	f->job = NULL;
 	memset(&f->run, 0, sizeof f->run);
 	f->run.kind = HF__SQL_EMPTY;
@@ -360,7 +363,7 @@ static hf__job *oldest(const hf__batch *b)
 	for (int i = 0; i < b->n; i++) {
 		const struct flight *f = &b->flight[(b->first + i) % b->room];
 
-		if (f->role == MEMBER)
+		if (f->role == MEMBER && !f->detached)
 			return f->job;
 	}
 	return b->n_next > 0 ? b->next[0].job : NULL;
@@ -372,11 +375,12 @@ static void turn_over(hf__batch *b)
 	hf__worker *w = b->w;
 	hf_pool *p = w->pool;
 	/* Nothing goes out behind what has not shown yet that it is not slow. */
-	bool more = b->n_done > 0 && !b->closed && b->n_jobs <= b->cap / 2 && !w->link.broken &&
+	bool more = b->answered && !b->closed && b->n_jobs <= b->cap / 2 && !w->link.broken &&
 		    !slow_head(b);
 	hf__job *jobs[HF__MAX_PIPELINE], *under_way = oldest(b);
 	int n = b->n_done;
 
+	b->answered = false;
 	if (n == 0 || !under_way)
 		return;
 	memcpy(jobs, b->done, (size_t)n * sizeof(hf__job *));
@@ -393,10 +397,39 @@ static void turn_over(hf__batch *b)
 	send_all(b);
 }
 
+/* What was sent behind another cannot be stopped without stopping that one, so its caller is told
+ * at once, and what comes of it is dropped. */
+static void detach(hf__batch *b, struct flight *f)
+{
+	hf__job *j = f->job;
+	bool reads = reads_only(b, j) || j->sql_kind == HF__SQL_READ;
+
+	hf__ref_get(&j->future.refs);
+	f->detached = true;
+	fail(b, j,
+		hf__error_at(
+			hf__error_fmt(HF_E_CANCELED, reads ? 0 : HF_MAYBE_COMMITTED,
+				"cancelled while it waited at the server behind another query"),
+			0, j->sql, &j->site));
+}
+
+static void detach_canceled(hf__batch *b)
+{
+	for (int i = 1; i < b->n; i++) {
+		struct flight *f = &b->flight[(b->first + i) % b->room];
+
+		if (f->role == MEMBER && !f->detached && atomic_load(&f->job->cancel_asked))
+			detach(b, f);
+	}
+}
+
 /* About to wait for the server. */
 static void before_sleep(void *worker)
 {
-	turn_over(((hf__worker *)worker)->batch);
+	hf__batch *b = ((hf__worker *)worker)->batch;
+
+	detach_canceled(b);
+	turn_over(b);
 }
 
 /* --- what comes back --- */
@@ -466,10 +499,17 @@ static void end_member(hf__batch *b, struct flight *f)
 	f->run.guard = guard_of(f, w);
 	e = hf__trip_end(&f->trip, &res, !f->shared);
 	check_tag(b, f);
+	b->answered = true;
 	b->fired |= w->link.cancels > 0;
 	b->n_jobs--;
 	b->bytes -= bytes_of(j);
 	hf__conn_log_run(&w->conn, &f->run, e, began, &j->site);
+	if (f->detached) {
+		hf_error_unref(e);
+		hf_result_unref(res);
+		hf_future_unref(&j->future);
+		return;
+	}
 	if (again(b, f, e)) {
 		send_again(b, j, plan_changed(e) ? f->run.stale_name : "");
 		hf_error_unref(e);

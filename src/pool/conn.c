@@ -26,12 +26,12 @@ static bool mine(const hf_conn *c)
 }
 
 /* Whether the calling thread may use the handle now. */
-static bool usable(const hf_conn *c)
+bool hf__conn_usable(const hf_conn *c)
 {
 	return mine(c) && !c->in_row;
 }
 
-static hf_status misuse(const hf_conn *c)
+hf_status hf__conn_misuse(const hf_conn *c)
 {
 	return c && c == hf__conn_in_use() && c->worker->pool->forks != hf__fork_count()
 		       ? HF_E_FORKED
@@ -90,7 +90,7 @@ static hf_error *check_control(hf_conn *c, hf__sql_kind kind, const char *sql, b
 
 /* A statement that failed fails the interaction, also where it was refused before it was sent: what
  * an interaction did after it must not be committed without it. Consumes `e`. */
-static hf_status failed(hf_conn *c, hf_error *e)
+hf_status hf__conn_failed(hf_conn *c, hf_error *e)
 {
 	if (e && in_txn(c) && !c->poison)
 		c->poison = hf_error_ref(e);
@@ -107,10 +107,10 @@ static hf_status statement(hf_conn *c, hf__run *run, const hf_result **out, cons
 	hf_result *res = NULL;
 	hf_error *e = NULL;
 
-	if (!usable(c))
-		return misuse(c);
+	if (!hf__conn_usable(c))
+		return hf__conn_misuse(c);
 	if (!run->sql)
-		return failed(c, hf__error_fmt(HF_E_MISUSE, 0, "the SQL text is NULL"));
+		return hf__conn_failed(c, hf__error_fmt(HF_E_MISUSE, 0, "the SQL text is NULL"));
 	run->kind = hf__sql_classify(run->sql);
 	e = c->poison ? hf_error_ref(c->poison)
 		      : check_control(c, run->kind, run->sql, run->script);
@@ -129,7 +129,7 @@ static hf_status statement(hf_conn *c, hf__run *run, const hf_result **out, cons
 		hf_result_unref(res);
 	hf__free(params);
 	hf__strbuf_finish(&text);
-	return failed(c, e ? hf__error_at(e, 0, run->sql, site) : NULL);
+	return hf__conn_failed(c, e ? hf__error_at(e, 0, run->sql, site) : NULL);
 }
 
 hf_status hf_conn_query_at(const hf_site *site, hf_conn *c, const hf_result **out, const char *sql,
@@ -172,7 +172,7 @@ hf_status hf_conn_each_at(const hf_site *site, hf_conn *c, hf_row_fn *fn, void *
 	struct each each = { c, fn, arg };
 	hf__run run = { .sql = sql, .on_row = each_row, .row_arg = &each };
 
-	if (!fn && usable(c))
+	if (!fn && hf__conn_usable(c))
 		return note(c, hf__error_fmt(HF_E_MISUSE, 0, "the row callback is NULL"));
 	return statement(c, &run, NULL, site, args, n);
 }
@@ -181,8 +181,8 @@ hf_status hf_conn_begin(hf_conn *c)
 {
 	hf__guard g;
 
-	if (!usable(c))
-		return misuse(c);
+	if (!hf__conn_usable(c))
+		return hf__conn_misuse(c);
 	if (!c->manual)
 		return note(c, hf__error_fmt(HF_E_MISUSE, 0, "hf_conn_begin needs a .manual job"));
 	if (hf__link_session(c->link) != HF__SESSION_IDLE)
@@ -208,8 +208,8 @@ hf_status hf_conn_commit(hf_conn *c)
 {
 	hf_error *e;
 
-	if (!usable(c))
-		return misuse(c);
+	if (!hf__conn_usable(c))
+		return hf__conn_misuse(c);
 	e = need_manual_txn(c, "hf_conn_commit");
 	if (!e)
 		e = hf__conn_commit(c);
@@ -222,8 +222,8 @@ hf_status hf_conn_rollback(hf_conn *c)
 {
 	hf_error *e;
 
-	if (!usable(c))
-		return misuse(c);
+	if (!hf__conn_usable(c))
+		return hf__conn_misuse(c);
 	e = need_manual_txn(c, "hf_conn_rollback");
 	return note(c, e ? e : hf__conn_rollback(c));
 }
@@ -299,33 +299,34 @@ static void undone_to(hf_conn *c, const char *name)
 
 hf_status hf_conn_savepoint(hf_conn *c, const char *name)
 {
-	if (!usable(c))
-		return misuse(c);
-	return failed(c, c->poison ? hf_error_ref(c->poison) : hf__conn_savepoint(c, name, false));
+	if (!hf__conn_usable(c))
+		return hf__conn_misuse(c);
+	return hf__conn_failed(
+		c, c->poison ? hf_error_ref(c->poison) : hf__conn_savepoint(c, name, false));
 }
 
 hf_status hf_conn_rollback_to(hf_conn *c, const char *name)
 {
 	hf_error *e;
 
-	if (!usable(c))
-		return misuse(c);
+	if (!hf__conn_usable(c))
+		return hf__conn_misuse(c);
 	e = check_reach(c, name);
 	if (!e)
 		e = savepoint_command(c, "ROLLBACK TO SAVEPOINT ", name);
 	if (!e)
 		undone_to(c, name);
-	return failed(c, e); /* what was to be undone is not */
+	return hf__conn_failed(c, e); /* what was to be undone is not */
 }
 
 hf_status hf_conn_release(hf_conn *c, const char *name)
 {
 	hf_error *e;
 
-	if (!usable(c))
-		return misuse(c);
+	if (!hf__conn_usable(c))
+		return hf__conn_misuse(c);
 	e = c->poison ? hf_error_ref(c->poison) : check_reach(c, name);
-	return failed(c, e ? e : hf__conn_release(c, name));
+	return hf__conn_failed(c, e ? e : hf__conn_release(c, name));
 }
 
 /* --- functions inside of functions, hooks --- */
@@ -346,13 +347,13 @@ hf_status hf_conn_atomic_at(
 	hf_reply inner = { { .status = HF_OK } };
 	hf_error *e;
 
-	if (!usable(c))
-		return misuse(c);
+	if (!hf__conn_usable(c))
+		return hf__conn_misuse(c);
 	if (!fn || (unsigned)nesting > HF_NEST_REFUSE)
-		return failed(c, hf__error_fmt(HF_E_MISUSE, 0,
-					 fn ? "hf_conn_atomic: nesting %d is unknown"
-					    : "the interaction's function is NULL",
-					 (int)nesting));
+		return hf__conn_failed(c, hf__error_fmt(HF_E_MISUSE, 0,
+						  fn ? "hf_conn_atomic: nesting %d is unknown"
+						     : "the interaction's function is NULL",
+						  (int)nesting));
 	e = c->poison ? hf_error_ref(c->poison) : hf__conn_atomic(c, nesting, fn, arg, &inner);
 	if (e)
 		hf__reply_drop(&inner);
@@ -364,7 +365,7 @@ hf_status hf_conn_atomic_at(
 hf_status hf_conn_on_commit(hf_conn *c, hf_hook_fn *fn, void *arg, hf_free_fn *free_arg)
 {
 	hf_error *e = NULL;
-	bool allowed = usable(c);
+	bool allowed = hf__conn_usable(c);
 
 	if (allowed && c->poison)
 		e = hf_error_ref(c->poison);
@@ -376,7 +377,7 @@ hf_status hf_conn_on_commit(hf_conn *c, hf_hook_fn *fn, void *arg, hf_free_fn *f
 		e = hf__error_nomem();
 	if (free_arg && (!allowed || e))
 		free_arg(arg);
-	return allowed ? failed(c, e) : misuse(c);
+	return allowed ? hf__conn_failed(c, e) : hf__conn_misuse(c);
 }
 
 int hf_conn_attempt(hf_conn *c)
@@ -386,8 +387,8 @@ int hf_conn_attempt(hf_conn *c)
 
 hf_status hf_conn_run(hf_conn *c, hf_pool *p, hf_fn *fn, void *arg, hf_reply *reply)
 {
-	if (!usable(c))
-		return misuse(c);
+	if (!hf__conn_usable(c))
+		return hf__conn_misuse(c);
 	if (!fn)
 		return note(c, hf__error_fmt(HF_E_MISUSE, 0, "the interaction's function is NULL"));
 	if (p && p != c->worker->pool)
@@ -414,16 +415,16 @@ hf_pool *hf_conn_pool(hf_conn *c)
 
 int hf_conn_backend_pid(hf_conn *c)
 {
-	return usable(c) ? c->link->pid : 0;
+	return hf__conn_usable(c) ? c->link->pid : 0;
 }
 
 void *hf_conn_alloc(hf_conn *c, size_t n)
 {
-	return usable(c) ? hf__arena_alloc(&c->arena, n) : NULL;
+	return hf__conn_usable(c) ? hf__arena_alloc(&c->arena, n) : NULL;
 }
 
 void hf_conn_discard(hf_conn *c)
 {
-	if (usable(c))
+	if (hf__conn_usable(c))
 		c->discard = true;
 }

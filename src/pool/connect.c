@@ -81,10 +81,6 @@ void hf__worker_drop_link(hf__worker *w, bool lost, const char *why)
 
 /* Whether the link may be used: what has arrived is read, and after a silence, or a loss elsewhere,
  * the server is asked. If not, the link is closed. */
-/* A link that has answered so shortly ago is not looked at before it is used again: that would cost
- * a call of the system for each of many short jobs. */
-#define FRESH_MS 1
-
 bool hf__worker_stays_locked(hf__worker *w)
 {
 	return !hf__worker_must_end_locked(w) && !hf__worker_doubts_locked(w);
@@ -104,7 +100,7 @@ bool hf__worker_link_fit(hf__worker *w)
 	doubt = w->generation != generation ||
 		(p->opts.ping_idle_ms >= 0 &&
 			now >= hf__after(w->link.used_at, p->opts.ping_idle_ms));
-	fresh = !doubt && !w->suspect && now < hf__after(w->link.used_at, FRESH_MS);
+	fresh = !doubt && !w->suspect && now < hf__after(w->link.used_at, HF__FRESH_MS);
 	w->suspect = false;
 	p->stats.pings += doubt;
 	hf__unlock(&p->lock);

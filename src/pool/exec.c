@@ -135,7 +135,7 @@ static void prepare_tail(hf_conn *c, hf__run *run)
 {
 	bool asks = asks_xid(c), plain = run->kind == HF__SQL_PLAIN || run->kind == HF__SQL_READ;
 
-	if (run->script || hf__link_session(c->link) == HF__SESSION_FAILED)
+	if (run->script || run->copy || hf__link_session(c->link) == HF__SESSION_FAILED)
 		return;
 	run->commit = c->then_commit && plain && !run->on_row && (!asks || c->xid[0]);
 	run->stamp = run->commit ? hf__conn_stamp(c) : NULL;
@@ -197,6 +197,8 @@ static void prepare_run(hf_conn *c, hf__run *run)
 		return;
 	if (limit > 0 && round_up_125(limit) > limit)
 		run->guard.cancel_at = hf__deadline((int64_t)limit + ROUNDED_GRACE_MS);
+	if (run->copy) /* it was described a moment ago, with the limit */
+		return;
 	limit = limit > 0 ? round_up_125(limit) : 0;
 	if (limit != c->txn_timeout) {
 		run->set_timeout = limit > 0 ? limit : -1;

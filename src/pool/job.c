@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fork.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "value/error.h"
 
 #include <stdio.h>
@@ -79,7 +80,17 @@ static hf_status job_cancel(hf_future *f)
 	return st;
 }
 
-static const hf__future_ops ops = { .cancel = job_cancel, .destroy = hf__job_destroy };
+bool hf__job_stuck(const hf_future *f)
+{
+	const hf__job *j = (const void *)f;
+
+	return hf__thread_role(j->pool) != HF__ROLE_NONE;
+}
+
+static const hf__future_ops ops = { .cancel = job_cancel,
+	.destroy = hf__job_destroy,
+	.stuck = hf__job_stuck,
+	.help = hf__borrow_help };
 
 /* Labels stand in lines of the log and of reports, between quotation marks. */
 static char *clean_label(char *label)
@@ -136,7 +147,7 @@ struct full {
 static void init(hf__job *j, hf_pool *p, hf__job_kind kind, const hf_site *site)
 {
 	memset(j, 0, sizeof *j);
-	hf__future_init(&j->future, &ops, p, p->callbacks);
+	hf__future_init(&j->future, &ops, p->callbacks);
 	APR_RING_ELEM_INIT(j, link);
 	j->pool = hf__pool_ref(p);
 	j->kind = kind;
@@ -390,28 +401,47 @@ static void set_acquire_by(hf__job *j)
 		j->has_own_acquire ? j->more->acquire_ms : j->pool->opts.acquire_ms);
 }
 
-hf_future *hf__job_submit(hf__job *j)
+static void queue_locked(hf__job *j)
+{
+	hf_pool *p = j->pool;
+
+	hf__queue_push(&p->queue, j);
+	hf__worker_wake_one_locked(p);
+	hf__pool_watch_locked(p, j->acquire_by);
+}
+
+static hf_future *enter(hf__job *j, bool may_borrow)
 {
 	hf_pool *p = j->pool;
 	hf_future *f = &j->future;
+	hf__worker *w = NULL;
 	hf_error *e;
 
 	set_acquire_by(j);
 	hf__lock(&p->lock);
 	e = refusal_locked(p);
-	if (e) {
-		p->stats.rejected++;
+	p->stats.rejected += e != NULL;
+	p->stats.submitted += e == NULL;
+	if (e)
 		j->state = HF__JOB_DONE;
-	} else {
-		p->stats.submitted++;
-		hf__queue_push(&p->queue, j);
-		hf__worker_wake_one_locked(p);
-		hf__pool_watch_locked(p, j->acquire_by);
-	}
+	else if (!may_borrow || p->queue.n > 0 || !(w = hf__borrow_locked(p, j)))
+		queue_locked(j);
 	hf__unlock(&p->lock);
 	if (e)
 		hf__job_fail(j, hf__error_at(e, 0, j->sql, &j->site));
+	if (w)
+		hf__borrow_run(w, j);
 	return f;
+}
+
+hf_future *hf__job_submit(hf__job *j)
+{
+	return enter(j, false);
+}
+
+hf_future *hf__job_submit_or_run(hf__job *j)
+{
+	return enter(j, true);
 }
 
 hf_future *hf__job_reject(hf__job *j, hf_error *e)

@@ -12,14 +12,19 @@
 struct hf__worker;
 struct hf_txn;
 
-typedef enum hf__job_kind {
+/* One byte each. */
+typedef enum __attribute__((packed)) hf__job_kind {
 	HF__JOB_QUERY,
 	HF__JOB_SCRIPT,
 	HF__JOB_FN,
 	HF__JOB_SERVE, /* keeps the worker until its function returns: a transaction */
 } hf__job_kind;
 
-typedef enum hf__job_state { HF__JOB_QUEUED, HF__JOB_RUNNING, HF__JOB_DONE } hf__job_state;
+typedef enum __attribute__((packed)) hf__job_state {
+	HF__JOB_QUEUED,
+	HF__JOB_RUNNING,
+	HF__JOB_DONE
+} hf__job_state;
 
 /* What hf_transact asks for, and how far it has come. The worker's, while it is not queued. */
 typedef struct hf__retry {
@@ -67,11 +72,11 @@ typedef struct hf__job_more {
 typedef struct hf__job {
 	hf_future future; /* first: a job is its future */
 	APR_RING_ENTRY(hf__job) link;
-	hf_pool *pool;      /* a reference until it is gone */
-	hf__job_more *more; /* never NULL */
-	hf__job_kind kind;
-	hf__job_state state;       /* guarded by pool->lock, or by the transaction's */
+	hf_pool *pool;             /* a reference until it is gone */
+	hf__job_more *more;        /* never NULL */
 	struct hf__worker *worker; /* while running; guarded as state is */
+	hf__job_kind kind;
+	hf__job_state state; /* guarded by pool->lock, or by the transaction's */
 	atomic_bool cancel_asked;
 	bool has_own_acquire; /* set when it is submitted, as acquire_by is */
 	bool urgent, read_only;
@@ -87,7 +92,7 @@ typedef struct hf__job {
 } hf__job;
 
 /* The two sizes of block: for plain queries, and for all else. malloc adds 8 bytes to each. */
-enum { HF__JOB_PLAIN_BYTES = 504, HF__JOB_FULL_BYTES = 1016 };
+enum { HF__JOB_PLAIN_BYTES = 488, HF__JOB_FULL_BYTES = 1016 };
 
 /* How many free blocks of a size a pool keeps for its next burst: see recycle.h. */
 #define HF__JOBS_KEPT 4096
@@ -133,8 +138,9 @@ void hf__job_fail(hf__job *j, hf_error *e); /* consumes e */
  * held. */
 void hf__job_complete_many(hf__job *const *jobs, size_t n);
 
-/* For the ops of a job that is cancelled in another way: frees the block of a future. */
+/* For the ops of a job that is cancelled in another way. */
 void hf__job_destroy(hf_future *f);
+bool hf__job_stuck(const hf_future *f); /* a thread of its pool cannot wait for it */
 
 /* Why it will never run: it was cancelled while it waited. */
 hf_error *hf__job_canceled_early(const hf__job *j);
@@ -150,6 +156,9 @@ hf_error *hf__job_kept_inside(const hf_pool *p, const struct hf__worker *by);
 /* Puts it into the pool's queue, or fails it when that is full or closed. Either way the future is
  * what the caller returns. */
 hf_future *hf__job_submit(hf__job *j);
+
+/* The same; but where a connection is idle, the calling thread has run it on return. */
+hf_future *hf__job_submit_or_run(hf__job *j);
 
 /* retry.c: why a job that is to be attempted again never will be; nothing changes for others.
  * Consumes `e`. */

@@ -61,8 +61,9 @@ struct hf_pool {
 	int n_workers;  /* threads: with a link or getting one */
 	int n_retiring; /* of those: about to end */
 	int n_started;  /* ever: numbers them */
-	int n_idle, n_up, n_busy, n_connecting, n_pinned;
-	bool waking; /* a worker was woken for a job and has not taken it yet */
+	int n_up, n_busy, n_connecting, n_pinned;
+	atomic_int n_idle; /* read without the lock as well */
+	bool waking;       /* a worker was woken for a job and has not taken it yet */
 	bool ever_up;
 	unsigned generation; /* raised by each lost link: links of an older one are probed before
 				use */
@@ -87,6 +88,14 @@ hf_error *hf__pool_outcome_table(const char *name, char **out);
 int hf__pool_max_parked(
 	const hf_pool_opts *o, int max_conns);   /* in force with so many connections */
 int hf__pool_backstop_ms(const hf_pool_opts *o); /* idle_in_transaction_session_timeout; 0: none */
+
+/* borrow.c: an idle worker is lent to the calling thread for this job, which is not in the queue;
+ * NULL: there is none, or it is no such job. Whoever gets one runs the job, with no lock held. */
+hf__worker *hf__borrow_locked(hf_pool *p, hf__job *j);
+void hf__borrow_run(hf__worker *w, hf__job *j);
+
+/* A job's hf__future_ops.help. */
+void hf__borrow_help(hf_future *f);
 
 /* commit.c: 128 random bits for a name that nobody else has. False: the system gives none. */
 bool hf__random_hex(char out[33]);

@@ -3,6 +3,7 @@
 #include "pool/pool.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "value/error.h"
 #include "value/opts.h"
 
@@ -18,6 +19,9 @@ static hf__job *new_job(
 		*e = hf__error_nomem();
 	return j;
 }
+
+/* A way to submit. */
+typedef hf_future *enter_fn(hf__job *j);
 
 /* `e` is why not, or NULL. */
 static hf_future *submit(hf__job *j, hf_error *e)
@@ -92,7 +96,7 @@ static hf__job *new_query(hf_pool *p, const hf_site *site, const hf_query_opts *
 	return j;
 }
 
-hf_future *hf_query_with_at(const hf_site *site, hf_pool *p, const hf_query_opts *opts,
+static hf_future *query(enter_fn *enter, const hf_site *site, hf_pool *p, const hf_query_opts *opts,
 	const char *sql, const hf_value *args, size_t n)
 {
 	hf_query_opts o;
@@ -105,7 +109,15 @@ hf_future *hf_query_with_at(const hf_site *site, hf_pool *p, const hf_query_opts
 		return hf__job_refuse(p, e, site, o.free_arg, o.arg);
 	set_query_opts(j, &o);
 	e = hf__job_set_query(j, sql, args, n);
-	return submit(j, e ? e : check_plain(j));
+	if (!e)
+		e = check_plain(j);
+	return e ? hf__job_reject(j, e) : enter(j);
+}
+
+hf_future *hf_query_with_at(const hf_site *site, hf_pool *p, const hf_query_opts *opts,
+	const char *sql, const hf_value *args, size_t n)
+{
+	return query(hf__job_submit, site, p, opts, sql, args, n);
 }
 
 hf_future *hf_query_at(
@@ -114,10 +126,24 @@ hf_future *hf_query_at(
 	return hf_query_with_at(site, p, NULL, sql, args, n);
 }
 
+/* What nobody can wait for is not to run either. */
+static hf_future *fetch(hf__job *j)
+{
+	const hf_pool *p = j->pool;
+
+	if (hf__thread_role(p) == HF__ROLE_NONE)
+		return hf__job_submit_or_run(j);
+	return hf__job_reject(j,
+		hf__error_fmt(HF_E_DEADLOCK, 0,
+			"hf_fetch: this thread works for pool \"%s\", so waiting for it here could "
+			"never end",
+			p->name));
+}
+
 hf_status hf_fetch_with_at(const hf_site *site, hf_pool *p, const hf_query_opts *opts,
 	hf_result **out, hf_error **out_error, const char *sql, const hf_value *args, size_t n)
 {
-	hf_future *f = hf_query_with_at(site, p, opts, sql, args, n);
+	hf_future *f = query(fetch, site, p, opts, sql, args, n);
 	hf_result *res = hf_future_take(f);
 
 	if (out)

@@ -17,6 +17,11 @@ hf_conn *hf__conn_in_use(void)
 	return in_use;
 }
 
+void hf__conn_use(hf_conn *c)
+{
+	in_use = c;
+}
+
 void hf__conn_init(hf_conn *c, hf__worker *w)
 {
 	memset(c, 0, sizeof *c);

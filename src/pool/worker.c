@@ -105,6 +105,21 @@ static void leave_idle_locked(hf__worker *w)
 	w->pool->n_idle--;
 }
 
+void hf__worker_take_locked(hf__worker *w, hf__job *j, int64_t now)
+{
+	hf_pool *p = w->pool;
+
+	leave_idle_locked(w);
+	j->state = HF__JOB_RUNNING;
+	j->started_at = now;
+	j->worker = w;
+	w->job = j;
+	w->pinned = j->kind == HF__JOB_SERVE;
+	p->n_pinned += w->pinned;
+	p->n_busy++;
+	hf__worker_hold_locked(w);
+}
+
 static hf__job *take_locked(hf__worker *w)
 {
 	hf_pool *p = w->pool;
@@ -112,16 +127,8 @@ static hf__job *take_locked(hf__worker *w)
 
 	if (!j)
 		return NULL;
-	leave_idle_locked(w);
-	j->state = HF__JOB_RUNNING;
-	j->started_at = hf__now();
-	j->worker = w;
-	w->job = j;
-	w->pinned = j->kind == HF__JOB_SERVE;
-	p->n_pinned += w->pinned;
-	p->n_busy++;
+	hf__worker_take_locked(w, j, hf__now());
 	hf__batch_take_locked(w, j);
-	hf__worker_hold_locked(w);
 	hf__worker_wake_one_locked(p);
 	return j;
 }
@@ -165,6 +172,12 @@ static hf__job *next_job(hf__worker *w)
 	hf__lock(&p->lock);
 	for (;;) {
 		answer_wake_locked(w);
+		if (w->lent) {
+			w->resting = true;
+			hf__cond_wait(&w->cond, &p->lock);
+			w->resting = false;
+			continue;
+		}
 		if (!w->up || hf__worker_must_end_locked(w) || hf__worker_doubts_locked(w))
 			break;
 		j = take_locked(w);
@@ -240,13 +253,6 @@ static void put_back(hf__worker *w, hf__job *j)
 		put_back_job(w, j);
 }
 
-static void set_limits(hf__job *j)
-{
-	j->run_until = j->timeout_ms > 0 && j->kind != HF__JOB_SERVE
-			       ? hf__after(j->started_at, j->timeout_ms)
-			       : HF__NEVER;
-}
-
 void hf__worker_explain_termination(hf__worker *w, hf__outcome *o)
 {
 	hf_pool *p = w->pool;
@@ -265,10 +271,18 @@ void hf__worker_explain_termination(hf__worker *w, hf__outcome *o)
 	o->status = hf_error_status(e);
 }
 
-static void run_one(hf__worker *w, hf__job *j)
+static void set_limits(hf__job *j)
+{
+	j->run_until = j->timeout_ms > 0 && j->kind != HF__JOB_SERVE
+			       ? hf__after(j->started_at, j->timeout_ms)
+			       : HF__NEVER;
+}
+
+void hf__worker_run(hf__worker *w, hf__job *j)
 {
 	bool left_open;
 
+	set_limits(j);
 	hf__conn_enter(&w->conn, j);
 	j->outcome = hf__conn_run_job(&w->conn, j);
 	hf__conn_leave(&w->conn, &left_open);
@@ -281,6 +295,32 @@ static void run_one(hf__worker *w, hf__job *j)
 				"it left a transaction open: what it had not committed was rolled "
 				"back") };
 	}
+}
+
+/* A broken link is the worker's own thread's to close, and it must not be in use as fresh. */
+void hf__worker_give_back_locked(hf__worker *w)
+{
+	hf_pool *p = w->pool;
+
+	untake_locked(w);
+	w->lent = false;
+	w->idle_since = hf__now();
+	w->suspect |= w->link.broken;
+	if (hf__worker_stays_locked(w))
+		enter_idle_locked(w);
+	else
+		hf__cond_signal(&w->cond);
+	if (w->resting)
+		hf__cond_signal(&w->cond);
+	hf__worker_wake_one_locked(p);
+}
+
+void hf__worker_put_back(hf__worker *w, hf__job *j)
+{
+	hf__lock(&w->pool->lock);
+	hf__worker_give_back_locked(w);
+	hf__unlock(&w->pool->lock);
+	put_back_job(w, j);
 }
 
 void hf__worker_before_done(hf__worker *w, hf__job **jobs, int n)
@@ -370,8 +410,7 @@ static hf__job *run_job(hf__worker *w, hf__job *j)
 	}
 	if (hf__batch_waits(w))
 		return run_batch(w, j);
-	set_limits(j);
-	run_one(w, j);
+	hf__worker_run(w, j);
 	if (j->more->retry.elsewhere) {
 		try_elsewhere(w, j);
 		return NULL;

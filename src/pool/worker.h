@@ -10,6 +10,8 @@
 #include "pool/job.h"
 #include "pq/link.h"
 
+#include <holdfast/copy.h>
+
 #include "base/ring.h"
 #include <pthread.h>
 
@@ -60,6 +62,7 @@ struct hf_conn {
 	unsigned n_atomics; /* in the open transaction: names their savepoints */
 	hf__arena arena;
 	struct hf__kept *kept; /* results lent to the interaction */
+	hf_copy *copy;         /* the COPY into the server whose function runs */
 	bool in_row;           /* a row callback or a hook runs: it may not use the handle */
 };
 
@@ -90,6 +93,8 @@ typedef struct hf__worker {
 	hf__job *job;     /* running; of a batch, the one that was sent first */
 	hf__batch *batch; /* made when it first runs several together; its thread's only */
 	bool is_idle, asleep, woken, up, pinned;
+	bool lent;    /* another thread runs its job */
+	bool resting; /* it woke meanwhile, and sleeps until it is given back */
 	bool suspect; /* the housekeeper saw its server hang up */
 	bool retire;
 	unsigned generation;
@@ -117,6 +122,18 @@ void hf__worker_poke_locked(hf__worker *w);
 
 /* Where a pool that is being torn down cancelled it, the outcome says so. */
 void hf__worker_explain_termination(hf__worker *w, hf__outcome *o);
+
+/* For borrow.c. take: an idle worker gets this job. run: the job, up to its outcome, and the
+ * session is clean again, or the link broken. give_back: after it was counted; the worker is idle,
+ * or awake to look after its link. put_back: it was not run, and waits in the queue again. */
+void hf__worker_take_locked(hf__worker *w, hf__job *j, int64_t now);
+void hf__worker_run(hf__worker *w, hf__job *j);
+void hf__worker_give_back_locked(hf__worker *w);
+void hf__worker_put_back(hf__worker *w, hf__job *j);
+
+/* A link that has answered so shortly ago is not looked at before it is used again: that would cost
+ * a call of the system for each of many short jobs. */
+#define HF__FRESH_MS 1
 
 /* Before jobs that have run are counted: what is the user's of them is freed, and outcomes that
  * the closing of the pool decided say so. No lock held. */
@@ -216,6 +233,13 @@ void hf__retry_heed(hf_conn *c, const hf_error *e);
 
 /* The handle that the calling thread may use now, or NULL. */
 hf_conn *hf__conn_in_use(void);
+void hf__conn_use(hf_conn *c);
+
+/* conn.c: whether the calling thread may use the handle now; what to answer if not; and the answer
+ * of a statement: a failure, consumed, fails the interaction as well. */
+bool hf__conn_usable(const hf_conn *c);
+hf_status hf__conn_misuse(const hf_conn *c);
+hf_status hf__conn_failed(hf_conn *c, hf_error *e);
 
 /* exec.c: runs one statement with all that belongs to it: BEGIN before the first of a transaction,
  * its limit, one more try where its prepared plan was out of date. NULL, or the story, which also

@@ -43,6 +43,7 @@ void hf__link_close(hf__link *l)
 	l->pid = 0;
 	l->rtt = 0;
 	l->broken = l->dirty = l->foreign_stmts = false;
+	l->floats = HF__FLOATS_ASK;
 	l->fatal[0] = l->server[0] = '\0';
 	l->has_standbys = true;
 }
@@ -57,6 +58,7 @@ static void on_notice(void *arg, const PGresult *res)
 
 	if (severity && state && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
 		snprintf(l->fatal, sizeof l->fatal, "%s", state);
+	l->n_notices++;
 	if (l->notices.n < 64 * 1024)
 		hf__strbuf_printf(&l->notices, "%s%s: %s", l->notices.n ? "\n" : "",
 			severity ? severity : "NOTICE", message ? message : "");

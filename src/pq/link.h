@@ -20,6 +20,9 @@
 
 typedef enum hf__ask { HF__ASK_NONE, HF__ASK_CANCEL, HF__ASK_ABORT } hf__ask;
 
+/* Whether the session writes floats with all their digits and bytea in hex. */
+typedef enum hf__floats { HF__FLOATS_ASK, HF__FLOATS_USUAL, HF__FLOATS_OTHER } hf__floats;
+
 /* How long to wait, and who may interrupt. */
 typedef struct hf__guard {
 	int64_t cancel_at;         /* ask the server to stop then */
@@ -48,11 +51,13 @@ typedef struct hf__link {
 	hf__stmt_cache stmts;
 	hf__extras extras;
 	hf__strbuf notices; /* since the last run began */
+	unsigned n_notices; /* ever */
 	int sock, fork_slot;
 	int pid; /* of the server process */
 	int64_t connected_at, used_at;
 	int64_t rtt; /* the shortest time from a statement to its answer; 0: not known */
 	bool broken, dirty;
+	hf__floats floats;
 	bool foreign_stmts; /* prepared statements may be there that the cache did not make */
 	char fatal[6];      /* SQLSTATE of a FATAL notice; "" */
 	char server[96];    /* which server this is, in which life of it; "": not known */
@@ -82,7 +87,9 @@ typedef struct hf__run {
 	const char *text;   /* of a script with arguments: what is sent instead, values and all */
 	const hf__params *params;
 	hf__sql_kind kind;
-	bool script; /* simple protocol, several statements */
+	bool script;   /* simple protocol, several statements */
+	bool describe; /* not run: its result has columns and no rows; `text`, if any, is sent */
+	struct hf__copy *copy; /* it is a COPY, and goes alone */
 	hf_row_fn *on_row;
 	void *row_arg;
 	/* what travels after it */

@@ -4,6 +4,8 @@
 #include "pq/wire.h"
 
 #include "base/clock.h"
+#include "pq/copy.h"
+#include "pq/format.h"
 #include "value/error.h"
 
 #include <stdio.h>
@@ -48,7 +50,7 @@ static bool too_large(const hf__trip *t, size_t bytes)
 {
 	size_t most = t->l->cfg.max_result;
 
-	return most > 0 && bytes > most && !t->run->on_row;
+	return most > 0 && bytes > most && !t->run->on_row && !t->run->copy;
 }
 
 static void refuse_size(hf__trip *t)
@@ -147,8 +149,11 @@ static void keep_error(hf__trip *t, const PGresult *r, int index, int64_t began)
 		lose_extra(t, index);
 	if (index == t->evict_index)
 		t->evict_failed = t->run->stale_plan = true;
-	if (hf__error_ends_session(r))
+	if (hf__error_ends_session(r)) {
 		t->l->broken = true;
+		if (strncmp(state, "XX", 2) != 0)
+			snprintf(t->l->fatal, sizeof t->l->fatal, "%s", state);
+	}
 	if (!t->error)
 		t->error = hf__error_from_pg(r,
 			t->run->commit && index > t->main_index ? "COMMIT" : t->run->sql, as,
@@ -189,11 +194,20 @@ static void deliver(hf__trip *t, PGresult *pg)
 		hf__cancel_fire(t->l->cancel);
 }
 
-static void refuse_copy(hf__trip *t)
+/* A COPY where one was asked for, or not. */
+static void begin_copy(hf__trip *t, const PGresult *r)
 {
+	const hf__copy *k = t->run->copy;
+
+	t->copying = k && !t->copied && PQnfields(r) == k->columns &&
+		     PQresultStatus(r) == (k->in ? PGRES_COPY_IN : PGRES_COPY_OUT);
+	if (t->copying)
+		return;
 	if (!t->error)
 		t->error = hf__error_new(&(hf__error_spec){ .status = HF_E_MISUSE,
-			.message = "COPY through the client is not possible in a query",
+			.message = k ? "the columns of the COPY are not those that it was "
+				       "prepared for"
+				     : "COPY through the client is not possible in a query",
 			.field[HF_ERR_QUERY] = t->run->sql });
 	t->l->broken = true;
 }
@@ -203,8 +217,12 @@ static void note_answer(hf__trip *t, PGresult *r, int index)
 {
 	hf__run *run = t->run;
 
-	if (t->preparing && index == t->main_index - 1)
+	if (index == t->prepare_index)
 		t->entry->prepared = true;
+	else if (index == t->describe_index)
+		t->columns = hf__format_learn(r);
+	else if (index == t->floats_index)
+		hf__format_told(t->l, r);
 	for (int i = 0; i < t->n_made; i++)
 		t->made[i]->prepared |= t->made_at[i] == index;
 	if (index == t->xid_index && PQntuples(r) == 1)
@@ -243,7 +261,7 @@ static void take_result(hf__trip *t, PGresult *r, int index, int64_t began)
 	case PGRES_COPY_IN:
 	case PGRES_COPY_OUT:
 	case PGRES_COPY_BOTH:
-		refuse_copy(t);
+		begin_copy(t, r);
 		break;
 	case PGRES_PIPELINE_SYNC: /* too early: sign four */
 	case PGRES_NONFATAL_ERROR:

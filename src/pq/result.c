@@ -37,6 +37,16 @@ struct hf_result {
 	_Atomic(struct lent *) lent;
 	hf_result **earlier; /* of a script: the results before this one */
 	size_t n_earlier;
+	hf_result *described;  /* of a view: where its columns stand */
+	const hf__cell *cells; /* and its row; NULL: none */
+	struct scratch *scratch;
+};
+
+/* What rows of a view lend, one after the other: mostly enough, so that none needs memory of its
+ * own. */
+struct scratch {
+	atomic_size_t used;
+	_Alignas(max_align_t) char bytes[8192];
 };
 
 /* Of all pools: a result may outlive its own. */
@@ -140,6 +150,34 @@ bool hf__result_chain(hf_result *last, hf_result **earlier, size_t n, char *noti
 	return true;
 }
 
+hf_result *hf__result_view(const hf_result *described)
+{
+	hf_result *r = hf__result_alloc();
+
+	if (!r)
+		return NULL;
+	r->scratch = hf__alloc(sizeof *r->scratch);
+	if (!r->scratch)
+		return hf_result_unref(r);
+	atomic_init(&r->scratch->used, 0);
+	r->described = hf_result_ref(described);
+	r->pg = described->pg;
+	return r;
+}
+
+void hf__result_view_row(hf_result *view, const hf__cell *cells)
+{
+	view->cells = cells;
+	if (atomic_load(&view->lent))
+		drop_lent(view);
+	atomic_store_explicit(&view->scratch->used, 0, memory_order_relaxed);
+}
+
+uint32_t hf__result_table(const hf_result *r, int col)
+{
+	return r && col >= 0 && col < PQnfields(r->pg) ? PQftable(r->pg, col) : 0;
+}
+
 hf_result *hf_result_ref(const hf_result *r)
 {
 	hf_result *mine = (hf_result *)(uintptr_t)r;
@@ -154,6 +192,10 @@ hf_result *hf_result_unref(hf_result *r)
 	if (!r || !hf__ref_put(&r->refs))
 		return NULL;
 	drop_lent(r);
+	hf__free(r->scratch);
+	if (r->described)
+		r->pg = NULL; /* is its own */
+	hf_result_unref(r->described);
 	for (size_t i = 0; i < r->n_earlier; i++)
 		hf_result_unref(r->earlier[i]);
 	hf__free(r->earlier);
@@ -163,12 +205,26 @@ hf_result *hf_result_unref(hf_result *r)
 	return NULL;
 }
 
+static void *lend_scratch(struct scratch *s, size_t n)
+{
+	size_t all, at;
+
+	if (!s || n > sizeof s->bytes)
+		return NULL;
+	all = (n + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+	at = atomic_fetch_add(&s->used, all);
+	return at <= sizeof s->bytes && all <= sizeof s->bytes - at ? s->bytes + at : NULL;
+}
+
 /* Memory that lives as long as the result; any thread. */
 static void *lend(void *owner, size_t n)
 {
 	hf_result *r = owner;
-	struct lent *l = n < SIZE_MAX - sizeof *l ? hf__alloc(sizeof *l + n) : NULL;
+	struct lent *l = lend_scratch(r->scratch, n);
 
+	if (l)
+		return l;
+	l = n < SIZE_MAX - sizeof *l ? hf__alloc(sizeof *l + n) : NULL;
 	if (!l)
 		return NULL;
 	l->next = atomic_load(&r->lent);
@@ -179,6 +235,8 @@ static void *lend(void *owner, size_t n)
 
 size_t hf_result_rows(const hf_result *r)
 {
+	if (r && r->described)
+		return r->cells != NULL;
 	return r ? (size_t)PQntuples(r->pg) : 0;
 }
 
@@ -211,6 +269,11 @@ int hf_result_column(const hf_result *r, const char *name)
 uint32_t hf_result_column_type(const hf_result *r, int col)
 {
 	return has_column(r, col) ? PQftype(r->pg, col) : 0;
+}
+
+int hf__result_format(const hf_result *r, int col)
+{
+	return has_column(r, col) ? PQfformat(r->pg, col) : 0;
 }
 
 /* The last word of the tag. Not PQcmdTuples: a tag that it cannot read makes it call the notice
@@ -248,9 +311,13 @@ const hf_result *hf_result_at(const hf_result *r, size_t i)
 static hf__cell cell_at(hf_row row, int col)
 {
 	const PGresult *pg = row.res->pg;
-	int n = (int)row.n, len = PQgetlength(pg, n, col);
-	bool null = len == 0 && PQgetisnull(pg, n, col);
+	int n = (int)row.n, len;
+	bool null;
 
+	if (row.res->cells)
+		return row.res->cells[col];
+	len = PQgetlength(pg, n, col);
+	null = len == 0 && PQgetisnull(pg, n, col);
 	return (hf__cell){ .type = PQftype(pg, col),
 		.format = PQfformat(pg, col),
 		.data = null ? NULL : PQgetvalue(pg, n, col),

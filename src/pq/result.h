@@ -3,6 +3,8 @@
 #ifndef HF_PQ_RESULT_H
 #define HF_PQ_RESULT_H
 
+#include "value/codec.h"
+
 #include <holdfast/result.h>
 
 #include <libpq-fe.h>
@@ -22,10 +24,22 @@ hf_result *hf__result_new(PGresult *pg, char *notices);
 hf_result *hf__result_show(hf_result *r, PGresult *pg);
 hf_result *hf__result_hide(hf_result *r);
 
+/* A result with the columns of `described` and one row or none, the cells of which are given, and
+ * lent, by someone else: a row of a COPY. What is read from a row (arrays, texts) lives until the
+ * next is set. NULL: no memory. */
+hf_result *hf__result_view(const hf_result *described);
+void hf__result_view_row(hf_result *view, const hf__cell *cells); /* NULL: none */
+
+/* The table that column `col` is from, or 0. */
+uint32_t hf__result_table(const hf_result *r, int col);
+
 /* Makes `last` the result of a script whose earlier results are `earlier` (n of them, in order),
  * with the script's notices (or NULL). Both are taken over in either case. False: no memory; `last`
  * is still the caller's. */
 bool hf__result_chain(hf_result *last, hf_result **earlier, size_t n, char *notices);
+
+/* The column's format: 0 text, 1 binary. For tests: nobody else can tell. */
+int hf__result_format(const hf_result *r, int col);
 
 /* The story of an error result, with its SQLSTATE. `query` is its SQL text. `as` is the status to
  * report; HF_OK: as the SQLSTATE says. `placed`: its position counts in `query`. Does not

@@ -2,6 +2,9 @@
 /* Sending: a trip's commands, its Sync last. */
 #include "pq/wire.h"
 
+#include "pq/copy.h"
+#include "pq/format.h"
+
 #include <stdio.h>
 
 static bool send_text(hf__trip *t, const char *sql)
@@ -69,24 +72,74 @@ static bool send_prepare(hf__trip *t)
 
 	if (!t->named || t->entry->prepared || t->entry->parsing)
 		return true;
-	t->preparing = t->entry->parsing = true;
-	t->n_commands++;
+	t->entry->parsing = true;
+	t->prepare_index = t->n_commands++;
 	return PQsendPrepare(t->l->pg, t->entry->name, t->run->sql, p ? p->n : 0,
 		       p ? p->types : NULL) == 1;
+}
+
+static bool send_stamp(hf__trip *t)
+{
+	return !t->run->stamp || send_text(t, t->run->stamp);
+}
+
+static bool send_format_question(hf__trip *t, unsigned columns)
+{
+	if (t->run->begin || !hf__format_must_ask(t->l, columns))
+		return true;
+	t->floats_index = t->n_commands;
+	return send_text(t, hf__format_question);
+}
+
+/* What goes before the statement; its own preparation is the last, as texts of ours take the
+ * unnamed statement's place. */
+static bool send_first(hf__trip *t, unsigned columns)
+{
+	return send_settings(t) && send_evicted(t) && send_prepare(t) &&
+	       (t->run->commit || send_stamp(t)) && send_format_question(t, columns);
+}
+
+static bool send_describe(hf__trip *t)
+{
+	const hf__params *p = t->run->params;
+	const char *name = t->named ? t->entry->name : "";
+	PGconn *pg = t->l->pg;
+
+	if (!t->named) {
+		t->n_commands++;
+		if (PQsendPrepare(pg, name, t->run->sql, p ? p->n : 0, p ? p->types : NULL) != 1)
+			return false;
+	}
+	t->describe_index = t->n_commands++;
+	return PQsendDescribePrepared(pg, name) == 1 && PQsendFlushRequest(pg) == 1;
+}
+
+/* The unnamed statement: nothing to clean up. */
+static bool send_description(hf__trip *t)
+{
+	const char *sql = t->run->text ? t->run->text : t->run->sql;
+
+	t->n_commands++;
+	t->main_index = t->n_commands++;
+	return PQsendPrepare(t->l->pg, "", sql, 0, NULL) == 1 &&
+	       PQsendDescribePrepared(t->l->pg, "") == 1;
 }
 
 static bool send_main(hf__trip *t)
 {
 	const hf__params *p = t->run->params;
 	PGconn *pg = t->l->pg;
-	int n = p ? p->n : 0;
+	int n = p ? p->n : 0, format = hf__format_binary(t->l, t->columns);
 
+	if (t->run->describe)
+		return send_description(t);
 	t->main_index = t->n_commands++;
-	if (t->named)
-		return PQsendQueryPrepared(pg, t->entry->name, n, p ? p->values : NULL,
-			       p ? p->lengths : NULL, p ? p->formats : NULL, 0) == 1;
+	if (t->named || t->describe_index >= 0)
+		return PQsendQueryPrepared(pg, t->named ? t->entry->name : "", n,
+			       p ? p->values : NULL, p ? p->lengths : NULL, p ? p->formats : NULL,
+			       format) == 1;
 	return PQsendQueryParams(pg, t->run->sql, n, p ? p->types : NULL, p ? p->values : NULL,
-		       p ? p->lengths : NULL, p ? p->formats : NULL, 0) == 1;
+		       p ? p->lengths : NULL, p ? p->formats : NULL, format) == 1;
 }
 
 static bool send_question(hf__trip *t)
@@ -97,11 +150,6 @@ static bool send_question(hf__trip *t)
 		return false;
 	t->xid_index = t->n_commands - 1;
 	return true;
-}
-
-static bool send_stamp(hf__trip *t)
-{
-	return !t->run->stamp || send_text(t, t->run->stamp);
 }
 
 /* A COMMIT is not to be stopped by the server's limit of the statement before it. */
@@ -142,18 +190,23 @@ bool hf__trip_send_sync(hf__trip *t)
 #endif
 }
 
+bool hf__trip_send_ahead(hf__trip *t)
+{
+	return send_first(t, HF__FORMAT_USUAL) && send_describe(t) && PQflush(t->l->pg) >= 0;
+}
+
 bool hf__trip_send(hf__trip *t, bool sync)
 {
-	return send_settings(t) && send_evicted(t) && send_prepare(t) &&
-	       (t->run->commit || send_stamp(t)) && send_main(t) && send_question(t) &&
-	       send_commit(t) && send_close_portal(t) && (!sync || hf__trip_send_sync(t));
+	return (t->describe_index >= 0 || send_first(t, t->columns)) && send_main(t) &&
+	       send_question(t) && send_commit(t) && send_close_portal(t) &&
+	       (!sync || hf__trip_send_sync(t));
 }
 
 bool hf__trip_send_alone(hf__trip *t)
 {
 	const hf__params *p = t->run->params;
 
-	if (t->run->script)
+	if (t->run->script || (t->run->copy && t->run->copy->simple))
 		return PQsendQuery(t->l->pg, t->run->text ? t->run->text : t->run->sql) == 1;
 	return PQsendQueryParams(t->l->pg, t->run->sql, p ? p->n : 0, p ? p->types : NULL,
 		       p ? p->values : NULL, p ? p->lengths : NULL, p ? p->formats : NULL, 0) == 1;

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define PREPARE_AT_USE  3
 #define MEAN_OVER       64
@@ -94,6 +95,31 @@ static hf__stmt_entry *lookup(
 	return NULL;
 }
 
+/* set_config('name', …: of something else. */
+static bool sets_another(const char *args)
+{
+	static const char *const names[] = { "extra_float_digits", "bytea_output" };
+
+	if (strncmp(args, "('", 2) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strncasecmp(args + 2, names[i], strlen(names[i])) == 0)
+			return false;
+	return true;
+}
+
+bool hf__stmt_sets(const char *sql)
+{
+	static const char word[] = "set_config";
+	size_t n = sizeof word - 1;
+
+	for (; *sql; sql++)
+		if ((*sql == 's' || *sql == 'S') && strncasecmp(sql, word, n) == 0 &&
+			!sets_another(sql + n))
+			return true;
+	return false;
+}
+
 static hf__stmt_entry *add(hf__stmt_cache *c, uint32_t hash, const char *sql, const hf__params *p)
 {
 	size_t align = _Alignof(uint32_t), n_types = p ? (size_t)p->n : 0;
@@ -103,6 +129,7 @@ static hf__stmt_entry *add(hf__stmt_cache *c, uint32_t hash, const char *sql, co
 	if (!e)
 		return NULL;
 	e->hash = hash;
+	e->sets = hf__stmt_sets(sql);
 	e->n_types = (int)n_types;
 	memcpy(e->sql, sql, strlen(sql) + 1);
 	e->types = (uint32_t *)(void *)(e->sql + text);

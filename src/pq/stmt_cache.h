@@ -17,11 +17,13 @@ typedef struct hf__stmt_entry {
 	struct hf__stmt_entry *next; /* in its bucket */
 	uint32_t hash;
 	int uses, n_types;
-	int pins;      /* trips under way that use it */
-	bool gone;     /* forgotten while it was pinned */
-	bool parsing;  /* its Parse was sent; what follows on the link may count on it */
-	bool prepared; /* and answered */
-	int mean_us;   /* how long the server takes for it: a moving mean; 0: not known */
+	int pins;         /* trips under way that use it */
+	bool gone;        /* forgotten while it was pinned */
+	bool parsing;     /* its Parse was sent; what follows on the link may count on it */
+	bool prepared;    /* and answered */
+	int mean_us;      /* how long the server takes for it: a moving mean; 0: not known */
+	unsigned columns; /* what is known of them: format.h */
+	bool sets;        /* hf__stmt_sets */
 	char name[16];
 	uint32_t *types; /* behind sql in the same block */
 	char sql[];
@@ -49,6 +51,10 @@ void hf__stmt_unpin(hf__stmt_entry *e);
 
 /* Whether it is to be run by its name (and to be prepared, if that was not done). */
 bool hf__stmt_is_named(const hf__stmt_entry *e);
+
+/* Whether a plain statement may change a setting that the server does not report, and results
+ * depend on: see format.h. */
+bool hf__stmt_sets(const char *sql);
 
 /* Takes note of one run. */
 void hf__stmt_note_time(hf__stmt_entry *e, int64_t ns);

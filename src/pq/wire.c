@@ -15,15 +15,18 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "pq/copy.h"
+#include "pq/format.h"
 #include "value/error.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 static void read_answers(hf__trip *t, int64_t began, bool sync)
 {
-	for (int i = 0; i < t->n_commands && !t->l->broken; i++)
-		hf__trip_read(t, i, began);
+	for (; t->n_read < t->n_commands && !t->l->broken; t->n_read++)
+		hf__trip_read(t, t->n_read, began);
 	if (sync && !t->l->broken)
 		hf__trip_read_sync(t, began);
 }
@@ -62,6 +65,13 @@ static void drop_results(struct results *rs)
 	rs->v = NULL;
 }
 
+static void serve_copy(hf__trip *t, int64_t began)
+{
+	t->copying = false;
+	t->copied = true;
+	hf__copy_serve(t, began);
+}
+
 /* Outside pipeline mode: one trip of its own. */
 static void run_alone(hf__trip *t, struct results *rs, int64_t began)
 {
@@ -71,10 +81,14 @@ static void run_alone(hf__trip *t, struct results *rs, int64_t began)
 	}
 	t->run->sent = true;
 	while (hf__trip_read_one(t, began)) {
+		if (t->copying)
+			serve_copy(t, began);
 		if (t->main && !push_result(rs, t->main) && !t->error)
 			t->error = hf__error_nomem();
 		t->main = NULL;
 	}
+	if (t->run->copy && !t->copied && !t->error && !t->l->broken)
+		t->error = hf__error_fmt(HF_E_MISUSE, 0, "this is no COPY through the client");
 	if (!t->l->broken && !PQenterPipelineMode(t->l->pg))
 		t->l->broken = true;
 }
@@ -89,7 +103,7 @@ static bool is_plain(const hf__run *run)
 
 static bool goes_alone(const hf__link *l, const hf__run *run)
 {
-	if (run->script)
+	if (run->script || run->copy)
 		return true;
 	return !is_plain(run) && !run->begin && !run->on_row && !run->set_read_only &&
 	       hf__link_session(l) == HF__SESSION_IDLE;
@@ -236,9 +250,15 @@ static void note_tag(hf__trip *t, const struct results *rs)
 
 static void init_trip(hf__trip *t, hf__link *l, hf__run *run)
 {
-	*t = (hf__trip){
-		.l = l, .run = run, .evict_index = -1, .xid_index = -1, .commit_index = -1
-	};
+	*t = (hf__trip){ .l = l,
+		.run = run,
+		.main_index = INT_MAX,
+		.prepare_index = -1,
+		.describe_index = -1,
+		.floats_index = -1,
+		.evict_index = -1,
+		.xid_index = -1,
+		.commit_index = -1 };
 }
 
 /* Room is not made inside a transaction: a DEALLOCATE that fails would undo its work. */
@@ -250,6 +270,41 @@ static void use_cache(hf__trip *t, bool may_evict)
 		return;
 	t->entry = hf__stmt_cache_use(&t->l->stmts, run->sql, run->params, may_evict, &t->evicted);
 	t->named = hf__stmt_is_named(t->entry);
+	if (t->named)
+		t->columns = t->entry->columns;
+}
+
+/* Only a prepared statement keeps its columns' types. */
+static void learn_columns(hf__trip *t)
+{
+	if (t->named && t->entry->prepared && t->run->main_done && !t->entry->columns)
+		t->entry->columns = t->columns ? t->columns : hf__format_learn(t->main);
+}
+
+/* Settings that results depend on may be others after it; commands of our own change none. */
+static bool may_set(const hf__trip *t)
+{
+	if (t->run->script || !is_plain(t->run))
+		return true;
+	if (t->run->kind == HF__SQL_EMPTY)
+		return false;
+	return t->entry ? t->entry->sets : hf__stmt_sets(t->run->sql);
+}
+
+/* Many rows are worth being asked for in binary; what they are, a statement that was prepared
+ * before tells without asking. */
+static bool asks_first(const hf__trip *t)
+{
+	return t->run->on_row && !t->columns &&
+	       (t->run->kind == HF__SQL_PLAIN || t->run->kind == HF__SQL_READ);
+}
+
+/* Half a trip more, without a Sync: the statement's columns are known before it runs. */
+static void ask_first(hf__trip *t)
+{
+	if (!hf__trip_send_ahead(t))
+		t->l->broken = true;
+	read_answers(t, t->sent_at, false);
 }
 
 static void clear_answers(hf__run *run)
@@ -278,8 +333,12 @@ static hf_error *begin_trip(hf__trip *t, bool wants, bool may_evict, bool sync)
 	if (wants && !(t->shell = hf__result_alloc()))
 		return hf__error_nomem();
 	use_cache(t, may_evict);
+	if (may_set(t))
+		t->l->floats = HF__FLOATS_ASK;
 	t->run->sent = true;
-	if (!hf__trip_send(t, sync))
+	if (asks_first(t))
+		ask_first(t);
+	if (!t->l->broken && !hf__trip_send(t, sync))
 		t->l->broken = true; /* sign one */
 	return NULL;
 }
@@ -291,6 +350,9 @@ static hf_error *end_trip(hf__trip *t, struct results *rs, hf_result **out)
 	settle_cancel(t->l);
 	note_tag(t, rs);
 	note_time(t, now);
+	learn_columns(t);
+	if (may_set(t))
+		t->l->floats = HF__FLOATS_ASK;
 	settle_cache(t, rs);
 	note_dirt(t, rs);
 	t->l->used_at = now;

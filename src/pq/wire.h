@@ -13,9 +13,11 @@ typedef struct hf__trip {
 	hf__run *run;
 	hf__stmt_entry *entry, *evicted; /* entry: pinned */
 	bool named;                      /* entry is run by its name */
-	bool preparing;
-	int n_commands, main_index;
-	int xid_index, commit_index; /* -1: not sent */
+	int n_commands, n_read;
+	int main_index;                                  /* INT_MAX: not sent so far */
+	int prepare_index, describe_index, floats_index; /* -1: not sent */
+	int xid_index, commit_index;
+	unsigned columns; /* what is known of the result's: format.h */
 	hf_error *error;
 	PGresult *main;
 	hf_result *shell; /* made before sending, for main */
@@ -27,6 +29,7 @@ typedef struct hf__trip {
 	int made_at[8], n_made;
 	bool extra_gone; /* the server has not got one of them */
 	int64_t sent_at;
+	bool copying, copied; /* the server has begun the COPY; it was served */
 	bool aborted; /* a command before it in the same transaction failed: it was not run */
 } hf__trip;
 
@@ -49,6 +52,10 @@ void hf__trip_read_sync(hf__trip *t, int64_t began);
 
 /* Outside pipeline mode: the next result, sorted in; false at the end. */
 bool hf__trip_read_one(hf__trip *t, int64_t began);
+
+/* send.c: what goes before the statement and its preparation, and the question of what it returns.
+ * Then hf__trip_send sends the rest. False: sign one of poison. */
+bool hf__trip_send_ahead(hf__trip *t);
 
 /* send.c: everything up to the Sync, and with it if `sync`. False: sign one of poison. */
 bool hf__trip_send(hf__trip *t, bool sync);

@@ -47,7 +47,9 @@ static hf_status cancel_command(hf_future *f)
 	return st;
 }
 
-static const hf__future_ops command_ops = { .cancel = cancel_command, .destroy = hf__job_destroy };
+static const hf__future_ops command_ops = {
+	.cancel = cancel_command, .destroy = hf__job_destroy, .stuck = hf__job_stuck
+};
 
 /* Why a command is not taken at all, or NULL. */
 static hf_error *refusal(hf_txn *t)

@@ -90,8 +90,8 @@ static hf_status say(hf__got got, const hf__type *t, const char *s, const hf__si
 		return HF_OK;
 	if (got == HF__GOT_BAD)
 		return hf__refuse(k, HF_E_TYPE, "malformed value of type %s", t->name);
-	return hf__refuse(k, HF_E_TYPE, "value %.40s%sis out of range for %s", s ? s : "",
-		s ? " " : "", shape ? hf__shape_name((int)t->tag, name, sizeof name) : t->name);
+	return hf__refuse(k, HF_E_TYPE, "value %.40s is out of range for %s", s,
+		shape ? hf__shape_name((int)t->tag, name, sizeof name) : t->name);
 }
 
 static hf_status read_bytea(const char *s, size_t n, hf_bytes *out, const hf__sink *k)
@@ -279,17 +279,6 @@ static hf_status lend_numeric(const char *s, size_t n, hf_value *v, const hf__si
 	return v->as.s ? HF_OK : hf__refuse(k, HF_E_NOMEM, "out of memory");
 }
 
-hf_status hf__native_binary(
-	const hf__type *t, const char *s, size_t n, hf_value *v, const hf__sink *k)
-{
-	hf__type as = *t;
-
-	v->type = as.tag = native_tag(t);
-	if (as.tag == HF_T_NUMERIC)
-		return lend_numeric(s, n, v, k);
-	return say(read_wire(&as, s, n, v), t, NULL, k);
-}
-
 /* Times that C's count since 1970 has no room for still have a text. */
 static hf__got print_timestamp(hf__strbuf *b, const hf__type *t, const char *s, size_t n)
 {
@@ -330,4 +319,29 @@ hf__got hf__native_print(hf__strbuf *b, const hf__type *t, const char *s, size_t
 	else if (hf__put_text(b, &v))
 		return HF__GOT_BAD;
 	return HF__GOT;
+}
+
+/* In the words that the text format's failure has. */
+static hf_status say_wire(
+	hf__got got, const hf__type *t, const char *s, size_t n, const hf__sink *k)
+{
+	hf__strbuf b = HF__STRBUF_INIT;
+	hf_status st;
+
+	if (got == HF__GOT_RANGE)
+		(void)hf__native_print(&b, t, s, n);
+	st = say(got, t, hf__strbuf_text(&b), k);
+	hf__strbuf_finish(&b);
+	return st;
+}
+
+hf_status hf__native_binary(
+	const hf__type *t, const char *s, size_t n, hf_value *v, const hf__sink *k)
+{
+	hf__type as = *t;
+
+	v->type = as.tag = native_tag(t);
+	if (as.tag == HF_T_NUMERIC)
+		return lend_numeric(s, n, v, k);
+	return say_wire(read_wire(&as, s, n, v), t, s, n, k);
 }

@@ -71,6 +71,17 @@ hf__got hf__inet_wire(const char *data, size_t n, bool is_cidr, hf_inet *out)
 	return HF__GOT;
 }
 
+void hf__inet_put_wire(char *to, const hf_inet *v, bool is_cidr)
+{
+	size_t size = v->v6 ? 16 : 4;
+
+	to[0] = v->v6 ? WIRE_V6 : WIRE_V4;
+	to[1] = (char)v->bits;
+	to[2] = is_cidr;
+	to[3] = (char)size;
+	memcpy(to + 4, v->addr, size);
+}
+
 void hf__inet_text(hf__strbuf *b, const hf_inet *v)
 {
 	char text[INET6_ADDRSTRLEN] = "";

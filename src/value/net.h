@@ -7,6 +7,8 @@
 
 hf__got hf__inet_parse(const char *s, size_t n, bool is_cidr, hf_inet *out);
 hf__got hf__inet_wire(const char *data, size_t n, bool is_cidr, hf_inet *out);
+void hf__inet_put_wire(
+	char *to, const hf_inet *v, bool is_cidr); /* 4 bytes more than its address has */
 bool hf__inet_valid(const hf_inet *v);
 void hf__inet_text(hf__strbuf *b, const hf_inet *v);
 

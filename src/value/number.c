@@ -146,6 +146,12 @@ struct decimal {
 	int count, exp;
 };
 
+static void trim(struct decimal *d)
+{
+	while (d->count > 1 && d->digits[d->count - 1] == '0')
+		d->digits[--d->count] = '\0';
+}
+
 /* Takes %e output apart; the locale's decimal point, whatever it is, is skipped. */
 static void take_apart(const char *e, struct decimal *d)
 {
@@ -155,20 +161,89 @@ static void take_apart(const char *e, struct decimal *d)
 			d->digits[d->count++] = *e;
 	d->digits[d->count] = '\0';
 	d->exp = *e ? (int)strtol(e + 1, NULL, 10) : 0;
-	while (d->count > 1 && d->digits[d->count - 1] == '0')
-		d->digits[--d->count] = '\0';
+	trim(d);
+}
+
+/* Whether x, written out to the end, has these digits and no others. */
+static bool is_exactly(long double x, const struct decimal *d)
+{
+	char e[1200];
+	int i = 0;
+
+	snprintf(e, sizeof e, "%.1150Le", x);
+	for (const char *c = e; *c && *c != 'e'; c++) {
+		if (*c < '0' || *c > '9')
+			continue;
+		if (*c != (i < d->count ? d->digits[i] : '0'))
+			return false;
+		i++;
+	}
+	return true;
+}
+
+/* The neighbour of a positive number, above (1) or below (-1). */
+static long double next_to(double x, bool is_float4, int way)
+{
+	float f = (float)x;
+	uint32_t bits4;
+	uint64_t bits8;
+
+	memcpy(&bits4, &f, sizeof f);
+	memcpy(&bits8, &x, sizeof x);
+	bits4 += (uint32_t)way;
+	bits8 += (uint64_t)(int64_t)way;
+	memcpy(&f, &bits4, sizeof f);
+	memcpy(&x, &bits8, sizeof x);
+	return is_float4 ? (long double)f : (long double)x;
+}
+
+/* Digits that lie exactly in the middle between x and a neighbour read back as x if x is even, but
+ * the server does not write them. */
+static bool in_the_middle(const char *text, const struct decimal *d, double x, bool is_float4)
+{
+	long double v = strtold_l(text, NULL, plain_locale());
+
+	for (int way = -1; way <= 1; way += 2) {
+		long double middle = ((long double)x + next_to(x, is_float4, way)) / 2;
+
+		if (!islessgreater(v, middle) && is_exactly(middle, d))
+			return true;
+	}
+	return false;
 }
 
 static bool reads_back(const struct decimal *d, double x, bool is_float4)
 {
 	char text[48];
+	double back;
 
 	snprintf(text, sizeof text, "%c.%se%d", d->digits[0], d->digits + 1, d->exp);
-	if (is_float4)
-		return !islessgreater(strtof_l(text, NULL, plain_locale()), (float)x);
-	return !islessgreater(strtod_l(text, NULL, plain_locale()), x);
+	back = is_float4 ? (double)strtof_l(text, NULL, plain_locale())
+			 : strtod_l(text, NULL, plain_locale());
+	return !islessgreater(back, x) && !in_the_middle(text, d, x, is_float4);
 }
 
+/* One more in the last of p digits. */
+static void step_up(struct decimal *d, int p)
+{
+	int i = p - 1;
+
+	while (d->count < p)
+		d->digits[d->count++] = '0';
+	while (i > 0 && d->digits[i] == '9')
+		d->digits[i--] = '0';
+	if (d->digits[i] == '9') {
+		d->digits[i] = '1';
+		d->exp++;
+	} else {
+		d->digits[i]++;
+	}
+	d->digits[d->count] = '\0';
+	trim(d);
+}
+
+/* The fewest digits that mean x. Those nearest to x do, if any of their number; but below a power
+ * of two the neighbour is half as far as above it, where digits that are not the nearest may do. */
 static void shortest(double x, bool is_float4, struct decimal *d)
 {
 	bool subnormal = x < (is_float4 ? (double)FLT_MIN : DBL_MIN);
@@ -180,6 +255,9 @@ static void shortest(double x, bool is_float4, struct decimal *d)
 
 		snprintf(e, sizeof e, "%.*e", p - 1, x);
 		take_apart(e, d);
+		if (reads_back(d, x, is_float4))
+			return;
+		step_up(d, p);
 		if (reads_back(d, x, is_float4))
 			return;
 	}

@@ -31,6 +31,10 @@ bool hf__numeric_valid(const char *s, size_t n);
 /* numeric's binary format as the server's text. */
 hf__got hf__numeric_wire(hf__strbuf *b, const char *data, size_t n);
 
+/* A number's text in numeric's binary format, appended: digits and scale as the server would keep
+ * them. */
+hf__got hf__numeric_put_wire(hf__strbuf *b, const char *s, size_t n);
+
 /* HF__GOT_BAD: it is not an integer. */
 hf__got hf__numeric_int(const char *s, size_t n, int64_t *out);
 

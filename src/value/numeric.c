@@ -16,7 +16,9 @@ enum {
 	MINUS_INFINITY = 0xF000
 };
 
-#define MAX_SCALE 16383
+#define MAX_SCALE    16383
+#define MAX_WEIGHT   32767
+#define MAX_EXPONENT 200000 /* beyond it nothing fits, and sums stay small */
 
 static size_t count_digits(const char *s, size_t n)
 {
@@ -161,4 +163,119 @@ hf__got hf__numeric_int(const char *s, size_t n, int64_t *out)
 		if (s[i] != '0')
 			return HF__GOT_BAD;
 	return hf__int_parse(s, point, out);
+}
+
+/* --- to the wire --- */
+
+/* A decimal taken apart: which of its digits count, and what the first of them is worth. */
+struct decimal {
+	const char *digits; /* with a point behind the first `whole` of them, if there are more */
+	size_t whole, from, to;
+	long power; /* of ten, of digit `from` */
+	long scale;
+	bool negative;
+};
+
+static int digit(const struct decimal *d, size_t i)
+{
+	return i < d->to ? d->digits[i < d->whole ? i : i + 1] - '0' : 0;
+}
+
+/* Beyond MAX_EXPONENT it does not matter how far. */
+static long read_exponent(const char *s, size_t n)
+{
+	size_t i = n > 0 && (s[0] == '-' || s[0] == '+');
+	long x = 0;
+
+	for (; i < n && x <= MAX_EXPONENT; i++)
+		x = x * 10 + (s[i] - '0');
+	return n > 0 && s[0] == '-' ? -x : x;
+}
+
+/* Of what hf__decimal_valid took. Zeros at both ends do not count, but for the scale. */
+static void take_apart(struct decimal *d, const char *s, size_t n)
+{
+	size_t at = s[0] == '-' || s[0] == '+', part = 0;
+	long exponent = 0;
+
+	d->negative = s[0] == '-';
+	d->digits = s + at;
+	d->whole = count_digits(s + at, n - at);
+	at += d->whole;
+	if (at < n && s[at] == '.') {
+		part = count_digits(s + at + 1, n - at - 1);
+		at += 1 + part;
+	}
+	if (at < n)
+		exponent = read_exponent(s + at + 1, n - at - 1);
+	d->from = 0;
+	d->to = d->whole + part;
+	d->scale = (long)part > exponent ? (long)part - exponent : 0;
+	while (d->from < d->to && digit(d, d->from) == 0)
+		d->from++;
+	while (d->from < d->to && digit(d, d->to - 1) == 0)
+		d->to--;
+	d->power = (long)d->whole - 1 - (long)d->from + exponent;
+}
+
+static void put_be16(hf__strbuf *b, long x)
+{
+	const char two[2] = { (char)(x >> 8 & 0xff), (char)(x & 0xff) };
+
+	hf__strbuf_add(b, two, sizeof two);
+}
+
+static void put_wire_header(hf__strbuf *b, long count, long weight, long sign, long scale)
+{
+	put_be16(b, count);
+	put_be16(b, weight);
+	put_be16(b, sign);
+	put_be16(b, scale);
+}
+
+static hf__got put_special(hf__strbuf *b, const char *s, size_t n)
+{
+	if (!hf__numeric_valid(s, n))
+		return HF__GOT_BAD;
+	if (s[0] == 'n' || s[0] == 'N')
+		put_wire_header(b, 0, 0, NOT_A_NUMBER, 0);
+	else
+		put_wire_header(b, 0, 0, s[0] == '-' ? MINUS_INFINITY : PLUS_INFINITY, 0);
+	return HF__GOT;
+}
+
+/* Rounded towards minus infinity: which group of four a power of ten belongs to. */
+static long group_of(long power)
+{
+	return power >= 0 ? power / 4 : -((3 - power) / 4);
+}
+
+hf__got hf__numeric_put_wire(hf__strbuf *b, const char *s, size_t n)
+{
+	struct decimal d;
+	long weight, count, pad;
+
+	if (!hf__decimal_valid(s, n))
+		return put_special(b, s, n);
+	take_apart(&d, s, n);
+	if (d.scale > MAX_SCALE)
+		return HF__GOT_RANGE;
+	if (d.from == d.to) {
+		put_wire_header(b, 0, 0, POSITIVE, d.scale);
+		return HF__GOT;
+	}
+	weight = group_of(d.power);
+	if (weight > MAX_WEIGHT)
+		return HF__GOT_RANGE;
+	pad = weight * 4 + 3 - d.power; /* zeros in front, within the first group */
+	count = (pad + (long)(d.to - d.from) + 3) / 4;
+	put_wire_header(b, count, weight, d.negative ? NEGATIVE : POSITIVE, d.scale);
+	for (long i = 0; i < count; i++) {
+		long group = 0;
+
+		for (long k = i * 4 - pad; k < i * 4 - pad + 4; k++)
+			group = group * 10 + (k < 0 ? 0 : digit(&d, d.from + (size_t)k));
+		put_be16(b, group);
+	}
+	return HF__GOT;
 }

@@ -325,6 +325,24 @@ uint32_t hf__sql_hash(const char *sql, size_t n)
 	return (uint32_t)h;
 }
 
+bool hf__sql_has_semicolon(const char *sql)
+{
+	struct scan sc = { sql, sql };
+
+	return next_statement(&sc);
+}
+
+const char *hf__sql_parenthesis(const char *sql)
+{
+	struct scan sc = { sql, sql };
+	enum token t;
+
+	while ((t = next_solid(&sc)) != END)
+		if (t == OTHER && *sc.from == '(')
+			return sc.from;
+	return NULL;
+}
+
 bool hf__sql_controls_txn(const char *sql)
 {
 	struct scan sc = { sql, sql };

@@ -35,6 +35,13 @@ bool hf__sql_controls_txn(const char *sql);
  */
 bool hf__sql_two_phase(const char *sql);
 
+/* Whether a semicolon ends a statement in it, be there another behind it or not. */
+bool hf__sql_has_semicolon(const char *sql);
+
+/* The first opening parenthesis outside of strings, quoted names and comments; NULL: there is none.
+ */
+const char *hf__sql_parenthesis(const char *sql);
+
 /* The text with each $n replaced by the literal of args[n-1], except inside strings ('', E'', U&'',
  * $tag$), quoted identifiers and comments. A literal that would run together with its neighbours
  * is parenthesised: -5 in `a -$1` and in `$1::int2`. Without args the text is copied untouched.

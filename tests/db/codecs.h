@@ -7,8 +7,34 @@
 #include "helpers.h"
 
 #include "value/codec.h"
+#include "value/type.h"
 
 #include <libpq-fe.h>
+
+/* One value that a server is asked for. `tag` 0: it has no C type, or no room in it. */
+typedef struct t_sample {
+	const char *type, *text;
+	int tag;
+} t_sample;
+
+/* Of every type, its extremes among them. */
+extern const t_sample t_samples[];
+extern const size_t t_n_samples;
+
+/* Room for any destination. */
+typedef union t_any {
+	int16_t int2;
+	int32_t int4;
+	int64_t int8;
+	float float4;
+	double float8;
+	hf_bytes bytes;
+	hf__any_array array;
+	char room[128];
+} t_any;
+
+/* What was read into it, as a value that is lent by it. */
+hf_value t_value_of(int tag, const t_any *x);
 
 /* What t_connect_as has made; PQfinish() is yours. */
 extern PGconn *t_conn;

@@ -172,6 +172,16 @@ static hf_future *submit_query(hf_pool *p)
 		p, HF_QUERY_OPTS(.label = "a query"), "select $1::int, $2::text", 1, "a text");
 }
 
+/* Whose text and parameter have no room in the job's block. */
+static hf_future *submit_long_query(hf_pool *p)
+{
+	static char text[2001];
+
+	memset(text, ' ', sizeof text - 1);
+	memcpy(text, "select $1::text", strlen("select $1::text"));
+	return hf_query(p, text, text);
+}
+
 static hf_future *submit_script(hf_pool *p)
 {
 	return hf_script(p, "select $1; select 2; select 3", 1);
@@ -234,7 +244,7 @@ static void sweep(submit_fn *submit, long count)
 		t_wait_idle(p, 1);
 		ck_assert_int_eq(t_int(hf_query(p, "select 42")), 42);
 	}
-	ck_assert_int_gt(failed, 2);
+	ck_assert_int_gt(failed, 1); /* a job's block and its result, at the least */
 	t_close(p);
 	t_wait_backends(0);
 }
@@ -242,6 +252,7 @@ static void sweep(submit_fn *submit, long count)
 START_TEST(test_no_memory_for_query)
 {
 	sweep(submit_query, 1);
+	sweep(submit_long_query, 1);
 	sweep(submit_script, 1);
 }
 END_TEST

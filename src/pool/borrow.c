@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* A thread that waits for its own plain query runs it itself, on the connection of an idle worker.
+ *
+ * A hand-over to a worker and back costs two wake-ups of sleeping threads, which is more than the
+ * query. So the worker is lent: it leaves the idle ring and, should it wake up, sleeps again until
+ * it is given back. Everything of it belongs to the borrower meanwhile, its link included; what the
+ * borrower cannot leave clean (a lost link, a session to be reset) it leaves to the worker.
+ *
+ * Only what needs no code of the user's on the way is run so, and only where nothing else waits
+ * for a connection. */
+#include "pool/pool.h"
+
+#include "base/clock.h"
+#include "value/error.h"
+
+/* Not one whose server would have to be asked first whether it is still there. */
+static bool lendable_locked(const hf__worker *w, int64_t now)
+{
+	const hf_pool *p = w->pool;
+	int ping_idle_ms = p->opts.ping_idle_ms;
+
+	return w->asleep && !hf__worker_doubts_locked(w) &&
+	       (ping_idle_ms < 0 || now < hf__after(w->idle_since, ping_idle_ms));
+}
+
+hf__worker *hf__borrow_locked(hf_pool *p, hf__job *j)
+{
+	int64_t now = hf__now();
+	hf__worker *w;
+
+	if (atomic_load(&p->n_idle) == 0 || !hf__batch_fits(j))
+		return NULL;
+	APR_RING_FOREACH (w, &p->idle, hf__worker, idle)
+		if (lendable_locked(w, now))
+			break;
+	if (w == APR_RING_SENTINEL(&p->idle, hf__worker, idle))
+		return NULL;
+	hf__worker_take_locked(w, j, now);
+	w->lent = true;
+	p->stats.borrowed++;
+	return w;
+}
+
+/* The worker is idle before the future is ready, as after any job. */
+static void give_back(hf__worker *w, hf__job *j)
+{
+	hf_pool *p = w->pool;
+
+	hf__worker_before_done(w, &j, 1);
+	hf__lock(&p->lock);
+	hf__worker_count_locked(w, &j, 1);
+	hf__worker_give_back_locked(w);
+	hf__unlock(&p->lock);
+	hf__job_complete_many(&j, 1);
+}
+
+void hf__borrow_run(hf__worker *w, hf__job *j)
+{
+	hf_conn *outer = hf__conn_in_use();
+
+	if (hf__now() >= hf__after(w->link.used_at, HF__FRESH_MS) && !hf__link_alive(&w->link)) {
+		hf__worker_put_back(w, j);
+		return;
+	}
+	hf__worker_run(w, j);
+	hf__conn_use(outer);
+	give_back(w, j);
+}
+
+void hf__borrow_help(hf_future *f)
+{
+	hf__job *j = (hf__job *)(void *)f;
+	hf_pool *p = j->pool;
+	hf__worker *w = NULL;
+
+	if (atomic_load_explicit(&p->n_idle, memory_order_relaxed) == 0)
+		return;
+	hf__lock(&p->lock);
+	if (j->state == HF__JOB_QUEUED && hf__queue_first(&p->queue) == j)
+		w = hf__borrow_locked(p, j);
+	if (w)
+		hf__queue_remove(&p->queue, j);
+	hf__unlock(&p->lock);
+	if (w)
+		hf__borrow_run(w, j);
+}
