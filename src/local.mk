@@ -7,6 +7,7 @@ SRC_BASE = \
 	src/base/attr.h \
 	src/base/clock.c src/base/clock.h \
 	src/base/fork.c src/base/fork.h \
+	src/base/gate.c src/base/gate.h \
 	src/base/lock.c src/base/lock.h \
 	src/base/log.c src/base/log.h \
 	src/base/mem.c src/base/mem.h \

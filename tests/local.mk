@@ -45,6 +45,7 @@ DB_TESTS = \
 	tests/db/test_echo \
 	tests/db/test_echo_memory \
 	tests/db/test_errors \
+	tests/db/test_extras \
 	tests/db/test_failover \
 	tests/db/test_fast_lane \
 	tests/db/test_fetch \

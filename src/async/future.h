@@ -11,7 +11,7 @@
  * never allocates.
  *
  * Locks: f->lock (HF__L_FUTURE) guards outcome, waiters, watchers and calls. Waiters are woken and
- * watchers run after it is released. A waiter brings its own mutex and condition (HF__L_WAITER), on
+ * watchers run after it is released. A waiter brings its own gate, on
  * its stack; how it leaves safely is told in wait.c. Two futures' locks are never held at once.
  *
  * Fork: a child touches nothing of a future that its parent made, not even a ready one: its lock

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Waiting for futures.
  *
- * A thread that sleeps brings a mutex, a condition and a count of wake-ups (the sleeper), and one
- * waiter per future, all on its stack. It links a waiter into each future under that future's lock.
+ * A thread that sleeps brings a gate that counts its wake-ups (the sleeper), and one waiter per
+ * future, all on its stack. It links a waiter into each future under that future's lock.
  * The completing thread marks the future ready and takes the whole list out under the same lock,
- * releases it (and may complete more), and then wakes each sleeper under the sleeper's lock: once
- * per waiter taken.
+ * releases it (and may complete more), and then opens each sleeper's gate: once per waiter taken.
  *
  * Leaving, by time-out or because one of several is ready, is the delicate part: a completing
  * thread may have taken our waiter and be about to touch it. So for each waiter we look under the
@@ -13,45 +12,13 @@
  * taken and exactly one wake-up is on its way. We leave when we have received as many wake-ups as
  * are owed. That is short: the other thread waits for nothing in between.
  *
- * Locks: one future's lock (HF__L_FUTURE) or the sleeper's (HF__L_WAITER), never both. */
+ * Locks: one future's (HF__L_FUTURE) at a time. */
 #include "async/wait.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
 
 enum { ON_STACK = 16 };
-
-static void sleeper_init(struct hf__sleeper *s)
-{
-	hf__mutex_init(&s->lock, HF__L_WAITER);
-	hf__cond_init(&s->woken);
-	s->wakeups = 0;
-}
-
-static void sleeper_finish(struct hf__sleeper *s)
-{
-	hf__cond_finish(&s->woken);
-	hf__mutex_finish(&s->lock);
-}
-
-/* Until `n` wake-ups have come, or the deadline has passed. */
-static void sleeper_sleep(struct hf__sleeper *s, size_t n, int64_t deadline)
-{
-	bool in_time = true;
-
-	hf__lock(&s->lock);
-	while (s->wakeups < n && in_time)
-		in_time = hf__cond_wait_until(&s->woken, &s->lock, deadline);
-	hf__unlock(&s->lock);
-}
-
-static void sleeper_wake(struct hf__sleeper *s)
-{
-	hf__lock(&s->lock);
-	s->wakeups++;
-	hf__cond_signal(&s->woken);
-	hf__unlock(&s->lock);
-}
 
 void hf__waiters_move(hf__waiter **to, hf__waiter **from)
 {
@@ -68,7 +35,7 @@ void hf__waiters_wake(hf__waiter *list)
 {
 	for (hf__waiter *next; list; list = next) {
 		next = list->next; /* the waiter is gone once its sleeper is awake */
-		sleeper_wake(list->who);
+		hf__gate_open(&list->who->woken);
 	}
 }
 
@@ -111,17 +78,17 @@ static bool unlink_waiter(hf_future *f, hf__waiter *w)
 static void sleep_on(hf_future *const *fs, size_t n, hf__waiter *ws, int64_t deadline)
 {
 	struct hf__sleeper me;
-	size_t linked = 0, owed = 0;
+	size_t linked = 0;
+	unsigned owed = 0;
 
-	sleeper_init(&me);
+	hf__gate_init(&me.woken);
 	while (linked < n && link_waiter(fs[linked], &ws[linked], &me))
 		linked++;
 	if (linked == n)
-		sleeper_sleep(&me, 1, deadline);
+		hf__gate_wait(&me.woken, 1, deadline);
 	for (size_t i = 0; i < linked; i++)
 		owed += !unlink_waiter(fs[i], &ws[i]);
-	sleeper_sleep(&me, owed, HF__NEVER);
-	sleeper_finish(&me);
+	hf__gate_wait(&me.woken, owed, HF__NEVER);
 }
 
 /* What forbids any waiting for `f`, ready or not. */

@@ -4,12 +4,11 @@
 #define HF_ASYNC_WAIT_H
 
 #include "async/future.h"
+#include "base/gate.h"
 
 /* A thread that sleeps; on its stack. */
 struct hf__sleeper {
-	hf__mutex lock; /* HF__L_WAITER */
-	hf__cond woken;
-	size_t wakeups; /* guarded by lock */
+	hf__gate woken;
 };
 
 /* One future that a sleeping thread waits for; on that thread's stack. Guarded by the future's lock

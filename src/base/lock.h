@@ -8,9 +8,8 @@
  *   HF__L_TXN      a transaction's queue of commands
  *   HF__L_POOL     a pool: its queue, its workers, its counters
  *   HF__L_FUTURE   one future: outcome, waiters, callbacks
- *   HF__L_WAITER   one waiting thread, on its stack
  *   HF__L_INBOX    an inbox's events
- *   HF__L_LEAF     a queue of its own that nothing is called from: callbacks, cancels, executor */
+ *   HF__L_LEAF     something of its own that nothing is called from: callbacks, cancels, reports */
 #ifndef HF_BASE_LOCK_H
 #define HF_BASE_LOCK_H
 
@@ -18,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { HF__L_TXN = 1, HF__L_POOL, HF__L_FUTURE, HF__L_WAITER, HF__L_INBOX, HF__L_LEAF, HF__L_MAX };
+enum { HF__L_TXN = 1, HF__L_POOL, HF__L_FUTURE, HF__L_INBOX, HF__L_LEAF, HF__L_MAX };
 
 typedef struct hf__mutex {
 	pthread_mutex_t m;

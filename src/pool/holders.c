@@ -30,9 +30,7 @@ struct holder {
 void hf__worker_note_held(
 	hf__worker *w, hf__hold how, const char *verb, const hf_site *site, int64_t until)
 {
-	hf_pool *p = w->pool;
-
-	hf__lock(&p->lock);
+	hf__lock(&w->held_lock);
 	if (how != w->held.how || how == HF__HOLD_RUNNING)
 		w->held.since = hf__now();
 	w->held.how = how;
@@ -42,17 +40,15 @@ void hf__worker_note_held(
 		w->held.site = site ? *site : (hf_site){ NULL, 0 };
 		w->held.statement_at = 0;
 	}
-	hf__unlock(&p->lock);
+	hf__unlock(&w->held_lock);
 }
 
 void hf__worker_note_statement(hf__worker *w, const hf_site *site)
 {
-	hf_pool *p = w->pool;
-
-	hf__lock(&p->lock);
+	hf__lock(&w->held_lock);
 	w->held.statement = site ? *site : (hf_site){ NULL, 0 };
 	w->held.statement_at = hf__now();
-	hf__unlock(&p->lock);
+	hf__unlock(&w->held_lock);
 }
 
 static int64_t warn_at_locked(const hf__worker *w)
@@ -66,7 +62,9 @@ static int64_t warn_at_locked(const hf__worker *w)
 
 void hf__worker_hold_locked(hf__worker *w)
 {
+	hf__lock(&w->held_lock);
 	w->held = (hf__held){ .since = w->job->started_at, .until = HF__NEVER };
+	hf__unlock(&w->held_lock);
 	w->hold_told = false;
 	hf__pool_watch_locked(w->pool, warn_at_locked(w));
 }
@@ -119,13 +117,15 @@ static void name_holder(const hf__worker *w, char *buf, size_t n)
 		j->site.file ? j->site.file : "?", j->site.line);
 }
 
-static void copy_locked(struct holder *h, const hf__worker *w)
+static void copy_locked(struct holder *h, hf__worker *w)
 {
 	h->number = w->number;
 	h->kind = w->job->kind;
 	h->since = w->job->started_at;
 	h->seen_at = hf__now();
+	hf__lock(&w->held_lock);
 	h->held = w->held;
+	hf__unlock(&w->held_lock);
 	name_holder(w, h->who, sizeof h->who);
 }
 
@@ -219,7 +219,7 @@ int64_t hf__pool_report_holders(hf_pool *p)
 /* Copies up to `room` of them; answers how many there are. */
 static int copy_all(hf_pool *p, struct holder *all, int room)
 {
-	const hf__worker *w;
+	hf__worker *w;
 	int n = 0;
 
 	hf__lock(&p->lock);

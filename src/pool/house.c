@@ -152,6 +152,7 @@ static void join_ended(hf_pool *p)
 
 	while ((w = take_ended(p)) != NULL) {
 		pthread_join(w->thread, NULL);
+		hf__mutex_finish(&w->held_lock);
 		hf__cond_finish(&w->cond);
 		hf__wake_finish(&w->wake);
 		hf__free(w);

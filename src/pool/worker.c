@@ -478,6 +478,7 @@ bool hf__worker_start_locked(hf_pool *p)
 	w->pool = p;
 	w->number = ++p->n_started;
 	hf__cond_init(&w->cond);
+	hf__mutex_init(&w->held_lock, HF__L_LEAF);
 	APR_RING_ELEM_INIT(w, idle);
 	cfg.wake = &w->wake;
 	hf__link_init(&w->link, &cfg);
@@ -489,6 +490,7 @@ bool hf__worker_start_locked(hf_pool *p)
 		return true;
 	APR_RING_REMOVE(w, all);
 	p->n_workers--;
+	hf__mutex_finish(&w->held_lock);
 	hf__cond_finish(&w->cond);
 	hf__wake_finish(&w->wake);
 	hf__free(w);

@@ -99,8 +99,10 @@ typedef struct hf__worker {
 	bool retire;
 	unsigned generation;
 	int64_t idle_since, expires_at;
-	hf__held held;  /* while there is a job */
-	bool hold_told; /* the log has heard that it takes long */
+	hf__mutex held_lock; /* HF__L_LEAF: what the transaction's commands tell many times over
+				should not wait for the pool */
+	hf__held held;       /* while there is a job; guarded by held_lock */
+	bool hold_told;      /* the log has heard that it takes long */
 	int number;
 	hf__link link; /* the worker's own thread only */
 	hf_conn conn;
@@ -155,12 +157,12 @@ void hf__worker_hold_locked(hf__worker *w);
 
 /* A transaction has begun a command (RUNNING: `verb` is the name of the call, which is kept and
  * must be static, and `site` is where it was made), has none (IDLE), or was parked; `until` is when
- * that ends it, or HF__NEVER. Takes the pool's lock. Any thread: to keep the order of notes, call
+ * that ends it, or HF__NEVER. Takes a lock of its own. Any thread: to keep the order of notes, call
  * it with the transaction's lock held. */
 void hf__worker_note_held(
 	hf__worker *w, hf__hold how, const char *verb, const hf_site *site, int64_t until);
 
-/* A statement inside an interaction begins. Takes the pool's lock. */
+/* A statement inside an interaction begins. */
 void hf__worker_note_statement(hf__worker *w, const hf_site *site);
 
 /* What is wanted of a running worker; its link asks when it was poked. */

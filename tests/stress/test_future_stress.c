@@ -11,7 +11,10 @@
 
 #include <holdfast/inbox.h>
 
+#include <linux/futex.h>
 #include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 enum { SLOTS = 256, ACTORS = 4 };
 
@@ -397,11 +400,9 @@ static void *storm(void *arg)
 	while (atomic_load(&storming)) {
 		pthread_kill(s->victim, SIGUSR1);
 		hf__lock(&s->f->lock);
-		for (hf__waiter *w = s->f->waiters; w; w = w->next) {
-			hf__lock(&w->who->lock);
-			hf__cond_broadcast(&w->who->woken);
-			hf__unlock(&w->who->lock);
-		}
+		for (hf__waiter *w = s->f->waiters; w; w = w->next)
+			syscall(SYS_futex, &w->who->woken.state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL,
+				0);
 		hf__unlock(&s->f->lock);
 	}
 	return NULL;
