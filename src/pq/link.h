@@ -90,7 +90,6 @@ typedef struct hf__run {
 	bool unnamed;  /* never as a prepared statement */
 	bool shot_at;  /* a cancel of one before it may have hit it */
 	bool script;   /* simple protocol, several statements */
-	bool unnamed;  /* never by the name of a prepared statement */
 	bool describe; /* not run: its result has columns and no rows; `text`, if any, is sent */
 	struct hf__copy *copy; /* it is a COPY, and goes alone */
 	hf_row_fn *on_row;
