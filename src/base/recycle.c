@@ -5,15 +5,6 @@
 #include "base/attr.h"
 #include "base/mem.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define EACH_ITS_OWN 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(HF_ARENA_DEBUG)
-#define EACH_ITS_OWN 1
-#endif
-
 /* A block that nobody uses. */
 struct hf__recycled {
 	struct hf__recycled *next;
@@ -55,7 +46,7 @@ void hf__recycle_release(hf__recycle *r)
 	hf__unlock(&r->lock);
 }
 
-#ifdef EACH_ITS_OWN
+#ifdef HF__EACH_ITS_OWN
 
 void *hf__recycle_take(hf__recycle *r)
 {

@@ -20,6 +20,15 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HF__EACH_ITS_OWN 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(HF_ARENA_DEBUG)
+#define HF__EACH_ITS_OWN 1
+#endif
+
 struct hf__recycled;
 
 typedef struct hf__recycle {

@@ -130,3 +130,13 @@ char *hf__strbuf_take(hf__strbuf *b)
 	*b = (hf__strbuf)HF__STRBUF_INIT;
 	return s;
 }
+
+void hf__copy_text(char *to, size_t size, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (n >= size)
+		n = size - 1;
+	memcpy(to, text, n);
+	to[n] = '\0';
+}

@@ -33,6 +33,9 @@ void hf__strbuf_printf(hf__strbuf *b, const char *fmt, ...) __attribute__((forma
 void hf__strbuf_vprintf(hf__strbuf *b, const char *fmt, va_list ap)
 	__attribute__((format(printf, 2, 0)));
 
+/* Into `to`, of `size` bytes, cut to what fits. */
+void hf__copy_text(char *to, size_t size, const char *text);
+
 /* The text, "" when empty; never NULL. Lent. */
 const char *hf__strbuf_text(const hf__strbuf *b);
 

@@ -40,6 +40,7 @@ struct hf__batch {
 	int room, first, n;
 	int n_jobs; /* of n: members */
 	size_t bytes;
+	int64_t now; /* when the last were sent */
 	struct next {
 		hf__job *job;
 		bool again;
@@ -161,6 +162,7 @@ hf__job *hf__batch_give_back(hf__worker *w)
 	if (!b || b->n_next == 0)
 		return NULL;
 	b->n_next--;
+	b->total--;
 	if (b->n_again > b->n_next)
 		b->n_again = b->n_next;
 	return b->next[b->n_next].job;
@@ -213,9 +215,10 @@ static struct flight *new_flight(hf__batch *b, role r)
 
 static bool begin(hf__batch *b, struct flight *f, bool sync)
 {
-	hf_error *e = f->role == CLOSING ? hf__trip_begin_sync(&f->trip, &b->w->link, &f->run)
-					 : hf__trip_begin(&f->trip, &b->w->link, &f->run,
-						   f->role != DROPPING, sync);
+	hf_error *e = f->role == CLOSING
+			      ? hf__trip_begin_sync(&f->trip, &b->w->link, &f->run, b->now)
+			      : hf__trip_begin(&f->trip, &b->w->link, &f->run, f->role != DROPPING,
+					sync, b->now);
 
 	if (e && f->job)
 		fail(b, f->job, hf__error_at(e, HF_RETRYABLE, f->job->sql, &f->job->site));
@@ -341,6 +344,8 @@ static int send_some(hf__batch *b)
 /* All that was taken, as far as it may. */
 static void send_all(hf__batch *b)
 {
+	if (b->n_next > 0)
+		b->now = hf__now();
 	while (b->n_next > 0 && !b->closed && !b->w->link.broken && b->bytes < MAX_BYTES)
 		drop_sent(b, send_some(b));
 	/* What would wait behind something slow is for others. */

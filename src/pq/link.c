@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fork.h"
 #include "base/mem.h"
+#include "pq/result.h"
 #include "value/error.h"
 
 #include <ctype.h>
@@ -36,6 +37,8 @@ void hf__link_close(hf__link *l)
 	hf__cancel_free(l->cancel);
 	PQfinish(l->pg);
 	hf__stmt_cache_finish(&l->stmts);
+	hf__home_leave(l->home);
+	l->home = NULL;
 	hf__strbuf_finish(&l->notices);
 	l->pg = NULL;
 	l->cancel = NULL;
@@ -262,6 +265,7 @@ static bool settle_in(hf__link *l)
 	list_socket(l);
 	l->pid = PQbackendPID(l->pg);
 	l->cancel = hf__cancel_new(l->cfg.canceler, l->pg);
+	l->home = hf__home_new();
 	PQsetErrorVerbosity(l->pg, PQERRORS_DEFAULT);
 	return l->cancel && PQsetnonblocking(l->pg, 1) == 0 && PQenterPipelineMode(l->pg) == 1;
 }

@@ -48,6 +48,7 @@ typedef struct hf__link {
 	hf__link_config cfg;
 	PGconn *pg; /* NULL: closed */
 	hf__cancel *cancel;
+	struct hf__home *home; /* of its small results; NULL: there was no memory for it */
 	hf__stmt_cache stmts;
 	hf__extras extras;
 	hf__strbuf notices; /* since the last run began */

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/recycle.h"
 #include "base/ref.h"
+#include "base/strbuf.h"
 #include "value/codec.h"
 #include "value/error.h"
 
@@ -29,8 +30,17 @@ struct lent {
 	max_align_t data[];
 };
 
+struct hf__home {
+	hf__ref refs;
+	atomic_bool left; /* the link is closed: nothing is to come back */
+	atomic_uint n;    /* came back since it was tidied */
+	_Atomic(hf_result *) back;
+};
+
 struct hf_result {
 	hf__ref refs;
+	hf__home *home;  /* a reference, or NULL */
+	hf_result *next; /* of those that came back */
 	PGresult *pg;
 	char *notices;
 	char tag[64]; /* libpq keeps no more of it */
@@ -96,7 +106,7 @@ hf_result *hf__result_fill(hf_result *r, PGresult *pg, char *notices, const char
 {
 	const char *own = PQcmdStatus(pg);
 
-	snprintf(r->tag, sizeof r->tag, "%s", own && *own ? own : tag);
+	hf__copy_text(r->tag, sizeof r->tag, own && *own ? own : tag);
 	r->pg = pg;
 	r->notices = notices;
 	return r;
@@ -187,6 +197,79 @@ hf_result *hf_result_ref(const hf_result *r)
 	return mine;
 }
 
+/* --- the way home --- */
+
+hf__home *hf__home_new(void)
+{
+	hf__home *h = hf__calloc(sizeof *h);
+
+	if (h)
+		hf__ref_init(&h->refs);
+	return h;
+}
+
+void hf__home_tidy(hf__home *h)
+{
+	hf_result *next;
+
+	if (!h || !atomic_load_explicit(&h->back, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&h->n, 0, memory_order_relaxed);
+	for (hf_result *r = atomic_exchange(&h->back, NULL); r; r = next) {
+		next = r->next;
+		PQclear(r->pg);
+		hf__recycle_give(&blocks, r);
+	}
+}
+
+static void put_home(hf__home *h)
+{
+	if (!hf__ref_put(&h->refs))
+		return;
+	hf__home_tidy(h);
+	hf__free(h);
+}
+
+void hf__home_leave(hf__home *h)
+{
+	if (!h)
+		return;
+	atomic_store(&h->left, true);
+	hf__home_tidy(h);
+	put_home(h);
+}
+
+/* Under the address sanitizer what is released is to be freed at once. */
+void hf__result_settle(hf_result *r, hf__home *h)
+{
+#ifndef HF__EACH_ITS_OWN
+	if (!h || PQresultMemorySize(r->pg) > HF__HOME_BYTES)
+		return;
+	hf__ref_get(&h->refs);
+	r->home = h;
+#else
+	(void)r;
+	(void)h;
+#endif
+}
+
+/* False: it is to be freed here. Its reference keeps the stack alive until it is on it; whoever
+ * drops the last one frees what is there. */
+static bool go_home(hf_result *r)
+{
+	hf__home *h = r->home;
+	bool goes = !atomic_load_explicit(&h->left, memory_order_relaxed) &&
+		    atomic_fetch_add_explicit(&h->n, 1, memory_order_relaxed) < HF__HOME_ROOM;
+
+	if (goes) {
+		r->next = atomic_load_explicit(&h->back, memory_order_relaxed);
+		while (!atomic_compare_exchange_weak(&h->back, &r->next, r))
+			;
+	}
+	put_home(h);
+	return goes;
+}
+
 hf_result *hf_result_unref(hf_result *r)
 {
 	if (!r || !hf__ref_put(&r->refs))
@@ -199,8 +282,10 @@ hf_result *hf_result_unref(hf_result *r)
 	for (size_t i = 0; i < r->n_earlier; i++)
 		hf_result_unref(r->earlier[i]);
 	hf__free(r->earlier);
-	PQclear(r->pg);
 	hf__free(r->notices);
+	if (r->home && go_home(r))
+		return NULL;
+	PQclear(r->pg);
 	hf__recycle_give(&blocks, r);
 	return NULL;
 }

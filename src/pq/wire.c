@@ -215,6 +215,8 @@ static hf_error *finish_run(hf__trip *t, struct results *rs, hf_result **out)
 		last = hf__result_fill(t->shell, t->main, take_notices(t->l), t->run->tag);
 	else
 		PQclear(t->main);
+	if (last && last == t->shell)
+		hf__result_settle(last, t->l->home);
 	if (last != t->shell)
 		hf_result_unref(t->shell);
 	drop_results(rs);
@@ -245,7 +247,7 @@ static void note_tag(hf__trip *t, const struct results *rs)
 				    : "";
 
 	if (*tag)
-		snprintf(t->run->tag, sizeof t->run->tag, "%s", tag);
+		hf__copy_text(t->run->tag, sizeof t->run->tag, tag);
 }
 
 static void init_trip(hf__trip *t, hf__link *l, hf__run *run)
@@ -330,6 +332,7 @@ static void note_time(hf__trip *t, int64_t now)
 
 static hf_error *begin_trip(hf__trip *t, bool wants, bool may_evict, bool sync)
 {
+	hf__home_tidy(t->l->home);
 	if (wants && !(t->shell = hf__result_alloc()))
 		return hf__error_nomem();
 	use_cache(t, may_evict);
@@ -359,19 +362,19 @@ static hf_error *end_trip(hf__trip *t, struct results *rs, hf_result **out)
 	return finish_run(t, rs, out);
 }
 
-hf_error *hf__trip_begin(hf__trip *t, hf__link *l, hf__run *run, bool wants, bool sync)
+hf_error *hf__trip_begin(hf__trip *t, hf__link *l, hf__run *run, bool wants, bool sync, int64_t now)
 {
 	init_trip(t, l, run);
-	t->sent_at = hf__now();
+	t->sent_at = now;
 	clear_answers(run);
 	return begin_trip(t, wants, sync, sync);
 }
 
-hf_error *hf__trip_begin_sync(hf__trip *t, hf__link *l, hf__run *run)
+hf_error *hf__trip_begin_sync(hf__trip *t, hf__link *l, hf__run *run, int64_t now)
 {
 	init_trip(t, l, run);
 	t->main_index = -1;
-	t->sent_at = hf__now();
+	t->sent_at = now;
 	clear_answers(run);
 	run->sent = true;
 	if (!hf__trip_send_sync(t))

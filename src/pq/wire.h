@@ -42,8 +42,10 @@ typedef struct hf__trip {
  *
  * end: what came of it, as hf__link_run tells; run->guard is its guard from here on. It waits. With
  * `sync`, for the Sync behind it as well. */
-hf_error *hf__trip_begin(hf__trip *t, hf__link *l, hf__run *run, bool wants, bool sync);
-hf_error *hf__trip_begin_sync(hf__trip *t, hf__link *l, hf__run *run); /* a Sync alone */
+hf_error *hf__trip_begin(
+	hf__trip *t, hf__link *l, hf__run *run, bool wants, bool sync, int64_t now);
+hf_error *hf__trip_begin_sync(
+	hf__trip *t, hf__link *l, hf__run *run, int64_t now); /* a Sync alone */
 hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync);
 
 /* receive.c: the results of command `index`, and then the Sync. `began`: when the run did. */
