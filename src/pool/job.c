@@ -158,10 +158,11 @@ static void init(hf__job *j, hf_pool *p, hf__job_kind kind, const hf_site *site)
 hf__job *hf__job_new(hf_pool *p, hf__job_kind kind, const hf_site *site, const char *label)
 {
 	struct full *full = hf__recycle_take(&p->full_jobs);
-	hf__job *j = &full->job;
+	hf__job *j;
 
 	if (!full)
 		return NULL;
+	j = &full->job;
 	init(j, p, kind, site);
 	memset(&full->more, 0, sizeof full->more);
 	full->more.job = j;
