@@ -87,44 +87,50 @@ static const char *value_name(const hf_value *v, char *buf, size_t size)
 					  : hf__shape_name((int)v->type, buf, size);
 }
 
-static hf_error *misfit(const hf__copy_column *col, const hf_value *v, hf__fit fit)
+static void say_misfit(hf__strbuf *b, const hf_value *v, hf__fit fit)
 {
 	hf__strbuf shown = HF__STRBUF_INIT;
-	const char *type = col->type ? col->type->name : "?";
-	const char *array = hf__type_of(col->oid) ? "" : "[]";
-	char name[32];
-	hf_error *e = NULL;
+	char buf[32];
+	const char *name = value_name(v, buf, sizeof buf);
 
-	show_value(&shown, v);
 	switch (fit) {
+	case HF__FIT_RANGE:
+		show_value(&shown, v);
+		hf__strbuf_printf(b, ": value %.40s%sis out of range", hf__strbuf_text(&shown),
+			shown.n ? " " : "");
+		hf__strbuf_finish(&shown);
+		return;
+	case HF__FIT_FORM:
+		hf__strbuf_printf(b, ": the %s given is malformed for it", name);
+		return;
+	case HF__FIT_UTF8:
+		hf__strbuf_puts(b, ": the text is not valid UTF-8");
+		return;
+	case HF__FIT_LARGE:
+		hf__strbuf_puts(b, ": the value has 1 GB or more");
+		return;
 	case HF__FIT:
 	case HF__FIT_KIND:
-		e = hf__error_fmt(HF_E_TYPE, 0, "column \"%s\" (%s%s) takes no value of type %s",
-			col->name, type, array, value_name(v, name, sizeof name));
-		break;
-	case HF__FIT_RANGE:
-		e = hf__error_fmt(HF_E_TYPE, 0,
-			"column \"%s\" (%s%s): value %.40s%sis out of range", col->name, type,
-			array, hf__strbuf_text(&shown), shown.n ? " " : "");
-		break;
-	case HF__FIT_FORM:
-		e = hf__error_fmt(HF_E_TYPE, 0,
-			"column \"%s\" (%s%s): the %s given is malformed for it", col->name, type,
-			array, value_name(v, name, sizeof name));
-		break;
-	case HF__FIT_UTF8:
-		e = hf__error_fmt(
-			HF_E_TYPE, 0, "column \"%s\": the text is not valid UTF-8", col->name);
-		break;
-	case HF__FIT_LARGE:
-		e = hf__error_fmt(
-			HF_E_TOO_LARGE, 0, "column \"%s\": the value has 1 GB or more", col->name);
-		break;
 	case HF__FIT_NOMEM:
-		e = hf__error_nomem();
 		break;
 	}
-	hf__strbuf_finish(&shown);
+	hf__strbuf_printf(b, " takes no value of type %s", name);
+}
+
+static hf_error *misfit(const hf__copy_column *col, const hf_value *v, hf__fit fit)
+{
+	hf__strbuf b = HF__STRBUF_INIT;
+	hf_error *e;
+
+	if (fit == HF__FIT_NOMEM)
+		return hf__error_nomem();
+	hf__strbuf_printf(&b, "column \"%s\" (%s%s)", col->name, col->type ? col->type->name : "?",
+		col->type && !hf__type_of(col->oid) ? "[]" : "");
+	say_misfit(&b, v, fit);
+	e = b.failed ? hf__error_nomem()
+		     : hf__error_fmt(fit == HF__FIT_LARGE ? HF_E_TOO_LARGE : HF_E_TYPE, 0, "%s",
+			       hf__strbuf_text(&b));
+	hf__strbuf_finish(&b);
 	return e;
 }
 
