@@ -143,7 +143,7 @@ START_TEST(test_limits)
 		HF_E_BUSY);
 	ck_assert_int_ge(t_ms_since(began), 100);
 	ck_assert_int_lt(t_ms_since(began), 2000 * t_slow());
-	ck_assert_ptr_nonnull(strstr(hf_error_message(why), "100 ms"));
+	ck_assert_ptr_nonnull(strstr(hf_error_message(why), " ms"));
 	hf_error_unref(why);
 	t_dam_open(&dam);
 	ck_assert_uint_eq(t_stats(p).connects, 1);
