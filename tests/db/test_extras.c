@@ -121,9 +121,15 @@ START_TEST(test_dropped_inside)
 
 	two_trips(p);
 	for (int i = 0; i < 4; i++) {
+		char text[40];
 		hf_future *f;
 
-		two_trips(p);
+		/* BEGIN and the question are there, statements of the user's own are not. */
+		snprintf(text, sizeof text, "select 1 /* %d */", i);
+		t = hf_txn_begin(p, NULL);
+		t_done(hf_txn_query_at(HF_HERE, t, text, NULL, 0));
+		t_done(hf_txn_commit(t));
+		hf_txn_unref(t);
 		t = hf_txn_begin(p, NULL);
 		f = hf_txn_query(t, "select drop_all()");
 		if (i == 0)
@@ -137,9 +143,9 @@ START_TEST(test_dropped_inside)
 			t_done(hf_txn_commit(t));
 		hf_txn_unref(t);
 	}
-	ck_assert_int_eq(value(), 5);
+	ck_assert_int_eq(value(), 1);
 	two_trips(p);
-	ck_assert_int_eq(value(), 6);
+	ck_assert_int_eq(value(), 2);
 	ck_assert_uint_eq(t_stats(p).connects, 1);
 	t_close(p);
 }
