@@ -11,9 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Nothing is sent behind a statement that takes the server longer than this, as far as is known of
- * its text; nor behind one that has been under way for so long. */
-#define SLOW_US      1000
+/* Nothing is sent behind a statement that has been under way for so long. */
 #define SLOW_HEAD_MS 5
 
 /* What may be under way of the queries' own bytes: the server may not read while it writes. */
@@ -286,7 +284,7 @@ static void send_member(hf__batch *b, const struct next *x, bool shared)
 	f->run.set_read_only = !shared && reads_only(b, j);
 	set_limit(b, f);
 	b->bytes += bytes_of(j);
-	if (begin(b, f, !shared) && f->trip.entry && f->trip.entry->mean_us > SLOW_US)
+	if (begin(b, f, !shared) && hf__stmt_is_slow(f->trip.entry))
 		b->closed = true; /* of a group, no further one */
 }
 

@@ -11,8 +11,10 @@
 #include <strings.h>
 
 #define PREPARE_AT_USE  3
-#define MEAN_OVER       64
-#define CLEARLY_SLOW_US 20000
+#define MEAN_OVER       16
+#define SLOW_US         5000
+#define CLEARLY_SLOW_US 50000
+#define WARY_RUNS       100
 
 void hf__stmt_cache_init(hf__stmt_cache *c, int max)
 {
@@ -64,14 +66,20 @@ bool hf__stmt_is_named(const hf__stmt_entry *e)
 	return e && e->uses >= PREPARE_AT_USE;
 }
 
-/* The first runs on a connection are slower than the rest and tell little, unless they are slow
- * indeed. The first that counts does so in full, later ones for a 64th: a text that is slow once in
- * a hundred times is remembered as slow for most of them, one hiccup is not. */
+bool hf__stmt_is_slow(const hf__stmt_entry *e)
+{
+	return e && (e->mean_us > SLOW_US || e->wary > 0);
+}
+
+/* The first runs on a connection are slower than the rest and tell little. One that was slow indeed
+ * counts, and makes wary for a while: a text that is slow once in a hundred times delays a third of
+ * its neighbours, thirty of which would travel behind it. */
 void hf__stmt_note_time(hf__stmt_entry *e, int64_t ns)
 {
 	int us = ns < 1000 ? 1 : ns < (int64_t)INT_MAX * 1000 ? (int)(ns / 1000) : INT_MAX;
 
-	if (e->uses < PREPARE_AT_USE && us < CLEARLY_SLOW_US)
+	e->wary = us > CLEARLY_SLOW_US ? WARY_RUNS : e->wary > 0 ? e->wary - 1 : 0;
+	if (e->uses < PREPARE_AT_USE)
 		return;
 	e->mean_us = e->mean_us ? e->mean_us + (us - e->mean_us) / MEAN_OVER : us;
 	if (e->mean_us < 1)

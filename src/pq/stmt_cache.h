@@ -56,6 +56,10 @@ bool hf__stmt_is_named(const hf__stmt_entry *e);
  * depend on: see format.h. */
 bool hf__stmt_sets(const char *sql);
 
+/* Whether others should not wait behind it, as far as is known: it takes long on the average, or
+ * did so lately. */
+bool hf__stmt_is_slow(const hf__stmt_entry *e);
+
 /* Takes note of one run. */
 void hf__stmt_note_time(hf__stmt_entry *e, int64_t ns);
 

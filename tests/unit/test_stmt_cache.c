@@ -100,20 +100,33 @@ START_TEST(test_pinned_stays)
 }
 END_TEST
 
-/* Once in a hundred runs 200 ms: the mean says more than a millisecond all the time; a hiccup of
- * 20 ms does not. */
-START_TEST(test_slow_is_remembered)
+static hf__stmt_entry after_runs(int n, int each_us, int odd_every, int odd_us)
 {
 	hf__stmt_entry e = { .uses = 3 };
 
-	for (int i = 0; i < 300; i++)
-		hf__stmt_note_time(&e, i == 50 ? 20000000 : 100000);
-	ck_assert_int_lt(e.mean_us, 1000);
-	for (int i = 0; i < 300; i++) {
-		hf__stmt_note_time(&e, i % 100 == 0 ? 200000000 : 100000);
-		if (i >= 200 && i < 260)
-			ck_assert_int_gt(e.mean_us, 1000);
+	for (int i = 1; i <= n; i++)
+		hf__stmt_note_time(
+			&e, (odd_every && i % odd_every == 0 ? odd_us : each_us) * INT64_C(1000));
+	return e;
+}
+
+/* Slow on the average, or 200 ms once in a hundred runs: slow. A commit of 3 ms, a hiccup of 20 ms:
+ * not. */
+START_TEST(test_slow_is_remembered)
+{
+	hf__stmt_entry e;
+
+	for (int n = 100; n < 300; n++) {
+		e = after_runs(n, 100, 100, 200000);
+		ck_assert(hf__stmt_is_slow(&e));
 	}
+	e = after_runs(50, 8000, 0, 0);
+	ck_assert(hf__stmt_is_slow(&e));
+	e = after_runs(400, 3000, 50, 20000);
+	ck_assert(!hf__stmt_is_slow(&e));
+	e = after_runs(250, 100, 101, 200000);
+	ck_assert(hf__stmt_is_slow(&e));
+	ck_assert(!hf__stmt_is_slow(NULL));
 }
 END_TEST
 
