@@ -139,6 +139,14 @@ static void receive(struct worker *w)
 	}
 }
 
+/* Of two threads that pass, the second sees what the first has stored before. */
+static void pass_turnstile(void)
+{
+	static atomic_int turnstile;
+
+	atomic_fetch_add_explicit(&turnstile, 0, memory_order_acq_rel);
+}
+
 static void publish(struct worker *w)
 {
 	struct op *op;
@@ -149,7 +157,7 @@ static void publish(struct worker *w)
 	for (; w->published != w->synced; w->published++)
 		atomic_store_explicit(
 			&w->ring[w->published % PIPELINE]->done, true, memory_order_release);
-	atomic_thread_fence(memory_order_seq_cst);
+	pass_turnstile();
 	op = atomic_load_explicit(&waited, memory_order_relaxed);
 	if (!op)
 		return;
@@ -210,7 +218,7 @@ static void wait_for(struct op *op)
 		return;
 	pthread_mutex_lock(&wait_lock);
 	atomic_store_explicit(&waited, op, memory_order_relaxed);
-	atomic_thread_fence(memory_order_seq_cst);
+	pass_turnstile();
 	while (!is_done(op))
 		pthread_cond_wait(&arrived, &wait_lock);
 	atomic_store_explicit(&waited, NULL, memory_order_relaxed);

@@ -23,12 +23,6 @@
  * back. */
 #define TXN_LIMIT_MS 10000
 
-/* A COMMIT that travels along is told apart from its statement where something might stop it: a
- * limit, or whoever cancels while it waits for a standby. Elsewhere the server's extra answer is
- * not worth its price: a COMMIT that waits for nobody is over at once, or checks constraints, where
- * a cancel undoes the work and says so. */
-#define STOPS_SOON_MS 60000
-
 hf__guard hf__conn_guard(hf_conn *c, int limit_ms)
 {
 	hf__guard g = { HF__NEVER, HF__NEVER, hf__worker_ask, c->worker, NULL };
@@ -139,8 +133,6 @@ static void prepare_tail(hf_conn *c, hf__run *run)
 		return;
 	run->commit = c->then_commit && plain && !run->on_row && (!asks || c->xid[0]);
 	run->stamp = run->commit ? hf__conn_stamp(c) : NULL;
-	run->flush = run->limit_ms > 0 || c->link->has_standbys ||
-		     run->guard.cancel_at < hf__deadline(STOPS_SOON_MS);
 	if (run->commit)
 		run->commit_guard = hf__conn_commit_guard(c);
 	run->ask_xid = asks && plain && !c->xid[0] && !run->commit;

@@ -32,8 +32,7 @@ static const char server_sql[] =
 	"SELECT pg_catalog.concat_ws('/', system_identifier, "
 	"CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'standby' ELSE "
 	"pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8) END, "
-	"pg_catalog.date_part('epoch', pg_catalog.pg_stat_get_bgwriter_stat_reset_time())), "
-	"pg_catalog.current_setting('synchronous_standby_names') "
+	"pg_catalog.date_part('epoch', pg_catalog.pg_stat_get_bgwriter_stat_reset_time())) "
 	"FROM pg_catalog.pg_control_system()";
 
 hf_error *hf__link_ask_server(hf__link *l, const hf__guard *guard)
@@ -42,11 +41,9 @@ hf_error *hf__link_ask_server(hf__link *l, const hf__guard *guard)
 	hf_result *res = NULL;
 	hf_error *e = hf__link_run(l, &run, &res);
 	const char *known = e ? NULL : hf_row_text(hf_result_row(res, 0), 0);
-	const char *standbys = e ? NULL : hf_row_text(hf_result_row(res, 0), 1);
 
 	if (known)
 		snprintf(l->server, sizeof l->server, "%s", known);
-	l->has_standbys = !standbys || *standbys;
 	hf_result_unref(res);
 	if (!l->broken)
 		e = hf_error_unref(e);

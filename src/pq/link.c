@@ -26,7 +26,6 @@ void hf__link_init(hf__link *l, const hf__link_config *cfg)
 	memset(l, 0, sizeof *l);
 	l->cfg = *cfg;
 	l->sock = l->fork_slot = -1;
-	l->has_standbys = true;
 }
 
 void hf__link_close(hf__link *l)
@@ -48,7 +47,6 @@ void hf__link_close(hf__link *l)
 	l->broken = l->dirty = l->foreign_stmts = false;
 	l->floats = HF__FLOATS_ASK;
 	l->fatal[0] = l->server[0] = '\0';
-	l->has_standbys = true;
 }
 
 /* Runs in the middle of libpq's parsing: it copies, and calls nothing of libpq that talks. */

@@ -62,7 +62,6 @@ typedef struct hf__link {
 	bool foreign_stmts; /* prepared statements may be there that the cache did not make */
 	char fatal[6];      /* SQLSTATE of a FATAL notice; "" */
 	char server[96];    /* which server this is, in which life of it; "": not known */
-	bool has_standbys;  /* a COMMIT may wait for some, as far as is known */
 	/* of the run under way */
 	hf__ask asked;
 	bool late; /* a cancel was sent since its time was up */
@@ -99,8 +98,6 @@ typedef struct hf__run {
 	bool ask_xid;      /* the number of the transaction, if it has one */
 	const char *stamp; /* a statement right before COMMIT, be that `commit` or sql itself */
 	bool commit;       /* COMMIT, if all went well so far */
-	bool flush; /* the statement is answered before that, so that what may stop it does not
-		       stop the COMMIT */
 	bool close_portal; /* leave no portal open, which would pin a snapshot while the link rests
 			    */
 	int limit_ms; /* what is in force for it, for telling a time-out from a cancel; 0: none */

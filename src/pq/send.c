@@ -152,12 +152,13 @@ static bool send_question(hf__trip *t)
 	return true;
 }
 
-/* A COMMIT is not to be stopped by the server's limit of the statement before it. */
+/* A COMMIT is not to be stopped by the limit of the statement before it, the server's or ours: the
+ * statement's answer comes at once, and not only with that of the COMMIT. */
 static bool send_commit(hf__trip *t)
 {
 	if (!t->run->commit)
 		return true;
-	if (t->run->flush && PQsendFlushRequest(t->l->pg) != 1)
+	if (PQsendFlushRequest(t->l->pg) != 1)
 		return false;
 	if (t->run->limit_ms > 0 && !send_extra(t, "SET LOCAL statement_timeout = 0"))
 		return false;
