@@ -22,6 +22,7 @@ typedef struct hf__stmt_entry {
 	bool parsing;     /* its Parse was sent; what follows on the link may count on it */
 	bool prepared;    /* and answered */
 	int mean_us;      /* how long the server takes for it: a moving mean; 0: not known */
+	int wary;         /* for so many more runs it counts as slow */
 	unsigned columns; /* what is known of them: format.h */
 	bool sets;        /* hf__stmt_sets */
 	char name[16];
