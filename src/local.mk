@@ -73,6 +73,9 @@ SRC_ASYNC = \
 SRC_POOL = \
 	src/pool/atomic.c \
 	src/pool/batch.c src/pool/batch.h \
+	src/pool/batch_answer.c \
+	src/pool/batch_inside.h \
+	src/pool/batch_send.c \
 	src/pool/borrow.c \
 	src/pool/close.c \
 	src/pool/commit.c \

@@ -39,8 +39,8 @@ bool hf__batch_waits(const struct hf__worker *w);
 int hf__batch_run(struct hf__worker *w, hf__job **jobs);
 
 /* Of those that were taken and not sent the last, which is no longer the batch's; NULL when there
- * is none left. */
-hf__job *hf__batch_give_back(struct hf__worker *w);
+ * are no more than `keep` left. */
+hf__job *hf__batch_give_back(struct hf__worker *w, int keep);
 
 void hf__batch_free(hf__batch *b); /* accepts NULL */
 

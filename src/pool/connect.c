@@ -86,6 +86,18 @@ bool hf__worker_stays_locked(hf__worker *w)
 	return !hf__worker_must_end_locked(w) && !hf__worker_doubts_locked(w);
 }
 
+/* It may have broken while it was lent. */
+static bool drop_unfit(hf__worker *w, bool by_us)
+{
+	bool lost = !by_us || hf__link_gone(&w->link);
+
+	hf__worker_drop_link(w, lost,
+		w->link.fatal[0] ? w->link.fatal
+		: lost           ? "the server hung up"
+				 : "it broke, or its session could not be trusted any more");
+	return false;
+}
+
 bool hf__worker_link_fit(hf__worker *w)
 {
 	hf_pool *p = w->pool;
@@ -104,13 +116,14 @@ bool hf__worker_link_fit(hf__worker *w)
 	w->suspect = false;
 	p->stats.pings += doubt;
 	hf__unlock(&p->lock);
+	if (w->link.dirty && !w->link.broken)
+		hf__conn_reset(&w->conn);
+	if (w->link.broken)
+		return drop_unfit(w, true);
 	if (fresh)
 		return true;
-	if (!hf__link_alive(&w->link)) {
-		hf__worker_drop_link(
-			w, true, w->link.fatal[0] ? w->link.fatal : "the server hung up");
-		return false;
-	}
+	if (!hf__link_alive(&w->link))
+		return drop_unfit(w, false);
 	e = doubt ? hf__link_ping(&w->link, p->opts.ping_ms, &g) : NULL;
 	if (e) {
 		hf__worker_drop_link(w, true, hf_error_message(e));

@@ -200,7 +200,8 @@ static void prepare_run(hf_conn *c, hf__run *run)
 
 unsigned hf__conn_fate(const hf_conn *c, const hf__run *run, const hf_error *e, bool in_txn)
 {
-	bool reads = run->kind == HF__SQL_READ || run->set_read_only || c->link->cfg.read_only;
+	/* Not what only looks like a read: a function may write. */
+	bool reads = run->set_read_only || c->link->cfg.read_only;
 
 	/* A result that was too large was there: the statement may have done its work. */
 	if (run->sent && hf_error_status(e) == HF_E_TOO_LARGE)
@@ -216,9 +217,7 @@ unsigned hf__conn_fate(const hf_conn *c, const hf__run *run, const hf_error *e, 
 		return HF_MAYBE_COMMITTED;
 	if (hf_error_status(e) == HF_E_MISUSE)
 		return in_txn || run->begin || reads ? 0 : HF_MAYBE_COMMITTED;
-	return in_txn || run->begin || run->set_read_only || c->link->cfg.read_only
-		       ? HF_RETRYABLE
-		       : HF_MAYBE_COMMITTED;
+	return in_txn || run->begin || reads ? HF_RETRYABLE : HF_MAYBE_COMMITTED;
 }
 
 void hf__conn_log_run(

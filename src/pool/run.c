@@ -241,10 +241,10 @@ static void roll_back_leftover(hf_conn *c, bool *was_left_open)
 	hf_error_unref(hf__conn_rollback(c));
 	hf__logf(&c->worker->pool->log, HF__LOG_WARN,
 		"%s left a transaction open; it was rolled back",
-		hf__job_name(c->job, name, sizeof name));
+		c->job ? hf__job_name(c->job, name, sizeof name) : "a query");
 }
 
-static void reset_session(hf_conn *c)
+void hf__conn_reset(hf_conn *c)
 {
 	hf_pool *p = c->worker->pool;
 	hf__guard g = { HF__NEVER, HF__NEVER, hf__conn_ask_commit, c->worker, NULL };
@@ -276,8 +276,9 @@ void hf__conn_leave(hf_conn *c, bool *was_left_open)
 	hf__conn_undone(c); /* what a lost link has left */
 	if (c->discard || hf__link_escaped_read_only(c->link))
 		c->link->broken = true;
-	if (c->link->dirty && !c->link->broken)
-		reset_session(c);
+	/* A borrowed one is reset by its worker, whose thread the hook is meant for. */
+	if (c->link->dirty && !c->link->broken && !c->worker->lent)
+		hf__conn_reset(c);
 	in_use = NULL;
 	c->job = NULL;
 	hf__conn_end_part(c);

@@ -173,6 +173,8 @@ static hf__job *next_job(hf__worker *w)
 	for (;;) {
 		answer_wake_locked(w);
 		if (w->lent) {
+			/* It may have been woken for another job than its borrower's. */
+			hf__worker_wake_one_locked(p);
 			w->resting = true;
 			hf__cond_wait(&w->cond, &p->lock);
 			w->resting = false;
@@ -187,8 +189,9 @@ static hf__job *next_job(hf__worker *w)
 		w->asleep = true;
 		in_time = hf__cond_wait_until(&w->cond, &p->lock, idle_until_locked(w));
 		w->asleep = false;
-		if (!in_time && hf__pool_staying_locked(p) > p->min_conns && p->opts.idle_ms >= 0 &&
-			p->queue.n == 0 && hf__now() >= hf__after(w->idle_since, p->opts.idle_ms))
+		if (!in_time && !w->lent && hf__pool_staying_locked(p) > p->min_conns &&
+			p->opts.idle_ms >= 0 && p->queue.n == 0 &&
+			hf__now() >= hf__after(w->idle_since, p->opts.idle_ms))
 			hf__worker_retire_locked(w);
 	}
 	if (!j)
@@ -206,15 +209,13 @@ static hf_error *unwanted(const hf_pool *p, hf__job *j)
 	return atomic_load(&j->cancel_asked) ? hf__job_canceled_early(j) : NULL;
 }
 
-/* Back to the head of the queue, unless nobody wants it run any more. */
-static void put_back_job(hf__worker *w, hf__job *j)
+/* Back to the head of the queue, unless nobody wants it run any more: then why, and the caller
+ * fails it. */
+static hf_error *requeue_locked(hf_pool *p, hf__job *j)
 {
-	hf_pool *p = w->pool;
-	hf_error *e;
+	hf_error *e = unwanted(p, j);
 
-	hf__lock(&p->lock);
 	j->worker = NULL;
-	e = unwanted(p, j);
 	if (e) {
 		j->state = HF__JOB_DONE;
 		p->stats.completed++;
@@ -227,30 +228,41 @@ static void put_back_job(hf__worker *w, hf__job *j)
 		hf__pool_poke_locked(p);
 		hf__worker_wake_one_locked(p);
 	}
-	hf__unlock(&p->lock);
-	if (e)
-		hf__job_fail(j, e);
+	return e;
 }
 
-void hf__worker_put_back_unsent(hf__worker *w)
+void hf__worker_put_back_unsent(hf__worker *w, int keep)
 {
+	hf_pool *p = w->pool;
+	hf_error *e;
 	hf__job *j;
 
-	while ((j = hf__batch_give_back(w)) != NULL)
-		put_back_job(w, j);
+	while ((j = hf__batch_give_back(w, keep)) != NULL) {
+		hf__lock(&p->lock);
+		if (w->job == j) /* another's from now on */
+			w->job = NULL;
+		e = requeue_locked(p, j);
+		hf__unlock(&p->lock);
+		if (e)
+			hf__job_fail(j, e);
+	}
 }
 
 /* Its connection was not fit. */
 static void put_back(hf__worker *w, hf__job *j)
 {
+	hf_pool *p = w->pool;
 	bool batch = hf__batch_waits(w);
+	hf_error *e = NULL;
 
-	hf__lock(&w->pool->lock);
+	hf__lock(&p->lock);
 	untake_locked(w);
-	hf__unlock(&w->pool->lock);
-	hf__worker_put_back_unsent(w);
 	if (!batch)
-		put_back_job(w, j);
+		e = requeue_locked(p, j);
+	hf__unlock(&p->lock);
+	if (e)
+		hf__job_fail(j, e);
+	hf__worker_put_back_unsent(w, 0);
 }
 
 void hf__worker_explain_termination(hf__worker *w, hf__outcome *o)
@@ -297,7 +309,8 @@ void hf__worker_run(hf__worker *w, hf__job *j)
 	}
 }
 
-/* A broken link is the worker's own thread's to close, and it must not be in use as fresh. */
+/* A broken link is the worker's own thread's to close, and a session that is to be reset its to
+ * reset: that runs the user's hook. */
 void hf__worker_give_back_locked(hf__worker *w)
 {
 	hf_pool *p = w->pool;
@@ -305,7 +318,7 @@ void hf__worker_give_back_locked(hf__worker *w)
 	untake_locked(w);
 	w->lent = false;
 	w->idle_since = hf__now();
-	w->suspect |= w->link.broken;
+	w->suspect |= w->link.broken || w->link.dirty;
 	if (hf__worker_stays_locked(w))
 		enter_idle_locked(w);
 	else
@@ -317,10 +330,15 @@ void hf__worker_give_back_locked(hf__worker *w)
 
 void hf__worker_put_back(hf__worker *w, hf__job *j)
 {
-	hf__lock(&w->pool->lock);
+	hf_pool *p = w->pool;
+	hf_error *e;
+
+	hf__lock(&p->lock);
 	hf__worker_give_back_locked(w);
-	hf__unlock(&w->pool->lock);
-	put_back_job(w, j);
+	e = requeue_locked(p, j);
+	hf__unlock(&p->lock);
+	if (e)
+		hf__job_fail(j, e);
 }
 
 void hf__worker_before_done(hf__worker *w, hf__job **jobs, int n)
@@ -395,10 +413,12 @@ static hf__job *run_batch(hf__worker *w, hf__job *first)
 	bool left_open;
 	int n;
 
+	first->run_until = HF__NEVER;
 	hf__conn_enter(&w->conn, first);
 	n = hf__batch_run(w, jobs);
+	w->conn.job = n > 0 ? jobs[n - 1] : NULL;
 	hf__conn_leave(&w->conn, &left_open);
-	hf__worker_put_back_unsent(w);
+	hf__worker_put_back_unsent(w, 0);
 	return finish(w, jobs, n);
 }
 

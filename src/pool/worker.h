@@ -140,9 +140,9 @@ void hf__worker_put_back(hf__worker *w, hf__job *j);
 void hf__worker_before_done(hf__worker *w, hf__job **jobs, int n);
 void hf__worker_count_locked(hf__worker *w, hf__job **jobs, int n);
 
-/* What its batch has taken and not sent goes back to the queue, or fails where nobody wants it run
- * any more. */
-void hf__worker_put_back_unsent(hf__worker *w);
+/* What its batch has taken and not sent goes back to the queue but for the first `keep`, or fails
+ * where nobody wants it run any more. */
+void hf__worker_put_back_unsent(hf__worker *w, int keep);
 
 /* Whether nothing calls it away from its queries: it is not to end, its link is not in doubt. */
 bool hf__worker_stays_locked(hf__worker *w);
@@ -200,6 +200,7 @@ hf__outcome hf__conn_run_job(hf_conn *c, hf__job *j);
 void hf__conn_enter(hf_conn *c, hf__job *j);
 void hf__conn_end_part(hf_conn *c); /* what was lent to one part of a transaction */
 void hf__conn_leave(hf_conn *c, bool *was_left_open);
+void hf__conn_reset(hf_conn *c); /* the session; the hook included */
 
 /* Why an interaction that returned `st` failed, or NULL; takes the words of hf_fail out of `r`. */
 hf_error *hf__conn_verdict(hf_conn *c, hf_status st, hf_reply *r);

@@ -147,14 +147,19 @@ static bool act_on_time(hf__link *l, const hf__guard *g)
 
 bool hf__link_sleep(hf__link *l, bool write, const hf__guard *g)
 {
-	struct pollfd p[2] = { { l->sock, (short)(POLLIN | (write ? POLLOUT : 0)), 0 },
-		{ l->cfg.wake->fd, POLLIN, 0 } };
+	struct pollfd p[2] = { { -1, POLLIN, 0 }, { l->cfg.wake->fd, POLLIN, 0 } };
 	int n;
 
-	if (g->before_sleep)
+	if (g->before_sleep) {
 		g->before_sleep(g->arg);
+		if (l->broken)
+			return false;
+		write |= PQflush(l->pg) > 0; /* what it has sent */
+	}
 	if (!act_on_time(l, g))
 		goto give_up;
+	p[0].fd = l->sock;
+	p[0].events |= (short)(write ? POLLOUT : 0);
 	n = poll(p, 2, hf__ms_left(next_instant(l, g), 60000));
 	if (n < 0 && errno != EINTR)
 		goto give_up;

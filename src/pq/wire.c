@@ -387,7 +387,11 @@ hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync)
 	struct results none = { NULL, 0, 0 };
 	hf__link *l = t->l;
 
-	if (!l->broken) {
+	/* What broke it was asked of another. */
+	if (l->broken) {
+		l->late = false;
+		l->asked = l->asked == HF__ASK_ABORT ? HF__ASK_ABORT : HF__ASK_NONE;
+	} else {
 		begin_run(l, &t->run->guard);
 		read_answers(t, t->sent_at < l->used_at ? l->used_at : t->sent_at, sync);
 	}
