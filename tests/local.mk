@@ -28,6 +28,8 @@ DB_TESTS = \
 	tests/db/test_allocations \
 	tests/db/test_arguments \
 	tests/db/test_atomic \
+	tests/db/test_batch_neighbours \
+	tests/db/test_batch_trouble \
 	tests/db/test_branches \
 	tests/db/test_cancel \
 	tests/db/test_cancel_connect \

@@ -16,6 +16,15 @@ hf_pool *t_pipe_pool(int depth)
 	return p;
 }
 
+hf_pool *t_group_pool(void)
+{
+	hf_pool *p =
+		t_pool(HF_POOL_OPTS(.max_conns = 1, .max_queue = HF_FOREVER, .read_only = true));
+
+	t_wait_idle(p, 1);
+	return p;
+}
+
 /* --- the dam --- */
 
 static void await(sem_t *s)
@@ -47,6 +56,15 @@ void t_dam_open(struct t_dam *g)
 {
 	sem_post(&g->open);
 	t_done(g->f);
+	sem_destroy(&g->open);
+	sem_destroy(&g->entered);
+}
+
+void t_dam_burst(struct t_dam *g)
+{
+	sem_post(&g->open);
+	ck_assert_int_eq(hf_future_wait_for(g->f, 10000 * t_slow()), HF_OK);
+	hf_future_unref(g->f);
 	sem_destroy(&g->open);
 	sem_destroy(&g->entered);
 }
@@ -130,6 +148,30 @@ void t_wait_blocked(int n)
 {
 	if (!t_wait_until(blocked, &n, 10000))
 		ck_abort_msg("%d sessions do not come to wait for a lock", n);
+}
+
+static bool sleeping(void *arg)
+{
+	const bool *wanted = arg;
+	char sql[160];
+
+	snprintf(sql, sizeof sql,
+		"select count(*) from pg_stat_activity where application_name = '%s' "
+		"and wait_event = 'PgSleep'",
+		t_name());
+	return (t_psql_int(sql) > 0) == *wanted;
+}
+
+void t_wait_asleep(void)
+{
+	if (!t_wait_until(sleeping, &(bool){ true }, 10000))
+		ck_abort_msg("no session comes to sleep");
+}
+
+void t_wait_awake(void)
+{
+	if (!t_wait_until(sleeping, &(bool){ false }, 10000))
+		ck_abort_msg("a session goes on sleeping");
 }
 
 /* --- what becomes of one --- */

@@ -39,6 +39,13 @@ struct t_dam {
 void t_dam_shut(struct t_dam *g, hf_pool *p);
 void t_dam_open(struct t_dam *g);
 
+/* The same where the job that stands in it may fail, for want of memory. */
+void t_dam_burst(struct t_dam *g);
+
+/* A read-only pool of one connection, which is there and idle: what travels together shares one
+ * Sync. */
+hf_pool *t_group_pool(void);
+
 /* Fails unless at least so many queries of `p` have travelled with others; with `depth` 1, unless
  * none has. */
 void t_expect_together(hf_pool *p, int depth, unsigned at_least);
@@ -61,6 +68,10 @@ void t_lock_drop(struct t_lock *l);
 
 /* Waits until `n` sessions wait for advisory locks. */
 void t_wait_blocked(int n);
+
+/* Waits until a session of this case's pools is in pg_sleep, and until none is. */
+void t_wait_asleep(void);
+void t_wait_awake(void);
 
 /* The SQLSTATE of a future that fails with HF_E_SQL is that one. Lets go of it. */
 #define t_sqlstate(f, state) t_sqlstate_at(__FILE__, __LINE__, (f), (state))
