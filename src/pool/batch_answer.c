@@ -176,15 +176,23 @@ static bool plan_changed(const hf_error *e)
 	return e && strcmp(hf_error_sqlstate(e), "0A000") == 0;
 }
 
+/* What a failure means to its caller. A group never writes, and a result that was too large is so
+ * again. */
+static unsigned fate_of(const hf__batch *b, const struct hf__flight *f, const hf_error *e)
+{
+	if (f->shared && hf_error_status(e) == HF_E_TOO_LARGE)
+		return 0;
+	if (f->shared && b->w->link.broken)
+		return HF_RETRYABLE;
+	return hf__conn_fate(&b->w->conn, &f->run, e, false);
+}
+
 static void give_outcome(hf__batch *b, struct hf__flight *f, hf_error *e, hf_result *res)
 {
 	hf__job *j = f->job;
 
-	if (e && f->shared && b->w->link.broken)
-		e = hf__error_at(e, HF_RETRYABLE, j->sql, &j->site);
-	else if (e)
-		e = hf__error_at(
-			e, hf__conn_fate(&b->w->conn, &f->run, e, false), j->sql, &j->site);
+	if (e)
+		e = hf__error_at(e, fate_of(b, f, e), j->sql, &j->site);
 	j->outcome = e ? (hf__outcome){ .status = hf_error_status(e), .error = e }
 		       : (hf__outcome){ .status = HF_OK, .result = res };
 	if (f->shared)
@@ -267,6 +275,11 @@ static void end_group(hf__batch *b, struct hf__flight *f)
 	for (int i = 0; i < b->n_held && (e || all_again); i++) {
 		hf__job *j = b->held[i];
 
+		/* Its cutting off is what has lost the connection. */
+		if (!all_again && j->outcome.status == HF_E_TOO_LARGE) {
+			b->done[b->n_done++] = j;
+			continue;
+		}
 		drop_outcome(j);
 		if (all_again)
 			hf__batch_again(b, j, "");
