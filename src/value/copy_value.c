@@ -35,10 +35,10 @@ static hf__fit fit_of(hf__got got)
 
 static hf__fit float_to_int(double x, int64_t *out)
 {
-	if (!(x >= -0x1p63 && x < 0x1p63) || rint(x) < x || rint(x) > x)
+	if (!(x >= -0x1p63 && x < 0x1p63))
 		return HF__FIT_RANGE;
 	*out = (int64_t)x;
-	return HF__FIT;
+	return (double)*out < x || (double)*out > x ? HF__FIT_RANGE : HF__FIT;
 }
 
 /* A decimal that is whole, but for one in too many digits. */

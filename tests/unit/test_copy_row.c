@@ -18,7 +18,7 @@ enum { INT2 = 21, INT4 = 23, INT8 = 20, BOOL = 16, TEXT = 25, F4 = 700, F8 = 701
 static hf_result *columns(const Oid *types)
 {
 	PGresAttDesc desc[40];
-	char names[40][8];
+	char names[40][16];
 	int n = 0;
 	PGresult *pg = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
 
