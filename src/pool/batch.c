@@ -101,7 +101,8 @@ bool hf__batch_take_locked(hf__worker *w, hf__job *first)
 	if (!b && !(b = w->batch = new_batch(w)))
 		return false;
 	b->total = b->counted = b->shared = b->shared_counted = 0;
-	b->closed = b->fired = b->answered = false;
+	b->closed = b->answered = false;
+	b->shot_at = 0;
 	add_next(b, first);
 	take_share_locked(b, 1, first->started_at);
 	return true;

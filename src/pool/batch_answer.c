@@ -149,16 +149,17 @@ static hf_error *end_flight(hf__batch *b, struct hf__flight *f, hf_result **out,
 	hf_error *e;
 
 	f->run.guard = guard_of(b, f);
-	f->run.shot_at = b->fired;
+	f->run.shot_at = b->shot_at > 0;
 	e = hf__trip_end(&f->trip, out, sync);
-	b->fired |= b->w->link.cancels > 0;
+	if (b->w->link.cancels > 0) /* it was delivered by now: what goes out later is safe */
+		b->shot_at = b->n;
 	return e;
 }
 
 /* Stopped by the cancel of a neighbour: the server has undone it. */
 static bool innocent(const hf__batch *b, const struct hf__flight *f, const hf_error *e)
 {
-	return e && b->fired && hf_error_status(e) == HF_E_CANCELED &&
+	return e && b->shot_at > 0 && hf_error_status(e) == HF_E_CANCELED &&
 	       strcmp(hf_error_sqlstate(e), "57014") == 0 && !unwanted(f->job) &&
 	       !atomic_load(&b->w->pool->terminating);
 }
@@ -316,6 +317,7 @@ void hf__batch_end_first(hf__batch *b)
 	}
 	b->first = (b->first + 1) % b->room;
 	b->n--;
+	b->shot_at -= b->shot_at > 0;
 	if (b->n == 0)
 		b->closed = false;
 	if (b->n_jobs == b->cap / 2)

@@ -47,9 +47,9 @@ struct hf__batch {
 	int n_done;
 	long total, counted; /* sent since it was empty; of those, in the pool's counters */
 	long shared, shared_counted;
-	bool closed;       /* nothing more is sent until all has come back */
-	bool answered;     /* something has come back since more was taken */
-	bool fired;        /* a cancel was sent, and may have hit a neighbour */
+	bool closed;   /* nothing more is sent until all has come back */
+	bool answered; /* something has come back since more was taken */
+	int shot_at;   /* so many of what is under way a cancel may have hit, from the first on */
 	bool serializable; /* the group is */
 	bool group_failed; /* and one of its members has */
 };

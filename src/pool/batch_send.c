@@ -157,7 +157,7 @@ static int send_some(hf__batch *b)
 {
 	int sent = may_share(b, &b->next[0]) ? send_group(b) : 0;
 
-	if (sent > 0)
+	if (sent > 0 || b->w->link.broken)
 		return sent;
 	if (!wanted(b, b->next[0].job))
 		return 1;
