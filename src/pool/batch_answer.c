@@ -227,7 +227,7 @@ static void end_member(hf__batch *b, struct hf__flight *f)
 	b->answered = true;
 	b->group_failed |= f->shared && (e || f->trip.aborted);
 	b->n_jobs--;
-	b->bytes -= hf__batch_bytes_of(j);
+	b->bytes -= j->sql_bytes;
 	hf__conn_log_run(&w->conn, &f->run, e, began, &j->site);
 	if (f->detached) {
 		hf_error_unref(e);

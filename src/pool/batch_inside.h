@@ -69,7 +69,6 @@ void hf__batch_turn_over(hf__batch *b);
 /* batch_send.c: all that was taken, as far as it may. */
 void hf__batch_send(hf__batch *b);
 bool hf__batch_reads_only(const hf__batch *b, const hf__job *j);
-size_t hf__batch_bytes_of(const hf__job *j);
 
 /* batch_answer.c: waits for what was sent first. */
 void hf__batch_end_first(hf__batch *b);

@@ -49,7 +49,7 @@ static bool begin(hf__batch *b, struct hf__flight *f, bool sync)
 	if (f->role != MEMBER)
 		return true;
 	b->n_jobs++;
-	b->bytes += hf__batch_bytes_of(f->job);
+	b->bytes += f->job->sql_bytes;
 	b->total += !f->again;
 	b->shared += f->shared;
 	return true;
@@ -66,15 +66,6 @@ static bool may_share(const hf__batch *b, const struct hf__next *x)
 {
 	return !x->again && x->job->timeout_ms == 0 && hf__batch_reads_only(b, x->job) &&
 	       !strcasestr(x->job->sql, "set_config");
-}
-
-size_t hf__batch_bytes_of(const hf__job *j)
-{
-	size_t n = strlen(j->sql);
-
-	for (int i = 0; j->params && i < j->params->n; i++)
-		n += j->params->lengths[i] > 0 ? (size_t)j->params->lengths[i] : 16;
-	return n;
 }
 
 static void set_limit(const hf__batch *b, struct hf__flight *f)
@@ -104,6 +95,7 @@ static void send_member(hf__batch *b, const struct hf__next *x, bool shared)
 	f->again = x->again;
 	f->shared = shared;
 	f->run.sql = j->sql;
+	f->run.sql_hash = j->sql_hash;
 	f->run.params = j->params;
 	f->run.kind = j->sql_kind;
 	/* It may have failed for its neighbours' sake, whose Parse was to be its own. By itself it

@@ -36,8 +36,6 @@ void hf__link_close(hf__link *l)
 	hf__cancel_free(l->cancel);
 	PQfinish(l->pg);
 	hf__stmt_cache_finish(&l->stmts);
-	hf__home_leave(l->home);
-	l->home = NULL;
 	hf__strbuf_finish(&l->notices);
 	l->pg = NULL;
 	l->cancel = NULL;
@@ -268,7 +266,6 @@ static bool settle_in(hf__link *l)
 	list_socket(l);
 	l->pid = PQbackendPID(l->pg);
 	l->cancel = hf__cancel_new(l->cfg.canceler, l->pg);
-	l->home = hf__home_new();
 	PQsetErrorVerbosity(l->pg, PQERRORS_DEFAULT);
 	return l->cancel && PQsetnonblocking(l->pg, 1) == 0 && PQenterPipelineMode(l->pg) == 1;
 }

@@ -48,7 +48,6 @@ typedef struct hf__link {
 	hf__link_config cfg;
 	PGconn *pg; /* NULL: closed */
 	hf__cancel *cancel;
-	struct hf__home *home; /* of its small results; NULL: there was no memory for it */
 	hf__stmt_cache stmts;
 	hf__extras extras;
 	hf__strbuf notices; /* since the last run began */
@@ -84,6 +83,7 @@ typedef struct hf__run {
 			    session's */
 	bool set_read_only; /* set_config('transaction_read_only', 'on', true) first */
 	const char *sql;    /* as written: what errors and logs show */
+	uint32_t sql_hash;  /* hf__sql_hash of it, if that is known; else 0 */
 	const char *text;   /* of a script with arguments: what is sent instead, values and all */
 	const hf__params *params;
 	hf__sql_kind kind;
