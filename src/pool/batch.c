@@ -101,7 +101,7 @@ bool hf__batch_take_locked(hf__worker *w, hf__job *first)
 	if (!b && !(b = w->batch = new_batch(w)))
 		return false;
 	b->total = b->counted = b->shared = b->shared_counted = 0;
-	b->closed = b->answered = false;
+	b->closed = b->answered = b->backlog = false;
 	b->shot_at = 0;
 	add_next(b, first);
 	take_share_locked(b, 1, first->started_at);
@@ -217,6 +217,7 @@ void hf__batch_turn_over(hf__batch *b)
 	count_locked(b);
 	if (more && hf__worker_stays_locked(w))
 		take_share_locked(b, 0, hf__now());
+	b->backlog = p->queue.n > 0;
 	hf__worker_wake_one_locked(p);
 	hf__unlock(&p->lock);
 	hf__job_complete_many(jobs, (size_t)n);

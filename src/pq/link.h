@@ -29,7 +29,9 @@ typedef struct hf__guard {
 	int64_t give_up_at;        /* close the connection then */
 	hf__ask (*ask)(void *arg); /* what is wanted now; called when poked */
 	void *arg;
-	void (*before_sleep)(void *arg); /* NULL: nothing is to be done meanwhile */
+	/* NULL: nothing is to be done meanwhile. Answers how long what the server sends may gather
+	   before it is looked at, in ns; 0: it wakes the sleeper. */
+	int64_t (*before_sleep)(void *arg);
 } hf__guard;
 
 /* What stays the same for every connection of a link. */
