@@ -164,7 +164,7 @@ static hf__guard guard_of(const hf__batch *b, const struct hf__flight *f)
 	int64_t limit = f->role == MEMBER ? f->run.limit_ms : b->w->link.cfg.statement_ms;
 	hf__guard g;
 
-	if (in_group(b))
+	if (limit > 0 && in_group(b))
 		limit *= end_of_group(b) + 1;
 	g = hf__conn_guard(&b->w->conn, limit < INT32_MAX ? (int)limit : INT32_MAX);
 	if (f->role == CLOSING || f->role == DROPPING)

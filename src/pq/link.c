@@ -126,8 +126,11 @@ static int64_t next_instant(const hf__link *l, const hf__guard *g)
 /* False: the time is up, or was ended from outside. */
 static bool act_on_time(hf__link *l, const hf__guard *g)
 {
-	int64_t now = hf__now();
+	int64_t now;
 
+	if (l->asked == HF__ASK_NONE && next_instant(l, g) == HF__NEVER)
+		return true;
+	now = hf__now();
 	if (now >= g->give_up_at || l->asked == HF__ASK_ABORT)
 		return false;
 	if (l->cancels == 0 && now >= g->cancel_at) {
