@@ -61,11 +61,12 @@ bool hf__batch_reads_only(const hf__batch *b, const hf__job *j)
 }
 
 /* One with a limit of its own has a Sync of its own, as the limit would stay for the next; so has
- * one that may set something for its transaction, which is to be its own business. */
+ * one that may set something for its transaction, or take a lock, which is to be its own business.
+ */
 static bool may_share(const hf__batch *b, const struct hf__next *x)
 {
 	return !x->again && x->job->timeout_ms == 0 && hf__batch_reads_only(b, x->job) &&
-	       !strcasestr(x->job->sql, "set_config");
+	       !hf__sql_outlasts(x->job->sql);
 }
 
 size_t hf__batch_bytes_of(const hf__job *j)
