@@ -113,7 +113,9 @@ static void send_member(hf__batch *b, const struct hf__next *x, bool shared)
 	/* In a read-only pool as well: a neighbour may have switched the session's default off. */
 	f->run.set_read_only = !shared && hf__batch_reads_only(b, j);
 	set_limit(b, f);
-	if (begin(b, f, !shared) && hf__stmt_is_slow(f->trip.entry))
+	/* Nobody waits behind what is slow, or is to see the session that it leaves. */
+	if (begin(b, f, !shared) &&
+		(hf__stmt_is_slow(f->trip.entry) || hf__sql_changes_session(j->sql)))
 		b->closed = true;
 }
 
@@ -173,7 +175,8 @@ void hf__batch_send(hf__batch *b)
 {
 	if (b->n_next > 0)
 		b->now = hf__now();
-	while (b->n_next > 0 && !b->closed && !b->w->link.broken && b->bytes < MAX_BYTES)
+	while (b->n_next > 0 && !b->closed && !b->w->link.broken && !b->w->link.dirty &&
+		b->bytes < MAX_BYTES)
 		drop_sent(b, send_some(b));
 	/* What would wait behind something slow is for others. */
 	if (b->closed)

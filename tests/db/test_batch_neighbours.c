@@ -269,6 +269,50 @@ START_TEST(test_settings)
 }
 END_TEST
 
+/* What one leaves in the session is gone before the next runs, whether it was sent with others or
+ * not. */
+static void leaves_session(hf_pool *p)
+{
+	static const char *const leaves[] = {
+		"select set_config('app.x', '42', false)",
+		"select set_config('app.x', '42', length('4') = 2)",
+		"select '42' from (select pg_advisory_lock(3)) s",
+	};
+
+	for (size_t k = 0; k < T_COUNT(leaves); k++)
+		for (int at = 0; at < 5; at++) {
+			uint64_t resets = t_stats(p).resets;
+			hf_future *f[5];
+			struct t_dam dam;
+
+			t_dam_shut(&dam, p);
+			for (int i = 0; i < 5; i++)
+				f[i] = hf_query(
+					p, i == at ? leaves[k]
+						   : "select (coalesce(current_setting("
+						     "'app.x', true), '') <> '')::int + count(*) "
+						     "from pg_locks where locktype = "
+						     "'advisory'");
+			t_dam_open(&dam);
+			for (int i = 0; i < 5; i++)
+				if (i != at)
+					ck_assert_int_eq(t_int(f[i]), 0);
+			t_done(f[at]);
+			t_wait_idle(p, 1);
+			ck_assert_uint_eq(t_stats(p).resets, resets + 1);
+		}
+	ck_assert_uint_eq(t_stats(p).connects, 1);
+	t_expect_together(p, T_DEPTH, 15);
+	t_close(p);
+}
+
+START_TEST(test_session)
+{
+	leaves_session(t_pipe_pool(T_DEPTH));
+	leaves_session(t_group_pool());
+}
+END_TEST
+
 /* A lock for the transaction is let go of before its neighbours run. */
 START_TEST(test_locks)
 {
@@ -340,5 +384,6 @@ T_MAIN("batch_neighbours",
 		test_writing_function, 60 },
 	{ "nobody is cancelled behind a result that is too large", test_too_large, 60 },
 	{ "one caller's setting is not seen by another", test_settings, 0 },
+	{ "nor what one leaves in the session", test_session, 0 },
 	{ "nor is one caller's lock held by another", test_locks, 0 },
 	{ "nor a setting that a function hides, with a Sync of its own", test_hidden_settings, 0 })
