@@ -5,7 +5,9 @@
  * touched by this thread only, without the lock.
  *
  * Note "free before ready". A job's future is completed after the worker has entered the idle ring
- * (or holds its next job), so that whoever sees the result finds the connection free. */
+ * (or holds its next job), so that whoever sees the result finds the connection free. Not so the
+ * members of a batch, whose connection goes on with the others, and those of them that were
+ * cancelled behind another: their answers are still to come. */
 #include "pool/pool.h"
 
 #include "base/attr.h"

@@ -173,6 +173,8 @@ static void note_dirt(hf__trip *t, const struct results *rs)
 	/* SELECT … INTO TEMP: a SELECT that returned no columns. */
 	if (utility || (strncmp(run->tag, "SELECT", 6) == 0 && t->main && PQnfields(t->main) == 0))
 		t->l->dirty = true;
+	else if (run->kind != HF__SQL_EMPTY && hf__sql_changes_session(run->sql))
+		t->l->dirty = true;
 	if (utility)
 		note_foreign_stmts(t, rs);
 }
