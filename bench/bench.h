@@ -20,7 +20,8 @@
 #define BENCH_UPDATE "UPDATE pgbench_accounts SET abalance=abalance+$1 WHERE aid=$2"
 #define BENCH_LOCK   "SELECT abalance FROM pgbench_accounts WHERE aid=$1 FOR UPDATE"
 #define BENCH_SET    "UPDATE pgbench_accounts SET abalance=$1 WHERE aid=$2"
-#define BENCH_COPY   "COPY peer_item(subject,done,created,score) FROM STDIN"
+#define BENCH_ITEMS  "peer_item(subject,done,created,score)"
+#define BENCH_COPY   "COPY " BENCH_ITEMS " FROM STDIN"
 #define BENCH_LOAD   "SELECT aid,bid,abalance,filler FROM pgbench_accounts LIMIT "
 
 /* A row of pgbench_accounts, and one whose text lives elsewhere. */

@@ -96,8 +96,9 @@ typedef struct hf_pool_stats {
 	uint32_t pinned;                        /* of busy: held by an open hf_txn */
 	uint32_t queued, queued_peak;           /* jobs waiting now; the most there ever were */
 	uint32_t min_conns, max_conns;
-	uint64_t submitted, completed, failed, canceled,
-		rejected; /* completed counts all that ended */
+	/* completed counts all that ended: well, with HF_E_CANCELED (canceled), or with another
+	 * failure (failed). */
+	uint64_t submitted, completed, failed, canceled, rejected;
 	uint64_t connects, connect_failures, reconnects, discards, resets, pings;
 	uint64_t queue_ns, run_ns; /* sums over completed work; means come from differences */
 	uint64_t wakeups, futile_wakeups;

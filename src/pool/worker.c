@@ -220,9 +220,7 @@ static hf_error *requeue_locked(hf_pool *p, hf__job *j)
 	j->worker = NULL;
 	if (e) {
 		j->state = HF__JOB_DONE;
-		p->stats.completed++;
-		p->stats.failed += hf_error_status(e) != HF_E_CANCELED;
-		p->stats.canceled += hf_error_status(e) == HF_E_CANCELED;
+		hf__pool_count_end_locked(p, hf_error_status(e));
 		hf__worker_recheck_locked(p);
 	} else {
 		j->state = HF__JOB_QUEUED;
@@ -360,9 +358,7 @@ void hf__worker_count_locked(hf__worker *w, hf__job **jobs, int n, int64_t now)
 
 		j->state = HF__JOB_DONE;
 		j->worker = NULL;
-		s->completed++;
-		s->failed += j->outcome.status != HF_OK;
-		s->canceled += j->outcome.status == HF_E_CANCELED;
+		hf__pool_count_end_locked(w->pool, j->outcome.status);
 		s->queue_ns += (uint64_t)(j->started_at - j->submitted_at);
 		s->run_ns += (uint64_t)(now - j->started_at);
 	}
