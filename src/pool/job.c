@@ -224,6 +224,7 @@ static hf_error *check_text(hf__job *j, const char *sql, size_t n)
 		return hf__error_fmt(HF_E_MISUSE, 0, "the SQL text is not UTF-8");
 	j->sql_kind = hf__sql_classify(sql);
 	j->sql_hash = hf__sql_hash(sql, n);
+	j->sql_outlasts = hf__sql_outlasts(sql, n);
 	return NULL;
 }
 

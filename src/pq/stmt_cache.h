@@ -25,6 +25,7 @@ typedef struct hf__stmt_entry {
 	int wary;             /* for so many more runs it counts as slow */
 	unsigned columns;     /* what is known of them: format.h */
 	hf_result *described; /* for hf__result_pack */
+	bool changes_session; /* hf__sql_changes_session */
 	bool sets;            /* hf__stmt_sets */
 	char name[16];
 	uint32_t *types; /* behind sql in the same block */

@@ -164,6 +164,12 @@ static void note_foreign_stmts(hf__trip *t, const struct results *rs)
 	t->l->foreign_stmts |= any;
 }
 
+static bool changes_session(const hf__trip *t)
+{
+	return t->run->kind != HF__SQL_EMPTY &&
+	       (t->entry ? t->entry->changes_session : hf__sql_changes_session(t->run->sql));
+}
+
 /* The commands that may leave something behind in the session. */
 static void note_dirt(hf__trip *t, const struct results *rs)
 {
@@ -173,7 +179,7 @@ static void note_dirt(hf__trip *t, const struct results *rs)
 	/* SELECT … INTO TEMP: a SELECT that returned no columns. */
 	if (utility || (strncmp(run->tag, "SELECT", 6) == 0 && t->main && PQnfields(t->main) == 0))
 		t->l->dirty = true;
-	else if (run->kind != HF__SQL_EMPTY && hf__sql_changes_session(run->sql))
+	else if (changes_session(t))
 		t->l->dirty = true;
 	if (utility)
 		note_foreign_stmts(t, rs);

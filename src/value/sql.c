@@ -395,9 +395,9 @@ static bool mentions(const char *s, size_t n)
 	return false;
 }
 
-bool hf__sql_outlasts(const char *sql)
+bool hf__sql_outlasts(const char *sql, size_t n)
 {
-	return mentions(sql, strlen(sql));
+	return mentions(sql, n);
 }
 
 /* Behind set_config: it is not called, its third argument is `true`, or it has `is_local => true`.
@@ -448,7 +448,7 @@ bool hf__sql_changes_session(const char *sql)
 	struct scan sc = { sql, sql };
 	enum token t;
 
-	if (!hf__sql_outlasts(sql))
+	if (!mentions(sql, strlen(sql)))
 		return false;
 	while ((t = next_solid(&sc)) != END) {
 		if ((t == WORD || t == QUOTED) && changes_session(&sc, t == QUOTED))

@@ -37,7 +37,7 @@ bool hf__sql_two_phase(const char *sql);
 
 /* Whether it has the name of a function that sets something, or takes a lock, for longer than its
  * statement: set_config, and those of advisory locks. Cheap. */
-bool hf__sql_outlasts(const char *sql);
+bool hf__sql_outlasts(const char *sql, size_t n);
 
 /* Of those: for longer than its transaction. pg_advisory_lock, and set_config unless its third
  * argument is plainly `true`. What a function of the user's does cannot be seen. */

@@ -182,7 +182,8 @@ START_TEST(test_leaves)
 
 	for (size_t i = 0; i < T_COUNT(cases); i++) {
 		ck_assert_msg(
-			hf__sql_outlasts(cases[i].sql) == cases[i].outlasts, "%s", cases[i].sql);
+			hf__sql_outlasts(cases[i].sql, strlen(cases[i].sql)) == cases[i].outlasts,
+			"%s", cases[i].sql);
 		ck_assert_msg(hf__sql_changes_session(cases[i].sql) == cases[i].session, "%s",
 			cases[i].sql);
 	}
