@@ -4,7 +4,7 @@
  *
  * CPU is that of this process, the server's not included; of a submission, that of its thread. Wall
  * time contains the server's work. */
-#include "hf.h"
+#include "hf_sections.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,36 +17,10 @@
 #define FLOW    100000
 #define THREADS 64
 
-static hf_pool *open_pool(int conns, hf_pool_opts opts)
-{
-	const char *dsn = getenv("HOLDFAST_TEST_DSN");
-	struct bench b = { .conns = conns };
-
-	opts.max_queue = HF_FOREVER;
-	opts.acquire_ms = HF_FOREVER;
-	return bench_pool(&b, dsn ? dsn : "", opts);
-}
-
 static hf_future *ask(hf_pool *p, uint64_t *seed, int id)
 {
 	(void)seed;
 	return hf_query(p, SHORT, id);
-}
-
-static void take(const hf_result *res, int id)
-{
-	if (hf_row_int8(hf_result_row(res, 0), 0, -1) != id)
-		bench_die("somebody else's answer");
-}
-
-static void finish(hf_future *f, int id)
-{
-	const hf_result *res;
-
-	if (hf_future_get(f, &res) != HF_OK)
-		bench_hf_die("query", hf_future_error(f));
-	take(res, id);
-	hf_future_unref(f);
 }
 
 /* --- queue --- */
@@ -79,7 +53,7 @@ static void fill_and_drain(hf_pool *p, hf_future **fs, int n, struct filled *sum
 	sum->submit_ns += (double)(thread_cpu_ns() - t0);
 	bench_gate_open(&gate);
 	for (int i = 0; i < n; i++)
-		finish(fs[i], i);
+		bench_finish_id(fs[i], i);
 	bench_end(&b);
 	sum->wall_us += (double)b.took_ns / 1e3;
 	sum->cpu_us += (double)b.cpu_ns / 1e3;
@@ -88,12 +62,12 @@ static void fill_and_drain(hf_pool *p, hf_future **fs, int n, struct filled *sum
 static void section_queue(void)
 {
 	hf_future **fs = bench_alloc(MOST * sizeof(hf_future *));
-	hf_pool *p = open_pool(BENCH_CONNS, (hf_pool_opts){ 0 });
+	hf_pool *p = bench_open(BENCH_CONNS, (hf_pool_opts){ 0 });
 
 	printf("\nlength of the queue: filled while its 4 connections are held, then drained\n\n"
 	       "  %10s %12s %12s %12s\n",
 		"queued", "submit ns", "wall us/op", "CPU us/op");
-	bench_fly(&(struct bench){ .flight = BENCH_FLIGHT }, p, ask, take, FLOW);
+	bench_fly(&(struct bench){ .flight = BENCH_FLIGHT }, p, ask, bench_take_id, FLOW);
 	for (int n = 1; n <= MOST; n *= 10) {
 		struct filled sum = { 0 };
 		int rounds = n < FLOW ? FLOW / n : 1;
@@ -123,7 +97,7 @@ static void *fly_alone(void *arg)
 {
 	struct submitter *s = arg;
 
-	bench_fly(&(struct bench){ .flight = s->flight }, s->p, ask, take, s->n);
+	bench_fly(&(struct bench){ .flight = s->flight }, s->p, ask, bench_take_id, s->n);
 	return NULL;
 }
 
@@ -158,7 +132,7 @@ static double each(uint64_t now, uint64_t before, long n)
 
 static void section_threads(void)
 {
-	hf_pool *p = open_pool(BENCH_CONNS, (hf_pool_opts){ 0 });
+	hf_pool *p = bench_open(BENCH_CONNS, (hf_pool_opts){ 0 });
 
 	printf("\nsubmitting threads: 100,000 queries, 256 under way in all, 4 connections\n\n"
 	       "  %10s %12s %12s %12s %12s %12s\n",
@@ -191,14 +165,14 @@ static void section_connections(void)
 	       "  %10s %12s %12s %12s\n",
 		"conns", "wall us/op", "CPU us/op", "travelling");
 	for (int n = 1; n <= 64; n *= 2) {
-		hf_pool *p = open_pool(n, (hf_pool_opts){ 0 });
+		hf_pool *p = bench_open(n, (hf_pool_opts){ 0 });
 		struct bench b = { .flight = BENCH_FLIGHT };
 		hf_pool_stats was, is;
 
-		bench_fly(&b, p, ask, take, FLOW / 10);
+		bench_fly(&b, p, ask, bench_take_id, FLOW / 10);
 		was = stats(p);
 		bench_begin(&b);
-		bench_fly(&b, p, ask, take, FLOW);
+		bench_fly(&b, p, ask, bench_take_id, FLOW);
 		bench_end(&b);
 		is = stats(p);
 		printf("  %10d %12.2f %12.2f %11.0f%%\n", n, (double)b.took_ns / 1e3 / FLOW,
@@ -256,7 +230,7 @@ static void one_size(hf_pool *p, int rows, int width)
 
 static void section_size(void)
 {
-	hf_pool *p = open_pool(1, (hf_pool_opts){ 0 });
+	hf_pool *p = bench_open(1, (hf_pool_opts){ 0 });
 
 	printf("\nsize of the result: an integer and a text of `width` bytes a row, each read\n\n"
 	       "  %10s %10s %14s %14s %14s %12s\n",
@@ -268,30 +242,19 @@ static void section_size(void)
 	bench_pool_end(p);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} sections[] = {
+static const struct bench_section sections[] = {
 	{ "queue", section_queue },
 	{ "threads", section_threads },
 	{ "connections", section_connections },
 	{ "size", section_size },
 };
 
-static bool wanted(const char *name, int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], name) == 0)
-			return true;
-	return argc < 2;
-}
-
 int main(int argc, char **argv)
 {
 	printf("holdfast %s. CPU is this process's; wall time contains the server's work.\n",
 		hf_version());
 	for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-		if (wanted(sections[i].name, argc, argv))
+		if (bench_wanted(sections[i].name, argc, argv))
 			sections[i].run();
 	return 0;
 }

@@ -2,6 +2,7 @@
 # Programs that measure. They print the line of JSON that bench/bench.h describes.
 BENCH_SHARED = bench/bench.c bench/bench.h
 BENCH_HF = $(BENCH_SHARED) bench/hf.c bench/hf.h
+BENCH_SECTIONS = $(BENCH_HF) bench/hf_sections.c bench/hf_sections.h
 BENCH_CORE = libholdfast-core.la $(LIBPQ_LIBS) $(PTHREAD_LIBS)
 
 noinst_PROGRAMS += bench/hf-peer bench/hf-peer-fast
@@ -48,9 +49,9 @@ CLEANFILES += bench/bench.svg bench/results.tsv
 
 # What things weigh, and how cost grows.
 noinst_PROGRAMS += bench/growth bench/memory
-bench_growth_SOURCES = $(BENCH_HF) bench/growth.c
+bench_growth_SOURCES = $(BENCH_SECTIONS) bench/growth.c
 bench_growth_LDADD = $(BENCH_CORE)
-bench_memory_SOURCES = $(BENCH_HF) bench/mallocs.c bench/mallocs.h bench/memory.c
+bench_memory_SOURCES = $(BENCH_SECTIONS) bench/mallocs.c bench/mallocs.h bench/memory.c
 bench_memory_LDADD = $(BENCH_CORE)
 
 bench-memory: bench/memory
