@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* growth [SECTION...]: how the cost of an operation grows. Sections: queue threads connections
- * size; all of them by default. The server is that of HOLDFAST_TEST_DSN or of libpq's environment.
+ * borrowing size; all of them by default. The server is that of HOLDFAST_TEST_DSN or of libpq's
+ * environment.
  *
  * CPU is that of this process, the server's not included; of a submission, that of its thread. Wall
  * time contains the server's work. */
-#include "hf_sections.h"
+#include "growth.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,19 @@ static hf_future *ask(hf_pool *p, uint64_t *seed, int id)
 {
 	(void)seed;
 	return hf_query(p, SHORT, id);
+}
+
+hf_pool_stats growth_stats(hf_pool *p)
+{
+	hf_pool_stats st = { .struct_size = sizeof st };
+
+	hf_pool_get_stats(p, &st);
+	return st;
+}
+
+double growth_each(uint64_t now, uint64_t before, long n)
+{
+	return (double)(now - before) / (double)n;
 }
 
 /* --- queue --- */
@@ -117,19 +131,6 @@ static void fly_together(hf_pool *p, int n, struct bench *b)
 	bench_end(b);
 }
 
-static hf_pool_stats stats(hf_pool *p)
-{
-	hf_pool_stats st = { .struct_size = sizeof st };
-
-	hf_pool_get_stats(p, &st);
-	return st;
-}
-
-static double each(uint64_t now, uint64_t before, long n)
-{
-	return (double)(now - before) / (double)n;
-}
-
 static void section_threads(void)
 {
 	hf_pool *p = bench_open(BENCH_CONNS, (hf_pool_opts){ 0 });
@@ -140,17 +141,17 @@ static void section_threads(void)
 	fly_together(p, 1, &(struct bench){ 0 });
 	for (int n = 1; n <= THREADS; n *= 2) {
 		struct bench b = { 0 };
-		hf_pool_stats was = stats(p), is;
+		hf_pool_stats was = growth_stats(p), is;
 		struct rusage u0, u1;
 
 		getrusage(RUSAGE_SELF, &u0);
 		fly_together(p, n, &b);
 		getrusage(RUSAGE_SELF, &u1);
-		is = stats(p);
+		is = growth_stats(p);
 		printf("  %10d %12.2f %12.2f %12.4f %12.4f %12.4f\n", n,
 			(double)b.took_ns / 1e3 / FLOW, (double)b.cpu_ns / 1e3 / FLOW,
-			each(is.wakeups, was.wakeups, FLOW),
-			each(is.futile_wakeups, was.futile_wakeups, FLOW),
+			growth_each(is.wakeups, was.wakeups, FLOW),
+			growth_each(is.futile_wakeups, was.futile_wakeups, FLOW),
 			(double)(u1.ru_nvcsw - u0.ru_nvcsw) / FLOW);
 		fflush(stdout);
 	}
@@ -170,14 +171,14 @@ static void section_connections(void)
 		hf_pool_stats was, is;
 
 		bench_fly(&b, p, ask, bench_take_id, FLOW / 10);
-		was = stats(p);
+		was = growth_stats(p);
 		bench_begin(&b);
 		bench_fly(&b, p, ask, bench_take_id, FLOW);
 		bench_end(&b);
-		is = stats(p);
+		is = growth_stats(p);
 		printf("  %10d %12.2f %12.2f %11.0f%%\n", n, (double)b.took_ns / 1e3 / FLOW,
 			(double)b.cpu_ns / 1e3 / FLOW,
-			100 * each(is.pipelined, was.pipelined, FLOW));
+			100 * growth_each(is.pipelined, was.pipelined, FLOW));
 		fflush(stdout);
 		bench_pool_end(p);
 	}
@@ -246,6 +247,7 @@ static const struct bench_section sections[] = {
 	{ "queue", section_queue },
 	{ "threads", section_threads },
 	{ "connections", section_connections },
+	{ "borrowing", growth_borrowing },
 	{ "size", section_size },
 };
 

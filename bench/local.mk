@@ -49,7 +49,7 @@ CLEANFILES += bench/bench.svg bench/results.tsv
 
 # What things weigh, and how cost grows.
 noinst_PROGRAMS += bench/growth bench/memory
-bench_growth_SOURCES = $(BENCH_SECTIONS) bench/growth.c
+bench_growth_SOURCES = $(BENCH_SECTIONS) bench/growth.c bench/growth.h bench/growth_borrow.c
 bench_growth_LDADD = $(BENCH_CORE)
 bench_memory_SOURCES = $(BENCH_SECTIONS) bench/mallocs.c bench/mallocs.h bench/memory.c
 bench_memory_LDADD = $(BENCH_CORE)
