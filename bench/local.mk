@@ -60,4 +60,14 @@ bench-memory: bench/memory
 bench-growth: bench/growth
 	@$(SHELL) $(srcdir)/tests/with-pg bench/growth $(SECTIONS)
 
-.PHONY: bench-growth bench-memory
+# Ten million operations each: memory that stays flat, and answers that are their callers' own while
+# sessions are killed. It takes minutes, and shows how far it is.
+LONG_OPS = 10000000
+if HAVE_CHECK
+bench-long: bench/memory tests/db/test_echo
+	@MEMORY_OPS=$(LONG_OPS) $(SHELL) $(srcdir)/tests/with-pg bench/memory flat
+	@HOLDFAST_ECHO=$(LONG_OPS) $(SHELL) $(srcdir)/tests/with-pg tests/db/test_echo \
+		'while sessions are killed'
+endif
+
+.PHONY: bench-growth bench-long bench-memory

@@ -296,27 +296,37 @@ static void section_million(void)
 
 /* --- flat --- */
 
+#define TENTHS 10 /* lines */
+#define STEPS  20 /* of the bar, for each */
+
 static void section_flat(void)
 {
 	const char *s = getenv("MEMORY_OPS");
-	long ops = s ? strtol(s, NULL, 10) : 10000000, part = ops / 10 > 0 ? ops / 10 : 1;
+	long ops = s ? strtol(s, NULL, 10) : 10000000, done = 0, base = 0;
 	hf_pool *p = bench_open(BENCH_CONNS, (hf_pool_opts){ 0 });
-	long base = 0;
+	int64_t began;
 
 	printf("\nRSS over %ld operations, 256 under way\n\n  %14s %10s %10s\n", ops, "operations",
 		"RSS kB", "growth kB");
 	by_futures(p, OPS);
 	malloc_trim(0);
-	for (long done = 0; done <= ops; done += part) {
-		long rss = bench_rss_kb();
+	began = bench_now_ns();
+	for (int step = 0; step <= TENTHS * STEPS; step++) {
+		long until = ops / (TENTHS * STEPS) * step, rss;
 
-		if (done == 0)
+		bench_progress("RSS", step, TENTHS * STEPS);
+		by_futures(p, until - done);
+		done = until;
+		if (step % STEPS)
+			continue;
+		bench_progress("", 0, 0);
+		rss = bench_rss_kb();
+		if (step == 0)
 			base = rss;
 		printf("  %14ld %10ld %10ld\n", done, rss, rss - base);
 		fflush(stdout);
-		if (done < ops)
-			by_futures(p, part);
 	}
+	printf("  in %.1f s\n", (double)(bench_now_ns() - began) / 1e9);
 	bench_pool_end(p);
 }
 
