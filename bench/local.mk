@@ -44,8 +44,9 @@ bench: $(noinst_PROGRAMS)
 	@$(SHELL) $(srcdir)/bench/compare '$(abs_builddir)'
 
 .PHONY: bench
-EXTRA_DIST += bench/compare bench/draw.awk bench/json.awk bench/table.awk
-CLEANFILES += bench/bench.svg bench/results.tsv
+EXTRA_DIST += bench/compare bench/draw.awk bench/figures.awk bench/json.awk bench/results.awk \
+	bench/splice.awk bench/table.awk
+CLEANFILES += bench/bench.svg bench/figures.md bench/results.tsv
 
 # What things weigh, and how cost grows.
 noinst_PROGRAMS += bench/growth bench/memory
