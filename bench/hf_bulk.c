@@ -31,10 +31,9 @@ static hf_status take_row(hf_row row, void *arg)
 void bench_load_query(struct bench *b, hf_pool *p)
 {
 	struct loading l = { .max = b->ops };
-	char sql[sizeof BENCH_LOAD + 24];
+	const char *sql = bench_load_sql(b);
 	hf_error *why;
 
-	snprintf(sql, sizeof sql, BENCH_LOAD "%ld", b->ops);
 	bench_begin(b);
 	l.rows = bench_alloc((size_t)b->ops * sizeof *l.rows);
 	if (hf_await(hf_query_with(p, HF_QUERY_OPTS(.on_row = take_row, .arg = &l), sql), &why) !=
@@ -47,10 +46,10 @@ void bench_load_query(struct bench *b, hf_pool *p)
 void bench_load_copy(struct bench *b, hf_pool *p)
 {
 	struct loading l = { .max = b->ops };
-	char source[sizeof BENCH_LOAD + 26];
+	char source[sizeof BENCH_LOAD + 32];
 	hf_error *why;
 
-	snprintf(source, sizeof source, "(" BENCH_LOAD "%ld)", b->ops);
+	snprintf(source, sizeof source, "(%s)", bench_load_sql(b));
 	bench_begin(b);
 	l.rows = bench_alloc((size_t)b->ops * sizeof *l.rows);
 	if (hf_await(hf_copy_out(p, source, take_row, &l, NULL), &why) != HF_OK)
