@@ -245,11 +245,12 @@ START_TEST(test_borrowed)
 
 	caller = pthread_self();
 	p = t_pool(HF_POOL_OPTS(.max_conns = 1, .on_connect = hook));
-	t_wait_idle(p, 1);
 	for (int i = 0; i < 20; i++) {
-		uint64_t borrowed = t_stats(p).borrowed;
 		hf_result *res = NULL;
+		uint64_t borrowed;
 
+		t_wait_idle(p, 1);
+		borrowed = t_stats(p).borrowed;
 		ck_assert_int_eq(
 			hf_fetch(p, NULL, NULL, "select 1 as a into temp leak_fetch"), HF_OK);
 		ck_assert_uint_eq(t_stats(p).borrowed, borrowed + 1);
@@ -259,7 +260,6 @@ START_TEST(test_borrowed)
 		ck_assert_int_eq(hf_row_int8(hf_result_row(res, 0), 0, -1), 1);
 		hf_result_unref(res);
 		ck_assert_int_eq(atomic_load(&hooks), i + 2);
-		t_wait_idle(p, 1);
 	}
 	ck_assert_int_eq(atomic_load(&on_caller), 0);
 	ck_assert_uint_eq(t_stats(p).connects, 1);

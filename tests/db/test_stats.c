@@ -103,6 +103,7 @@ START_TEST(test_ends_borrowed)
 	pthread_t t;
 	void *st;
 
+	t_wait_idle(p, 1);
 	ck_assert_int_eq(hf_fetch(p, NULL, NULL, "select 1"), HF_OK);
 	ck_assert_int_eq(hf_fetch(p, NULL, &why, "select 1 / 0"), HF_E_SQL);
 	hf_error_unref(why);
