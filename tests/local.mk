@@ -89,6 +89,7 @@ DB_TESTS = \
 	tests/db/test_pipeline_cut \
 	tests/db/test_pipeline_limits \
 	tests/db/test_pipeline_mixed \
+	tests/db/test_pipeline_shot \
 	tests/db/test_pipeline_statements \
 	tests/db/test_proxy \
 	tests/db/test_pipeline \

@@ -45,11 +45,12 @@ hf__worker *hf__borrow_locked(hf_pool *p, hf__job *j)
 static void give_back(hf__worker *w, hf__job *j)
 {
 	hf_pool *p = w->pool;
+	int64_t now = hf__now();
 
 	hf__worker_before_done(w, &j, 1);
 	hf__lock(&p->lock);
-	hf__worker_count_locked(w, &j, 1);
-	hf__worker_give_back_locked(w);
+	hf__worker_count_locked(w, &j, 1, now);
+	hf__worker_give_back_locked(w, now);
 	hf__unlock(&p->lock);
 	hf__job_complete_many(&j, 1);
 }
@@ -58,7 +59,8 @@ void hf__borrow_run(hf__worker *w, hf__job *j)
 {
 	hf_conn *outer = hf__conn_in_use();
 
-	if (hf__now() >= hf__after(w->link.used_at, HF__FRESH_MS) && !hf__link_alive(&w->link)) {
+	if (j->started_at >= hf__after(w->link.used_at, HF__FRESH_MS) &&
+		!hf__link_alive(&w->link)) {
 		hf__worker_put_back(w, j);
 		return;
 	}

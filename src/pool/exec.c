@@ -149,7 +149,7 @@ static void note_xid(hf_conn *c, const hf__run *run)
 		snprintf(c->xid, sizeof c->xid, "%s", run->xid);
 	if (run->kind == HF__SQL_EMPTY && !run->script)
 		return;
-	if (strcasestr(run->sql, "notify")) /* others may hear of it */
+	if (c->wrote_nothing && strcasestr(run->sql, "notify")) /* others may hear of it */
 		c->wrote_nothing = false;
 	if (plain && run->ask_xid && run->main_done)
 		c->xid_stale = false;
@@ -297,7 +297,7 @@ hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_s
 {
 	bool in_txn = hf__link_session(c->link) == HF__SESSION_TXN ||
 		      hf__link_session(c->link) == HF__SESSION_FAILED;
-	int64_t began = hf__now();
+	int64_t began = hf__logs(&c->worker->pool->log, HF__LOG_DEBUG) ? hf__now() : 0;
 	bool decided; /* by the COMMIT that travelled along */
 	hf_error *e = stop_asked(c);
 

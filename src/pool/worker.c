@@ -5,7 +5,9 @@
  * touched by this thread only, without the lock.
  *
  * Note "free before ready". A job's future is completed after the worker has entered the idle ring
- * (or holds its next job), so that whoever sees the result finds the connection free. */
+ * (or holds its next job), so that whoever sees the result finds the connection free. Not so the
+ * members of a batch, whose connection goes on with the others, and those of them that were
+ * cancelled behind another: their answers are still to come. */
 #include "pool/pool.h"
 
 #include "base/attr.h"
@@ -309,13 +311,13 @@ void hf__worker_run(hf__worker *w, hf__job *j)
 
 /* A broken link is the worker's own thread's to close, and a session that is to be reset its to
  * reset: that runs the user's hook. */
-void hf__worker_give_back_locked(hf__worker *w)
+void hf__worker_give_back_locked(hf__worker *w, int64_t now)
 {
 	hf_pool *p = w->pool;
 
 	untake_locked(w);
 	w->lent = false;
-	w->idle_since = hf__now();
+	w->idle_since = now;
 	w->suspect |= w->link.broken || w->link.dirty;
 	if (hf__worker_stays_locked(w))
 		enter_idle_locked(w);
@@ -332,7 +334,7 @@ void hf__worker_put_back(hf__worker *w, hf__job *j)
 	hf_error *e;
 
 	hf__lock(&p->lock);
-	hf__worker_give_back_locked(w);
+	hf__worker_give_back_locked(w, hf__now());
 	e = requeue_locked(p, j);
 	hf__unlock(&p->lock);
 	if (e)
@@ -347,10 +349,9 @@ void hf__worker_before_done(hf__worker *w, hf__job **jobs, int n)
 	}
 }
 
-void hf__worker_count_locked(hf__worker *w, hf__job **jobs, int n)
+void hf__worker_count_locked(hf__worker *w, hf__job **jobs, int n, int64_t now)
 {
 	hf_pool_stats *s = &w->pool->stats;
-	int64_t now = n > 0 ? hf__now() : 0;
 
 	for (int i = 0; i < n; i++) {
 		hf__job *j = jobs[i];
@@ -368,13 +369,14 @@ static hf__job *finish(hf__worker *w, hf__job **jobs, int n)
 {
 	hf_pool *p = w->pool;
 	bool usable = !w->link.broken;
+	int64_t now = hf__now();
 	hf__job *next = NULL;
 
 	hf__worker_before_done(w, jobs, n);
 	hf__lock(&p->lock);
-	hf__worker_count_locked(w, jobs, n);
+	hf__worker_count_locked(w, jobs, n, now);
 	untake_locked(w);
-	w->idle_since = hf__now();
+	w->idle_since = now;
 	if (usable && hf__worker_stays_locked(w)) {
 		next = take_locked(w);
 		if (!next)
