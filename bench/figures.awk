@@ -36,7 +36,8 @@ function micro(what, w, libpq, floor, holdfast,    a, b, c) {
 }
 END {
 	print "<!-- figures: rates, from `" command "` -->"
-	print "Operations per second, as times `libpq-sync` (a thread per connection, blocking calls), medians of the rounds. " about "."
+	print "Operations per second, as times `libpq-sync` (a thread per connection, blocking calls), medians of the rounds."
+	print "(" about ".)"
 	print ""
 	print "| | `libpq-sync`, per second | `holdfast` | `holdfast-fast` | `libpq-pipeline` | libzdb | apr_dbd | pgbench | floor | floor, one Sync |"
 	print "|---|---|---|---|---|---|---|---|---|---|"
