@@ -2,6 +2,7 @@
 /* Plain queries that travel together over one link: what is sent, and what comes back. */
 #include "pool/batch_inside.h"
 
+#include "base/attr.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "value/error.h"
@@ -49,7 +50,7 @@ static hf__batch *new_batch(hf__worker *w)
 		return NULL;
 	b->w = w;
 	b->cap = (int)cap;
-	b->room = 3 * b->cap;
+	b->room = b->cap + 3; /* an opening, a closing, and another */
 	b->flight = hf__calloc((size_t)b->room * sizeof *b->flight);
 	b->next = hf__calloc(cap * sizeof *b->next);
 	b->held = hf__calloc(cap * sizeof(hf__job *));
@@ -58,6 +59,20 @@ static hf__batch *new_batch(hf__worker *w)
 		return b;
 	hf__batch_free(b);
 	return NULL;
+}
+
+void hf__batch_widen(hf__batch *b)
+{
+	size_t room = 3 * (size_t)b->cap;
+	struct hf__flight *larger = hf__calloc(room * sizeof *larger);
+
+	hf_assert(b->n == 0);
+	b->tight = false;
+	if (!larger)
+		return;
+	hf__free(b->flight);
+	b->flight = larger;
+	b->room = (int)room;
 }
 
 static void add_next(hf__batch *b, hf__job *j)

@@ -350,8 +350,12 @@ void hf__batch_end_first(hf__batch *b)
 	b->first = (b->first + 1) % b->room;
 	b->n--;
 	b->shot_at -= b->shot_at > 0;
-	if (b->n == 0)
+	if (b->n == 0) {
 		b->closed = false;
+		b->first = 0; /* what is used is in the processor's cache */
+		if (b->tight)
+			hf__batch_widen(b);
+	}
 	if (b->n_jobs == b->cap / 2)
 		hf__batch_turn_over(b);
 }

@@ -33,9 +33,12 @@ struct hf__next {
 
 struct hf__batch {
 	hf__worker *w;
-	int cap;                   /* jobs at most: in `next`, under way, in `held` and in `done` */
-	struct hf__flight *flight; /* a ring of room for `cap` groups of one */
+	int cap; /* jobs at most: in `next`, under way, in `held` and in `done` */
+	/* A ring. At first it has room for one group of `cap`, and for as many groups of one when
+	 * that was not enough. */
+	struct hf__flight *flight;
 	int room, first, n;
+	bool tight;            /* it was not: nothing more is sent until it has been widened */
 	int n_jobs;            /* of n: members */
 	size_t bytes;          /* of those */
 	int64_t now;           /* when the last were sent */
@@ -57,6 +60,9 @@ struct hf__batch {
 	bool serializable; /* the group is */
 	bool group_failed; /* and one of its members has */
 };
+
+/* A larger ring, if there is memory; nothing is under way. */
+void hf__batch_widen(hf__batch *b);
 
 /* The i-th of what is under way. */
 struct hf__flight *hf__batch_at(const hf__batch *b, int i);

@@ -130,6 +130,15 @@ static bool wanted(hf__batch *b, hf__job *j)
 	return false;
 }
 
+/* Whether so many may be sent. */
+static bool has_room(hf__batch *b, int n)
+{
+	if (b->room - b->n >= n)
+		return true;
+	b->tight = b->closed = true;
+	return false;
+}
+
 /* Sends the reads at the head of what waits behind one Sync. Answers how many have gone. */
 static int send_group(hf__batch *b)
 {
@@ -138,7 +147,7 @@ static int send_group(hf__batch *b)
 	if (!open_group(b))
 		return 0;
 	for (; i < b->n_next && may_share(b, &b->next[i]) && b->bytes < MAX_BYTES && !b->closed &&
-		!b->w->link.broken;
+		!b->w->link.broken && has_room(b, 2);
 		i++)
 		if (wanted(b, b->next[i].job))
 			send_member(b, &b->next[i], true);
@@ -168,7 +177,7 @@ void hf__batch_send(hf__batch *b)
 	if (b->n_next > 0)
 		b->now = hf__now();
 	while (b->n_next > 0 && !b->closed && !b->w->link.broken && !b->w->link.dirty &&
-		b->bytes < MAX_BYTES)
+		b->bytes < MAX_BYTES && has_room(b, 3))
 		drop_sent(b, send_some(b));
 	/* What would wait behind something slow is for others. */
 	if (b->closed)
