@@ -63,6 +63,7 @@ SRC_PQ = \
 
 # 3: completion without databases
 SRC_ASYNC = \
+	src/async/bell.c src/async/bell.h \
 	src/async/callbacks.c src/async/callbacks.h \
 	src/async/combine.c \
 	src/async/future.c src/async/future.h \
