@@ -105,6 +105,7 @@ SRC_POOL = \
 SRC_TXN = \
 	src/txn/branches.c \
 	src/txn/command.c \
+	src/txn/drive.c \
 	src/txn/global.c src/txn/global.h \
 	src/txn/hooks.c \
 	src/txn/note.c \
