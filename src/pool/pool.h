@@ -102,7 +102,7 @@ bool hf__borrow_fit(hf__worker *w, hf__job *j);
 void hf__borrow_end(hf__worker *w, hf__job *j);
 
 /* What is lent and nobody has touched for so long is its worker's again. */
-#define HF__LENT_MS 1
+#define HF__LENT_MS 2
 
 /* A job's hf__future_ops.help. */
 void hf__borrow_help(hf_future *f);

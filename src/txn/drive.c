@@ -28,7 +28,8 @@
 
 #include "base/clock.h"
 
-#define WATCHED_MS 20
+/* While nothing is to be done but for its clocks and its connection, or threads sleep for it. */
+#define AT_REST_MS 20
 
 static hf__job *job_of(hf_future *f)
 {
@@ -85,6 +86,14 @@ void hf__txn_summon_locked(hf_txn *t)
 		hand_over_locked(t);
 }
 
+/* For how long it does without anybody who drives it. */
+static int patience_ms_locked(const hf_txn *t)
+{
+	bool rests = !t->running && !first_locked(t);
+
+	return rests || t->watched > 0 ? AT_REST_MS : HF__LENT_MS;
+}
+
 static void *hold(hf__job *serving)
 {
 	return hf__txn_get(serving->more->arg);
@@ -97,7 +106,7 @@ static int64_t look(void *held, int64_t now, bool closing)
 
 	hf__lock(&t->lock);
 	if (t->lent && !t->driving)
-		due = hf__after(t->left_at, t->watched > 0 ? WATCHED_MS : HF__LENT_MS);
+		due = hf__after(t->left_at, patience_ms_locked(t));
 	if (closing || due <= now) {
 		hf__txn_summon_locked(t);
 		due = HF__NEVER;
@@ -220,11 +229,12 @@ static void finish(hf_txn *t)
 /* The command under way, or the next. */
 static hf__job *next_to_run(hf_conn *c, hf_txn *t)
 {
-	hf__job *j, *fresh = NULL;
+	hf__job *j, *first, *fresh = NULL;
 
 	hf__lock(&t->lock);
 	j = t->running;
-	if (!j && !t->wanted && first_locked(t) && drivable(first_locked(t)))
+	first = first_locked(t);
+	if (!j && !t->wanted && first && drivable(first))
 		j = fresh = hf__txn_take_locked(c, t);
 	hf__unlock(&t->lock);
 	if (fresh)
