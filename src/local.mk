@@ -55,8 +55,10 @@ SRC_PQ = \
 	src/pq/extras.c src/pq/extras.h \
 	src/pq/format.c src/pq/format.h \
 	src/pq/link.c src/pq/link.h \
+	src/pq/pg_error.c \
 	src/pq/receive.c \
-	src/pq/result.c src/pq/result.h \
+	src/pq/result.c src/pq/result.h src/pq/result_inside.h \
+	src/pq/result_read.c \
 	src/pq/send.c \
 	src/pq/stmt_cache.c src/pq/stmt_cache.h \
 	src/pq/wire.c src/pq/wire.h

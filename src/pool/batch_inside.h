@@ -47,9 +47,13 @@ struct hf__batch {
 	int n_done;
 	long total, counted; /* sent since it was empty; of those, in the pool's counters */
 	long shared, shared_counted;
-	bool closed;   /* nothing more is sent until all has come back */
-	bool answered; /* something has come back since more was taken */
-	int shot_at;   /* so many of what is under way a cancel may have hit, from the first on */
+	bool closed;         /* nothing more is sent until all has come back */
+	bool answered;       /* something has come back since more was taken */
+	bool backlog;        /* more was queued than could be taken */
+	int n_gathered;      /* answers since gathered_at */
+	int64_t gathered_at; /* when it was last about to sleep */
+	int64_t pace_ns;     /* the time from one answer to the next: a moving mean */
+	int shot_at; /* so many of what is under way a cancel may have hit, from the first on */
 	bool serializable; /* the group is */
 	bool group_failed; /* and one of its members has */
 };
@@ -69,7 +73,6 @@ void hf__batch_turn_over(hf__batch *b);
 /* batch_send.c: all that was taken, as far as it may. */
 void hf__batch_send(hf__batch *b);
 bool hf__batch_reads_only(const hf__batch *b, const hf__job *j);
-size_t hf__batch_bytes_of(const hf__job *j);
 
 /* batch_answer.c: waits for what was sent first. */
 void hf__batch_end_first(hf__batch *b);

@@ -59,18 +59,19 @@ hf__worker *hf__borrow_serve_locked(hf_pool *p, hf__job *j)
 static void give_back(hf__worker *w, hf__job *j)
 {
 	hf_pool *p = w->pool;
+	int64_t now = hf__now();
 
 	hf__worker_before_done(w, &j, 1);
 	hf__lock(&p->lock);
-	hf__worker_count_locked(w, &j, 1);
-	hf__worker_give_back_locked(w);
+	hf__worker_count_locked(w, &j, 1, now);
+	hf__worker_give_back_locked(w, now);
 	hf__unlock(&p->lock);
 	hf__job_complete_many(&j, 1);
 }
 
 bool hf__borrow_fit(hf__worker *w, hf__job *j)
 {
-	if (hf__now() < hf__after(w->link.used_at, HF__FRESH_MS) || hf__link_alive(&w->link))
+	if (j->started_at < hf__after(w->link.used_at, HF__FRESH_MS) || hf__link_alive(&w->link))
 		return true;
 	hf__worker_put_back(w, j);
 	return false;

@@ -149,7 +149,7 @@ static void note_xid(hf_conn *c, const hf__run *run)
 		snprintf(c->xid, sizeof c->xid, "%s", run->xid);
 	if (run->kind == HF__SQL_EMPTY && !run->script)
 		return;
-	if (strcasestr(run->sql, "notify")) /* others may hear of it */
+	if (c->wrote_nothing && strcasestr(run->sql, "notify")) /* others may hear of it */
 		c->wrote_nothing = false;
 	if (plain && run->ask_xid && run->main_done)
 		c->xid_stale = false;
@@ -331,12 +331,14 @@ static hf_error *run_whole(hf_conn *c, hf__run *run, hf_result **out)
 hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_site *site)
 {
 	bool was_in_txn = c->is_sent ? c->sent_in_txn : in_txn(c);
-	int64_t began = c->is_sent ? c->sent_at : hf__now();
+	int64_t began = 0;
 	bool decided; /* by the COMMIT that travelled along */
 	hf_error *e = c->is_sent ? NULL : stop_asked(c);
 
 	if (e)
 		return hf__error_at(e, HF_RETRYABLE, run->sql, site);
+	if (hf__logs(&c->worker->pool->log, HF__LOG_DEBUG))
+		began = c->is_sent ? c->sent_at : hf__now();
 	if (c->is_sent) {
 		run = &c->sent;
 		c->is_sent = false;

@@ -54,8 +54,7 @@ static hf__job *take_expired(hf_pool *p, int64_t *next, hf_error **why)
 	if (j) {
 		j->state = HF__JOB_DONE;
 		*why = hf__pool_no_connection_locked(p, (now - j->submitted_at) / HF__MS);
-		p->stats.completed++;
-		p->stats.failed++;
+		hf__pool_count_end_locked(p, hf_error_status(*why));
 		hf__worker_recheck_locked(p);
 	}
 	hf__unlock(&p->lock);
@@ -96,8 +95,7 @@ void hf__pool_fail_queue(hf_pool *p, hf_error *e)
 	hf__lock(&p->lock);
 	while ((j = hf__queue_pop(&p->queue)) != NULL) {
 		j->state = HF__JOB_DONE;
-		p->stats.completed++;
-		p->stats.failed++;
+		hf__pool_count_end_locked(p, hf_error_status(e));
 		APR_RING_INSERT_TAIL(&all, j, hf__job, link);
 	}
 	hf__cond_broadcast(&p->changed);

@@ -97,6 +97,9 @@ typedef struct hf__job {
 	char *sql;
 	hf__params *params;
 	hf__sql_kind sql_kind;
+	uint32_t sql_hash;   /* hf__sql_hash of sql */
+	uint32_t sql_bytes;  /* of sql and its arguments, at most UINT32_MAX */
+	bool sql_outlasts;   /* hf__sql_outlasts */
 	hf__outcome outcome; /* what it will resolve with, between its run and its completion */
 } hf__job;
 

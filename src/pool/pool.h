@@ -122,6 +122,9 @@ void hf__pool_poke_locked(hf_pool *p);
  * once per the shortest of its limits, as it keeps an instant that it was told until it comes. */
 void hf__pool_watch_locked(hf_pool *p, int64_t deadline);
 
+/* stats.c: a job has ended so, whether or not it ever ran. */
+void hf__pool_count_end_locked(hf_pool *p, hf_status st);
+
 /* house.c */
 void *hf__house_run(void *pool);
 /* Jobs that the pool will never run, with why; completed after the lock was released. Consumes `e`.

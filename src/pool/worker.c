@@ -5,7 +5,9 @@
  * touched by this thread only, without the lock.
  *
  * Note "free before ready". A job's future is completed after the worker has entered the idle ring
- * (or holds its next job), so that whoever sees the result finds the connection free. */
+ * (or holds its next job), so that whoever sees the result finds the connection free. Not so the
+ * members of a batch, whose connection goes on with the others, and those of them that were
+ * cancelled behind another: their answers are still to come. */
 #include "pool/pool.h"
 
 #include "base/attr.h"
@@ -224,9 +226,7 @@ static hf_error *requeue_locked(hf_pool *p, hf__job *j)
 	j->worker = NULL;
 	if (e) {
 		j->state = HF__JOB_DONE;
-		p->stats.completed++;
-		p->stats.failed += hf_error_status(e) != HF_E_CANCELED;
-		p->stats.canceled += hf_error_status(e) == HF_E_CANCELED;
+		hf__pool_count_end_locked(p, hf_error_status(e));
 		hf__worker_recheck_locked(p);
 	} else {
 		j->state = HF__JOB_QUEUED;
@@ -334,13 +334,13 @@ void hf__worker_run(hf__worker *w, hf__job *j)
 
 /* A broken link is the worker's own thread's to close, and a session that is to be reset its to
  * reset: that runs the user's hook. */
-void hf__worker_give_back_locked(hf__worker *w)
+void hf__worker_give_back_locked(hf__worker *w, int64_t now)
 {
 	hf_pool *p = w->pool;
 
 	untake_locked(w);
 	w->lent = false;
-	w->idle_since = hf__now();
+	w->idle_since = now;
 	w->suspect |= w->link.broken || w->link.dirty;
 	if (hf__worker_stays_locked(w))
 		enter_idle_locked(w);
@@ -357,7 +357,7 @@ void hf__worker_put_back(hf__worker *w, hf__job *j)
 	hf_error *e;
 
 	hf__lock(&p->lock);
-	hf__worker_give_back_locked(w);
+	hf__worker_give_back_locked(w, hf__now());
 	e = requeue_locked(p, j);
 	hf__unlock(&p->lock);
 	if (e)
@@ -372,19 +372,16 @@ void hf__worker_before_done(hf__worker *w, hf__job **jobs, int n)
 	}
 }
 
-void hf__worker_count_locked(hf__worker *w, hf__job **jobs, int n)
+void hf__worker_count_locked(hf__worker *w, hf__job **jobs, int n, int64_t now)
 {
 	hf_pool_stats *s = &w->pool->stats;
-	int64_t now = n > 0 ? hf__now() : 0;
 
 	for (int i = 0; i < n; i++) {
 		hf__job *j = jobs[i];
 
 		j->state = HF__JOB_DONE;
 		j->worker = NULL;
-		s->completed++;
-		s->failed += j->outcome.status != HF_OK;
-		s->canceled += j->outcome.status == HF_E_CANCELED;
+		hf__pool_count_end_locked(w->pool, j->outcome.status);
 		s->queue_ns += (uint64_t)(j->started_at - j->submitted_at);
 		s->run_ns += (uint64_t)(now - j->started_at);
 	}
@@ -395,13 +392,14 @@ static hf__job *finish(hf__worker *w, hf__job **jobs, int n)
 {
 	hf_pool *p = w->pool;
 	bool usable = !w->link.broken;
+	int64_t now = hf__now();
 	hf__job *next = NULL;
 
 	hf__worker_before_done(w, jobs, n);
 	hf__lock(&p->lock);
-	hf__worker_count_locked(w, jobs, n);
+	hf__worker_count_locked(w, jobs, n, now);
 	untake_locked(w);
-	w->idle_since = hf__now();
+	w->idle_since = now;
 	if (usable && hf__worker_stays_locked(w)) {
 		next = take_locked(w);
 		if (!next)

@@ -135,7 +135,7 @@ void hf__worker_explain_termination(hf__worker *w, hf__outcome *o);
  * or awake to look after its link. put_back: it was not run, and waits in the queue again. */
 void hf__worker_take_locked(hf__worker *w, hf__job *j, int64_t now);
 void hf__worker_run(hf__worker *w, hf__job *j);
-void hf__worker_give_back_locked(hf__worker *w);
+void hf__worker_give_back_locked(hf__worker *w, int64_t now);
 void hf__worker_put_back(hf__worker *w, hf__job *j);
 
 /* The same for one that serves a transaction. enter: the handle is ready for use by other threads,
@@ -151,7 +151,7 @@ void hf__worker_summon(hf__worker *w);
 /* Before jobs that have run are counted: what is the user's of them is freed, and outcomes that
  * the closing of the pool decided say so. No lock held. */
 void hf__worker_before_done(hf__worker *w, hf__job **jobs, int n);
-void hf__worker_count_locked(hf__worker *w, hf__job **jobs, int n);
+void hf__worker_count_locked(hf__worker *w, hf__job **jobs, int n, int64_t now);
 
 /* What its batch has taken and not sent goes back to the queue but for the first `keep`, or fails
  * where nobody wants it run any more. */

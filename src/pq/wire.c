@@ -139,14 +139,13 @@ static void settle_cache(hf__trip *t, const struct results *rs)
 
 	for (size_t i = 0; i < rs->n && !gone; i++)
 		gone = drops_prepared(hf_result_tag(rs->v[i]));
-	hf__free(t->evicted);
+	hf__stmt_free(t->evicted);
 	if (gone || t->extra_gone)
 		hf__extras_forget(&t->l->extras);
 	if (gone)
 		hf__stmt_cache_clear(cache);
 	else if (t->named && (t->run->stale_plan || !t->entry->prepared))
 		forget(t);
-	hf__stmt_unpin(t->entry);
 }
 
 /* PREPARE itself, and the blocks that may hold one. */
@@ -165,6 +164,12 @@ static void note_foreign_stmts(hf__trip *t, const struct results *rs)
 	t->l->foreign_stmts |= any;
 }
 
+static bool changes_session(const hf__trip *t)
+{
+	return t->run->kind != HF__SQL_EMPTY &&
+	       (t->entry ? t->entry->changes_session : hf__sql_changes_session(t->run->sql));
+}
+
 /* The commands that may leave something behind in the session. */
 static void note_dirt(hf__trip *t, const struct results *rs)
 {
@@ -173,6 +178,8 @@ static void note_dirt(hf__trip *t, const struct results *rs)
 
 	/* SELECT … INTO TEMP: a SELECT that returned no columns. */
 	if (utility || (strncmp(run->tag, "SELECT", 6) == 0 && t->main && PQnfields(t->main) == 0))
+		t->l->dirty = true;
+	else if (changes_session(t))
 		t->l->dirty = true;
 	if (utility)
 		note_foreign_stmts(t, rs);
@@ -203,6 +210,12 @@ static hf_error *why_failed(hf__trip *t)
 	return t->l->broken && !t->error ? hf__link_lost(t->l, t->run->sql) : t->error;
 }
 
+/* Its small results are to be light. */
+static void pack(const hf__trip *t, hf_result *r)
+{
+	hf__result_pack(r, t->named && t->entry->prepared ? &t->entry->described : NULL);
+}
+
 /* Without an error, the result; `out` NULL means that none was wanted, and none is made. */
 static hf_error *finish_run(hf__trip *t, struct results *rs, hf_result **out)
 {
@@ -216,7 +229,7 @@ static hf_error *finish_run(hf__trip *t, struct results *rs, hf_result **out)
 	else
 		PQclear(t->main);
 	if (last && last == t->shell)
-		hf__result_settle(last, t->l->home);
+		pack(t, last);
 	if (last != t->shell)
 		hf_result_unref(t->shell);
 	drop_results(rs);
@@ -270,7 +283,10 @@ static void use_cache(hf__trip *t, bool may_evict)
 
 	if (run->unnamed || (run->kind != HF__SQL_PLAIN && run->kind != HF__SQL_READ))
 		return;
-	t->entry = hf__stmt_cache_use(&t->l->stmts, run->sql, run->params, may_evict, &t->evicted);
+	if (!run->sql_hash)
+		run->sql_hash = hf__sql_hash(run->sql, strlen(run->sql));
+	t->entry = hf__stmt_cache_use(
+		&t->l->stmts, run->sql, run->sql_hash, run->params, may_evict, &t->evicted);
 	t->named = hf__stmt_is_named(t->entry);
 	if (t->named)
 		t->columns = t->entry->columns;
@@ -332,7 +348,6 @@ static void note_time(hf__trip *t, int64_t now)
 
 static hf_error *begin_trip(hf__trip *t, bool wants, bool may_evict, bool sync)
 {
-	hf__home_tidy(t->l->home);
 	if (wants && !(t->shell = hf__result_alloc()))
 		return hf__error_nomem();
 	use_cache(t, may_evict);
@@ -349,6 +364,7 @@ static hf_error *begin_trip(hf__trip *t, bool wants, bool may_evict, bool sync)
 static hf_error *end_trip(hf__trip *t, struct results *rs, hf_result **out)
 {
 	int64_t now = hf__now();
+	hf_error *e;
 
 	settle_cancel(t->l);
 	note_tag(t, rs);
@@ -359,7 +375,9 @@ static hf_error *end_trip(hf__trip *t, struct results *rs, hf_result **out)
 	settle_cache(t, rs);
 	note_dirt(t, rs);
 	t->l->used_at = now;
-	return finish_run(t, rs, out);
+	e = finish_run(t, rs, out);
+	hf__stmt_unpin(t->entry);
+	return e;
 }
 
 hf_error *hf__trip_begin(hf__trip *t, hf__link *l, hf__run *run, bool wants, bool sync, int64_t now)

@@ -12,10 +12,9 @@
  * Whatever else is wanted summons the worker, which then serves the transaction for the rest of its
  * life as in serve.c: code of the user's, an end that was not submitted, parking, a cancel,
  * somebody who is to hear of a command without waiting, more commands than one that nobody drives,
- * the closing of the pool. So does the housekeeper when nobody has driven it for HF__LENT_MS, or
- * when something is at the server for WATCHED_MS that threads sleep for, so that its clocks, its
- * limits and a server that is lost are looked after, and answers do not wait for somebody to fetch
- * them.
+ * the closing of the pool. So does the housekeeper when there is something to do and nobody
+ * has driven it for HF__LENT_MS, so that what was submitted does not wait for somebody to wait for
+ * it; and after AT_REST_MS in any case, for its clocks, its limits and a server that is lost.
  *
  * Lock rule. lent, driving, wanted, bystander, watched and left_at are guarded by t->lock. The
  * connection (hf_conn, hf__link, the run that was sent) is touched only by the thread that has set
@@ -91,6 +90,8 @@ static int patience_ms_locked(const hf_txn *t)
 {
 	bool rests = !t->running && !first_locked(t);
 
+	if (rests && t->idle_ms > 0 && t->idle_ms < AT_REST_MS)
+		return t->idle_ms;
 	return rests || t->watched > 0 ? AT_REST_MS : HF__LENT_MS;
 }
 
@@ -119,10 +120,10 @@ static int64_t look(void *held, int64_t now, bool closing)
 const struct hf__lent_ops hf__txn_lent_ops = { hold, look };
 
 /* The housekeeper is to see that nobody drives it. */
-static void have_it_looked_after(hf_txn *t)
+static void have_it_looked_after(hf_txn *t, int ms)
 {
 	hf__lock(&t->pool->lock);
-	hf__pool_watch_locked(t->pool, hf__deadline(HF__LENT_MS));
+	hf__pool_watch_locked(t->pool, hf__deadline(ms));
 	hf__unlock(&t->pool->lock);
 }
 
@@ -187,6 +188,7 @@ static void release(hf_txn *t)
 {
 	hf__job *j;
 	bool sent, lent;
+	int patience;
 
 	hf__lock(&t->lock);
 	while ((j = next_to_send_locked(t)) != NULL) {
@@ -197,9 +199,10 @@ static void release(hf_txn *t)
 	}
 	release_locked(t);
 	lent = t->lent;
+	patience = patience_ms_locked(t);
 	hf__unlock(&t->lock);
 	if (lent)
-		have_it_looked_after(t);
+		have_it_looked_after(t, patience);
 }
 
 /* It has ended. A connection that is not at rest is the worker's to look after. */
@@ -267,10 +270,14 @@ bool hf__txn_offer_locked(hf_txn *t, const hf__job *j)
 		hf__txn_wake_locked(t);
 		return false;
 	}
-	if (t->driving || !sendable_locked(t, j))
+	if (t->driving)
 		return false;
-	t->driving = true;
-	return true;
+	t->driving = sendable_locked(t, j);
+	if (!t->driving) { /* it is for who waits for it, if that is soon */
+		t->left_at = hf__now();
+		have_it_looked_after(t, HF__LENT_MS);
+	}
+	return t->driving;
 }
 
 void hf__txn_send(hf_txn *t)
@@ -385,5 +392,5 @@ void hf__txn_unwatch(hf_future *f)
 		t->left_at = hf__now();
 	hf__unlock(&t->lock);
 	if (alone)
-		have_it_looked_after(t);
+		have_it_looked_after(t, HF__LENT_MS);
 }

@@ -378,6 +378,88 @@ bool hf__sql_two_phase(const char *sql)
 	return false;
 }
 
+/* --- what a text leaves behind --- */
+
+/* A function that sets something, or takes a lock, for longer than its statement. */
+static bool mentions(const char *s, size_t n)
+{
+	static const char set[] = "set_config", lock[] = "_advisory_";
+	const char *end = s + n;
+
+	for (const char *p = s; (p = memchr(p, '_', (size_t)(end - p))) != NULL; p++) {
+		if (p - s >= 3 && end - p >= 7 && strncasecmp(p - 3, set, sizeof set - 1) == 0)
+			return true;
+		if (end - p >= 10 && strncasecmp(p, lock, sizeof lock - 1) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool hf__sql_outlasts(const char *sql, size_t n)
+{
+	return mentions(sql, n);
+}
+
+/* Behind set_config: it is not called, its third argument is `true`, or it has `is_local => true`.
+ */
+static bool is_local(struct scan sc)
+{
+	bool local = false, named = false, yes = false;
+	int depth = 1, arg = 0, n = 0;
+	enum token t;
+
+	if (next_solid(&sc) != OTHER || *sc.from != '(')
+		return true;
+	while (depth > 0 && (t = next_solid(&sc)) != END) {
+		char c = t == OTHER ? *sc.from : '\0';
+
+		if (depth == 1 && (c == ',' || c == ')')) {
+			local |= yes && n == (named ? 4 : 1) && (named || arg == 2);
+			arg++;
+			n = 0;
+		} else {
+			named = n == 0 ? t == WORD && is(&sc, "is_local") : named;
+			yes = depth == 1 && t == WORD && is(&sc, "true");
+			n++;
+		}
+		depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+	}
+	return local && depth == 0;
+}
+
+static bool begins(const char *s, size_t n, const char *with)
+{
+	return n >= strlen(with) && strncasecmp(s, with, strlen(with)) == 0;
+}
+
+/* Whether a name, quoted or not, is a function's that changes the session. */
+static bool changes_session(const struct scan *sc, bool quoted)
+{
+	const char *name = sc->from + quoted;
+	size_t n = (size_t)(sc->at - sc->from) - (quoted ? 2 : 0);
+
+	if (n == 10 && begins(name, n, "set_config"))
+		return !is_local(*sc);
+	return begins(name, n, "pg_advisory_lock") || begins(name, n, "pg_try_advisory_lock");
+}
+
+bool hf__sql_changes_session(const char *sql)
+{
+	struct scan sc = { sql, sql };
+	enum token t;
+
+	if (!mentions(sql, strlen(sql)))
+		return false;
+	while ((t = next_solid(&sc)) != END) {
+		if ((t == WORD || t == QUOTED) && changes_session(&sc, t == QUOTED))
+			return true;
+		/* It may be run by a function. */
+		if (t == STRING && mentions(sc.from, (size_t)(sc.at - sc.from)))
+			return true;
+	}
+	return false;
+}
+
 /* --- rendering --- */
 
 /* What a text is rendered with, and which arguments it has used. */
