@@ -301,7 +301,9 @@ bool hf__conn_send(hf_conn *c, hf__job *j)
 {
 	hf_error *e = stop_asked(c);
 
-	c->sent = (hf__run){ .sql = j->sql, .params = j->params, .kind = j->sql_kind };
+	c->sent = (hf__run){
+		.sql = j->sql, .sql_hash = j->sql_hash, .params = j->params, .kind = j->sql_kind
+	};
 	if (e) { /* whoever runs it says so */
 		hf_error_unref(e);
 		return false;
