@@ -2,7 +2,8 @@
 /* A worker's life: take jobs, run them, end. Its link is looked after in connect.c.
  *
  * Lock rule. Everything of a worker but its link and its conn is guarded by pool->lock. The link is
- * touched by this thread only, without the lock.
+ * touched by this thread only, without the lock; while the worker is lent (borrow.c, txn/drive.c),
+ * by whom it is lent to.
  *
  * Note "free before ready". A job's future is completed after the worker has entered the idle ring
  * (or holds its next job), so that whoever sees the result finds the connection free. Not so the

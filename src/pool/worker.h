@@ -111,7 +111,7 @@ typedef struct hf__worker {
 	hf__held held;       /* while there is a job; guarded by held_lock */
 	bool hold_told;      /* the log has heard that it takes long */
 	int number;
-	hf__link link; /* the worker's own thread only */
+	hf__link link; /* the worker's own thread only, or whom it is lent to */
 	hf_conn conn;
 } hf__worker;
 
