@@ -67,6 +67,7 @@ SRC_PQ = \
 
 # 3: completion without databases
 SRC_ASYNC = \
+	src/async/bell.c src/async/bell.h \
 	src/async/callbacks.c src/async/callbacks.h \
 	src/async/combine.c \
 	src/async/future.c src/async/future.h \
@@ -108,6 +109,7 @@ SRC_POOL = \
 SRC_TXN = \
 	src/txn/branches.c \
 	src/txn/command.c \
+	src/txn/drive.c \
 	src/txn/global.c src/txn/global.h \
 	src/txn/hooks.c \
 	src/txn/note.c \

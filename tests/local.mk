@@ -110,6 +110,7 @@ DB_TESTS = \
 	tests/db/test_two_phase_end \
 	tests/db/test_txn \
 	tests/db/test_txn_blocks \
+	tests/db/test_txn_driven \
 	tests/db/test_txn_handle \
 	tests/db/test_txn_limits \
 	tests/db/test_txn_loss \

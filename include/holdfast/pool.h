@@ -109,7 +109,8 @@ typedef struct hf_pool_stats {
 	uint64_t retries; /* further attempts of hf_transact */
 	uint64_t outcomes_resolved, outcomes_unknown; /* of COMMITs whose answer was lost */
 	/* Plain queries that travelled with others; those that shared one Sync (the fast lane);
-	 * those that a waiting thread ran itself, on a connection that was idle. */
+	 * those that a waiting thread ran itself, on a connection that was idle, and transactions
+	 * that began so. */
 	uint64_t pipelined, fast_lane, borrowed;
 } hf_pool_stats;
 

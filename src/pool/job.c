@@ -423,10 +423,10 @@ static void queue_locked(hf__job *j)
 	hf__pool_watch_locked(p, j->acquire_by);
 }
 
-static hf_future *enter(hf__job *j, bool may_borrow)
+/* With a worker that `borrow` finds, it is not queued: the caller runs it. */
+static hf__worker *enter(hf__job *j, hf__worker *(*borrow)(hf_pool *p, hf__job *j))
 {
 	hf_pool *p = j->pool;
-	hf_future *f = &j->future;
 	hf__worker *w = NULL;
 	hf_error *e;
 
@@ -437,24 +437,37 @@ static hf_future *enter(hf__job *j, bool may_borrow)
 	p->stats.submitted += e == NULL;
 	if (e)
 		j->state = HF__JOB_DONE;
-	else if (!may_borrow || p->queue.n > 0 || !(w = hf__borrow_locked(p, j)))
+	else if (!borrow || p->queue.n > 0 || !(w = borrow(p, j)))
 		queue_locked(j);
 	hf__unlock(&p->lock);
 	if (e)
 		hf__job_fail(j, hf__error_at(e, 0, j->sql, &j->site));
+	return w;
+}
+
+hf_future *hf__job_submit(hf__job *j)
+{
+	hf_future *f = &j->future;
+
+	enter(j, NULL);
+	return f;
+}
+
+hf_future *hf__job_submit_or_run(hf__job *j)
+{
+	hf_future *f = &j->future;
+	hf__worker *w = enter(j, hf__borrow_locked);
+
 	if (w)
 		hf__borrow_run(w, j);
 	return f;
 }
 
-hf_future *hf__job_submit(hf__job *j)
+hf__worker *hf__job_submit_lent(hf__job *j)
 {
-	return enter(j, false);
-}
+	hf__worker *w = enter(j, hf__borrow_serve_locked);
 
-hf_future *hf__job_submit_or_run(hf__job *j)
-{
-	return enter(j, true);
+	return w && hf__borrow_fit(w, j) ? w : NULL;
 }
 
 hf_future *hf__job_reject(hf__job *j, hf_error *e)

@@ -2,7 +2,8 @@
 /* A worker's life: take jobs, run them, end. Its link is looked after in connect.c.
  *
  * Lock rule. Everything of a worker but its link and its conn is guarded by pool->lock. The link is
- * touched by this thread only, without the lock.
+ * touched by this thread only, without the lock; while the worker is lent (borrow.c, txn/drive.c),
+ * by whom it is lent to.
  *
  * Note "free before ready". A job's future is completed after the worker has entered the idle ring
  * (or holds its next job), so that whoever sees the result finds the connection free. Not so the
@@ -174,6 +175,12 @@ static hf__job *next_job(hf__worker *w)
 	hf__lock(&p->lock);
 	for (;;) {
 		answer_wake_locked(w);
+		if (w->lent && w->summoned) {
+			w->lent = w->summoned = false;
+			w->resumes = true;
+			j = w->job;
+			break;
+		}
 		if (w->lent) {
 			/* It may have been woken for another job than its borrower's. */
 			hf__worker_wake_one_locked(p);
@@ -288,6 +295,23 @@ static void set_limits(hf__job *j)
 	j->run_until = j->timeout_ms > 0 && j->kind != HF__JOB_SERVE
 			       ? hf__after(j->started_at, j->timeout_ms)
 			       : HF__NEVER;
+}
+
+void hf__worker_enter_lent(hf__worker *w, hf__job *j)
+{
+	hf_conn *outer = hf__conn_in_use();
+
+	set_limits(j);
+	hf__conn_enter(&w->conn, j);
+	hf__conn_use(outer);
+}
+
+void hf__worker_summon(hf__worker *w)
+{
+	hf__lock(&w->pool->lock);
+	w->summoned = true;
+	hf__cond_signal(&w->cond);
+	hf__unlock(&w->pool->lock);
 }
 
 void hf__worker_run(hf__worker *w, hf__job *j)
@@ -420,8 +444,22 @@ static hf__job *run_batch(hf__worker *w, hf__job *first)
 	return finish(w, jobs, n);
 }
 
+/* What others have begun while it was lent. */
+static hf__job *resume_job(hf__worker *w, hf__job *j)
+{
+	bool left_open;
+
+	w->resumes = false;
+	hf__conn_use(&w->conn);
+	j->outcome = hf__conn_run_job(&w->conn, j);
+	hf__conn_leave(&w->conn, &left_open);
+	return finish(w, &j, 1);
+}
+
 static hf__job *run_job(hf__worker *w, hf__job *j)
 {
+	if (w->resumes)
+		return resume_job(w, j);
 	if (!hf__worker_link_fit(w)) {
 		put_back(w, j);
 		return NULL;

@@ -353,6 +353,11 @@ bool hf__link_rest(hf__link *l, int64_t deadline)
 	return n <= 0 || !p[0].revents || hf__link_alive(l);
 }
 
+int hf__link_plain_socket(const hf__link *l)
+{
+	return PQsslInUse(l->pg) || PQgssEncInUse(l->pg) ? -1 : l->sock;
+}
+
 hf_error *hf__link_lost(hf__link *l, const char *query)
 {
 	hf__error_spec spec = { .status = HF_E_CONN_LOST,

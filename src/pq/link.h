@@ -161,6 +161,11 @@ bool hf__link_escaped_read_only(const hf__link *l);
  * is broken. */
 bool hf__link_rest(hf__link *l, int64_t deadline);
 
+/* The socket, for whoever awaits an answer elsewhere than in here; -1 where what comes is
+ * encrypted.
+ */
+int hf__link_plain_socket(const hf__link *l);
+
 /* --- for wire.c
  * ------------------------------------------------------------------------------------ */
 

@@ -25,7 +25,7 @@
 
 static void read_answers(hf__trip *t, int64_t began, bool sync)
 {
-	for (; t->n_read < t->n_commands && !t->l->broken; t->n_read++)
+	while (t->n_read < t->n_commands && !t->l->broken)
 		hf__trip_read(t, t->n_read, began);
 	if (sync && !t->l->broken)
 		hf__trip_read_sync(t, began);
@@ -400,6 +400,20 @@ hf_error *hf__trip_begin_sync(hf__trip *t, hf__link *l, hf__run *run, int64_t no
 	return NULL;
 }
 
+/* Where reading has begun, only what is wanted is asked for again. */
+static void begin_answers(hf__trip *t)
+{
+	hf__link *l = t->l;
+	const hf__guard *g = &t->run->guard;
+
+	if (t->reads > 0) {
+		l->asked = g->ask ? g->ask(g->arg) : HF__ASK_NONE;
+		return;
+	}
+	begin_run(l, g);
+	t->began = t->sent_at < l->used_at ? l->used_at : t->sent_at;
+}
+
 hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync)
 {
 	struct results none = { NULL, 0, 0 };
@@ -410,10 +424,20 @@ hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync)
 		l->late = false;
 		l->asked = l->asked == HF__ASK_ABORT ? HF__ASK_ABORT : HF__ASK_NONE;
 	} else {
-		begin_run(l, &t->run->guard);
-		read_answers(t, t->sent_at < l->used_at ? l->used_at : t->sent_at, sync);
+		begin_answers(t);
+		read_answers(t, t->began, sync);
 	}
 	return end_trip(t, &none, out);
+}
+
+hf__answer hf__trip_advance(hf__trip *t)
+{
+	hf__link *l = t->l;
+
+	if (l->broken)
+		return HF__ANSWER_ODD;
+	begin_answers(t);
+	return l->asked == HF__ASK_NONE ? hf__trip_read_ready(t) : HF__ANSWER_ODD;
 }
 
 static hf_error *run_trip(hf__link *l, hf__run *run, hf_result **out, bool alone)
@@ -436,6 +460,25 @@ static hf_error *run_trip(hf__link *l, hf__run *run, hf_result **out, bool alone
 		return e;
 	read_answers(&t, began, true);
 	return end_trip(&t, &rs, out);
+}
+
+bool hf__trip_splits(const hf__link *l, const hf__run *run)
+{
+	return hf__link_session(l) != HF__SESSION_LOST && !run->on_row && !goes_alone(l, run);
+}
+
+hf_error *hf__trip_start(hf__trip *t, hf__link *l, hf__run *run)
+{
+	bool idle = hf__link_session(l) == HF__SESSION_IDLE && !run->begin;
+	hf_error *e;
+
+	clear_answers(run);
+	init_trip(t, l, run);
+	t->sent_at = hf__now();
+	e = begin_trip(t, true, idle, true);
+	if (!e && !l->broken && PQflush(l->pg) < 0)
+		l->broken = true;
+	return e;
 }
 
 static hf_error *set_limit(hf__link *l, int ms, const hf__guard *guard)
