@@ -171,13 +171,15 @@ static void sleep_on(hf_future *const *fs, size_t n, hf__waiter *ws, int64_t dea
 	struct pollfd ps[ON_STACK + 1];
 	unsigned owed = 0;
 	size_t linked;
+	bool any;
 
 	hf__gate_init(&me.woken);
-	if (n <= ON_STACK && watch_all(fs, n, ps))
+	any = n <= ON_STACK && watch_all(fs, n, ps);
+	if (any)
 		me.bell = hf__bell();
-	if (!me.bell)
+	if (n > ON_STACK || (any && !me.bell))
 		attend_all(fs, n);
-	else
+	if (me.bell)
 		ps[n] = (struct pollfd){ .fd = me.bell->fd, .events = POLLIN };
 	linked = link_and_sleep(fs, n, ws, deadline, &me, ps);
 	if (n <= ON_STACK)

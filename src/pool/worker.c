@@ -310,6 +310,7 @@ void hf__worker_summon(hf__worker *w)
 {
 	hf__lock(&w->pool->lock);
 	w->summoned = true;
+	w->pool->stats.wakeups++;
 	hf__cond_signal(&w->cond);
 	hf__unlock(&w->pool->lock);
 }
