@@ -313,6 +313,41 @@ START_TEST(test_session)
 }
 END_TEST
 
+/* In which format a result comes is asked of the session, and the answer may come when others have
+ * been sent already; what is shown is what the server shows, beside those that change it. */
+START_TEST(test_digits)
+{
+	static const char *const sets[] = {
+		"select set_config('extra_float_digits', '0', true)",
+		"select set_config('extra_float_digits', '0', false)",
+		"select set_config('extra_float_digits', $1::text, $1 = '0')",
+	};
+	static const char sum[] = "select 0.1::float8 + 0.2";
+	hf_pool *p = t_pipe_pool(T_DEPTH);
+
+	for (int round = 0; round < 12; round++) {
+		const char *set = sets[round % 3];
+		hf_future *f[40];
+		struct t_dam dam;
+
+		t_dam_shut(&dam, p);
+		for (int i = 0; i < 40; i++)
+			f[i] = i % 13 != round            ? hf_query(p, sum)
+			       : strchr(set, '$') != NULL ? hf_query(p, set, "0")
+							  : hf_query(p, set);
+		t_dam_open(&dam);
+		for (int i = 0; i < 40; i++) {
+			ck_assert_str_eq(hf_row_text(hf_result_row(t_ok(f[i]), 0), 0),
+				i % 13 == round ? "0" : "0.30000000000000004");
+			hf_future_unref(f[i]);
+		}
+	}
+	ck_assert_uint_eq(t_stats(p).connects, 1);
+	t_expect_together(p, T_DEPTH, 100);
+	t_close(p);
+}
+END_TEST
+
 /* A lock for the transaction is let go of before its neighbours run. */
 START_TEST(test_locks)
 {
@@ -385,5 +420,6 @@ T_MAIN("batch_neighbours",
 	{ "nobody is cancelled behind a result that is too large", test_too_large, 60 },
 	{ "one caller's setting is not seen by another", test_settings, 0 },
 	{ "nor what one leaves in the session", test_session, 0 },
+	{ "nor the digits that one asks for", test_digits, 0 },
 	{ "nor is one caller's lock held by another", test_locks, 0 },
 	{ "nor a setting that a function hides, with a Sync of its own", test_hidden_settings, 0 })
