@@ -57,6 +57,7 @@ DB_TESTS = \
 	tests/db/test_fixture \
 	tests/db/test_fork \
 	tests/db/test_formats \
+	tests/db/test_gather \
 	tests/db/test_getters \
 	tests/db/test_global \
 	tests/db/test_global_limits \

@@ -119,7 +119,8 @@ bool hf__batch_take_locked(hf__worker *w, hf__job *first)
 		return false;
 	b->total = b->counted = b->shared = b->shared_counted = 0;
 	b->closed = b->answered = b->backlog = false;
-	b->shot_at = 0;
+	b->shot_at = b->n_gathered = 0;
+	b->gathered_at = first->started_at;
 	add_next(b, first);
 	take_share_locked(b, 1, first->started_at);
 	return true;
@@ -139,6 +140,8 @@ hf__job *hf__batch_give_back(hf__worker *w, int keep)
 	b->n_next--;
 	if (b->n_again > b->n_next)
 		b->n_again = b->n_next;
+	if (b->next[b->n_next].stale[0]) /* nobody will drop it any more */
+		w->link.foreign_stmts = true;
 	return b->next[b->n_next].job;
 }
 
@@ -236,7 +239,7 @@ void hf__batch_turn_over(hf__batch *b)
 	count_locked(b);
 	if (more && hf__worker_stays_locked(w))
 		take_share_locked(b, 0, now);
-	b->backlog = p->queue.n > 0;
+	b->backlog = p->queue.n >= b->cap;
 	hf__worker_wake_one_locked(p);
 	hf__unlock(&p->lock);
 	hf__job_complete_many(jobs, (size_t)n);

@@ -118,21 +118,24 @@ static void drop_canceled(hf__batch *b)
 	b->n_again = again;
 }
 
+/* One answer that was slow counts for no more than what makes the longest gathering; it would be
+ * remembered for long. */
 static void note_pace(hf__batch *b)
 {
-	int64_t now, pace;
+	int64_t now, pace, most = 2 * GATHER_MAX_NS / b->cap;
 
 	if (b->n_gathered == 0)
 		return;
 	now = hf__now();
 	pace = (now - b->gathered_at) / b->n_gathered;
+	pace = pace < most ? pace : most;
 	b->pace_ns += b->pace_ns ? (pace - b->pace_ns) / PACE_OVER : pace;
 	b->gathered_at = now;
 	b->n_gathered = 0;
 }
 
-/* How long the server has work for half of what is under way. Only where more is queued than can be
- * under way: who waits there waits longer for each time that somebody is woken for one answer. */
+/* How long the server has work for half of what is under way. Only where as much again is queued:
+ * who waits there waits longer for each time that somebody is woken for one answer. */
 static int64_t gather_ns(const hf__batch *b, bool progress)
 {
 	int64_t ns = b->pace_ns * b->n_jobs / 2;

@@ -52,7 +52,7 @@ struct hf__batch {
 	long shared, shared_counted;
 	bool closed;         /* nothing more is sent until all has come back */
 	bool answered;       /* something has come back since more was taken */
-	bool backlog;        /* more was queued than could be taken */
+	bool backlog;        /* as much is queued as may be under way */
 	int n_gathered;      /* answers since gathered_at */
 	int64_t gathered_at; /* when it was last about to sleep */
 	int64_t pace_ns;     /* the time from one answer to the next: a moving mean */

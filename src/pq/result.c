@@ -114,6 +114,12 @@ static size_t aligned(size_t n)
 	return (n + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
 }
 
+/* So many rows of so many columns may fit, if there is little in them. */
+static bool may_fit(const hf_result *r)
+{
+	return r->n_rows <= HF__RESULT_ROOM / ((size_t)r->n_columns * sizeof(hf__cell));
+}
+
 /* One with the columns of `r`. Where there is room for it, its cells are the pattern of a row.
  * NULL: no memory. */
 static hf_result *describe(const hf_result *r)
@@ -141,7 +147,8 @@ static bool is_of(const hf_result *r, const hf_result *described)
 	if (!cells)
 		return true;
 	for (int i = 0; i < r->n_columns; i++)
-		if (PQftype(r->pg, i) != cells[i].type)
+		if (PQftype(r->pg, i) != cells[i].type ||
+			PQftable(r->pg, i) != PQftable(described->pg, i))
 			return false;
 	return PQfformat(r->pg, 0) == cells[0].format;
 }
@@ -182,10 +189,8 @@ static void pack(hf_result *r, const hf_result *described)
 {
 	hf__cell *cells = (hf__cell *)(void *)r->block;
 	size_t n = (size_t)r->n_columns;
-	char *at = NULL;
+	char *at = r->block + r->n_rows * n * sizeof *cells;
 
-	if (r->n_rows <= HF__RESULT_ROOM / (n * sizeof *cells))
-		at = r->block + r->n_rows * n * sizeof *cells;
 	for (size_t i = 0; i < r->n_rows && at; i++)
 		at = pack_row(r, (int)i, described->cells, cells + i * n, at);
 	if (!at)
@@ -202,7 +207,7 @@ void hf__result_pack(hf_result *r, hf_result **described)
 		forget_pg(r, NULL);
 		return;
 	}
-	if (!described)
+	if (!described || !may_fit(r))
 		return;
 	if (*described && !is_of(r, *described))
 		*described = hf_result_unref(*described);

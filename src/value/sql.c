@@ -222,8 +222,10 @@ static bool is_local(hf__scan sc)
 			arg++;
 			n = 0;
 		} else {
-			named = n == 0 ? t == HF__TOKEN_WORD && hf__scan_is(&sc, "is_local")
-				       : named;
+			if (n == 0)
+				named = t == HF__TOKEN_WORD && hf__scan_is(&sc, "is_local");
+			else if (n < 3) /* => or := */
+				named &= n == 1 ? c == '=' || c == ':' : c == '>' || c == '=';
 			yes = depth == 1 && t == HF__TOKEN_WORD && hf__scan_is(&sc, "true");
 			n++;
 		}

@@ -208,7 +208,7 @@ static void behind_too_large(bool read_only)
 
 	t_wait_idle(p, 1);
 	t_dam_shut(&dam, p);
-	f[0] = hf_query(p, "select repeat('x', 200000000)");
+	f[0] = hf_query(p, "select repeat('x', 20000000)");
 	f[1] = hf_query(p, "select 1");
 	f[2] = hf_query(p, "select 2");
 	t_dam_open(&dam);

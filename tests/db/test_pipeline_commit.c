@@ -77,7 +77,7 @@ static void refused_at_sync(int depth)
 		t_done(hf_query(p, "delete from strict where id > 1"));
 	}
 	ck_assert_uint_eq(t_stats(p).connects, 1);
-	t_expect_together(p, depth, N * (N - 1));
+	t_expect_together(p, depth, N * N / 2); /* what was slow once travels alone */
 	t_expect_sane(p);
 	t_close(p);
 }
@@ -105,15 +105,18 @@ static void success_waits(int depth)
 	hf_future *f[10];
 	struct t_dam dam;
 	struct t_lock lock;
+	char sql[80];
 
 	strict_table();
 	p = t_pipe_pool(depth);
 	for (int again = 0; again < 5; again++) {
 		t_lock_take(&lock, 7);
+		/* One that has waited for the lock is slow: the next round has another text. */
+		snprintf(sql, sizeof sql, "insert into strict values ($1) returning id -- %d",
+			again);
 		t_dam_shut(&dam, p);
 		for (int i = 0; i < 10; i++)
-			f[i] = hf_query(p, "insert into strict values ($1) returning id",
-				i == 5 ? 1000 : 1001 + 2 * (again * 10 + i));
+			f[i] = hf_query(p, sql, i == 5 ? 1000 : 1001 + 2 * (again * 10 + i));
 		t_dam_open(&dam);
 		t_wait_blocked(1);
 		ck_assert(t_wait_until(all_ready, f, 10000));

@@ -158,6 +158,7 @@ START_TEST(test_leaves)
 		{ "select pg_catalog.\"set_config\"('a.b', 'x,y)', true), 1", true, false },
 		{ "select set_config('a.b', 'x', is_local => true)", true, false },
 		{ "select set_config(is_local := true, a => 1)", true, false },
+		{ "select set_config('a.b', 'x', is_local >= true)", true, true },
 		{ "select set_config from t", true, false },
 		{ "(select set_config)", true, false },
 		{ "select set_config('a.b', 'x', true", true, true },
