@@ -45,8 +45,10 @@ void hf__waiters_wake(hf__waiter *list)
 {
 	for (hf__waiter *next; list; list = next) {
 		next = list->next; /* the waiter is gone once its sleeper is awake */
-		if (list->who->bell && list->who != polling)
+		if (list->who->bell && list->who != polling) {
+			atomic_store_explicit(&list->who->rung, true, memory_order_relaxed);
 			hf__wake_signal(list->who->bell);
+		}
 		hf__gate_open(&list->who->woken);
 	}
 }
@@ -174,6 +176,7 @@ static void sleep_on(hf_future *const *fs, size_t n, hf__waiter *ws, int64_t dea
 	bool any;
 
 	hf__gate_init(&me.woken);
+	atomic_init(&me.rung, false);
 	any = n <= ON_STACK && watch_all(fs, n, ps);
 	if (any)
 		me.bell = hf__bell();
@@ -187,7 +190,7 @@ static void sleep_on(hf_future *const *fs, size_t n, hf__waiter *ws, int64_t dea
 	for (size_t i = 0; i < linked; i++)
 		owed += !unlink_waiter(fs[i], &ws[i]);
 	hf__gate_wait(&me.woken, owed, HF__NEVER);
-	if (me.bell && owed > 0)
+	if (me.bell && atomic_load_explicit(&me.rung, memory_order_relaxed))
 		hf__wake_clear(me.bell);
 }
 

@@ -11,6 +11,7 @@
 struct hf__sleeper {
 	hf__gate woken;
 	const hf__wake *bell; /* it sleeps in poll(): rung before the gate is opened; or NULL */
+	atomic_bool rung;
 };
 
 /* One future that a sleeping thread waits for; on that thread's stack. Guarded by the future's lock

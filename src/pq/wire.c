@@ -414,6 +414,14 @@ static void begin_answers(hf__trip *t)
 	t->began = t->sent_at < l->used_at ? l->used_at : t->sent_at;
 }
 
+/* The statement may have been answered long since, so that a cancel would hit its COMMIT. */
+static void read_before_cancel(hf__trip *t)
+{
+	t->l->asked = HF__ASK_NONE;
+	(void)hf__trip_read_ready(t);
+	t->l->asked = t->run->guard.ask(t->run->guard.arg);
+}
+
 hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync)
 {
 	struct results none = { NULL, 0, 0 };
@@ -425,6 +433,8 @@ hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync)
 		l->asked = l->asked == HF__ASK_ABORT ? HF__ASK_ABORT : HF__ASK_NONE;
 	} else {
 		begin_answers(t);
+		if (t->split && l->asked == HF__ASK_CANCEL)
+			read_before_cancel(t);
 		read_answers(t, t->began, sync);
 	}
 	return end_trip(t, &none, out);
@@ -475,6 +485,7 @@ hf_error *hf__trip_start(hf__trip *t, hf__link *l, hf__run *run)
 	clear_answers(run);
 	init_trip(t, l, run);
 	t->sent_at = hf__now();
+	t->split = true;
 	e = begin_trip(t, true, idle, true);
 	if (!e && !l->broken && PQflush(l->pg) < 0)
 		l->broken = true;
