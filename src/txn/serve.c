@@ -155,7 +155,13 @@ static void expire_locked(hf_txn *t)
 		: t->is_parked ? " parked"
 			       : " idle");
 	t->ended = true;
+	if (t->expired) /* by whoever looked at its lease */
+		return;
+	t->expired = true;
 	set_end_locked(t, HF_TXN_ROLLED_BACK, hf__txn_end_error(t, HF_RETRYABLE, what, NULL));
+	hf__lock(&t->pool->lock);
+	t->pool->stats.expired++;
+	hf__unlock(&t->pool->lock);
 }
 
 void hf__txn_check_lease_locked(hf_txn *t)
@@ -263,14 +269,6 @@ static hf__job *next_locked(hf_conn *c, hf_txn *t, int64_t *until)
 	return NULL;
 }
 
-static void count_expiry(hf_txn *t)
-{
-	hf__logf(&t->pool->log, HF__LOG_WARN, "%s", hf_error_message(t->end));
-	hf__lock(&t->pool->lock);
-	t->pool->stats.expired++;
-	hf__unlock(&t->pool->lock);
-}
-
 /* The next command; NULL: the transaction is to end (t->end says how, or it was let go of). */
 static hf__job *await_command(hf_conn *c, hf_txn *t)
 {
@@ -287,8 +285,6 @@ static hf__job *await_command(hf_conn *c, hf_txn *t)
 		j = next_locked(c, t, &until);
 		ended = t->ended;
 		hf__unlock(&t->lock);
-		if (ended && t->end)
-			count_expiry(t);
 		if (j || ended)
 			return j;
 		if (!hf__link_rest(c->link, until)) {
@@ -382,6 +378,16 @@ static bool take_up(hf_conn *c, hf_txn *t, hf__job *serving)
 	return !ended && (!j || hf__txn_end_command(c, t, serving, j));
 }
 
+static bool has_expired(hf_txn *t)
+{
+	bool expired;
+
+	hf__lock(&t->lock);
+	expired = t->expired;
+	hf__unlock(&t->lock);
+	return expired;
+}
+
 void hf__txn_serve(hf_conn *c, hf__job *serving)
 {
 	hf_txn *t = serving->more->arg;
@@ -394,6 +400,8 @@ void hf__txn_serve(hf_conn *c, hf__job *serving)
 		hf__txn_settle_in(t, c->worker, false);
 	while (goes_on && (j = await_command(c, t)) != NULL)
 		goes_on = serve_one(c, t, serving, j);
+	if (has_expired(t))
+		hf__logf(&t->pool->log, HF__LOG_WARN, "%s", hf_error_message(t->end));
 	hf_error_unref(hf__conn_rollback(c));
 	hf__lock(&t->lock);
 	t->ended = true;

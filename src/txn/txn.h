@@ -76,6 +76,7 @@ struct hf_txn {
 	unsigned lost_after, lost_again;
 	hf_error *failure; /* what poisons it now, or NULL */
 	hf_error *shown;   /* what hf_txn_error has lent last */
+	bool expired;      /* its time was up */
 	bool as_asked;     /* it ended as it was told to */
 	hf_error *end;     /* what later commands are told */
 	/* hf_global_commit is about to end it: its clocks do not any more, as one that expired
