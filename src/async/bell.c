@@ -20,7 +20,10 @@ static bool has_key;
 
 static void finish(void *bell)
 {
-	hf__wake_finish(&((struct bell *)bell)->wake);
+	struct bell *b = bell;
+
+	hf__wake_finish(&b->wake);
+	b->made = false;
 }
 
 static void make_key(void)

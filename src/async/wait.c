@@ -135,13 +135,14 @@ static void advance_all(hf_future *const *fs, size_t n, struct pollfd *ps)
 			ps[i].fd = -1;
 }
 
-static void poll_all(hf_future *const *fs, size_t n, struct pollfd *ps, int64_t deadline)
+static void poll_all(
+	hf_future *const *fs, size_t n, struct pollfd *ps, const hf__wake *bell, int64_t deadline)
 {
 	while (first_ready(fs, n) == n && hf__now() < deadline) {
 		if (poll(ps, n + 1, hf__ms_left(deadline, 60000)) <= 0)
 			continue;
-		if (ps[n].revents)
-			return; /* or it will be, in a moment: the gate tells */
+		if (ps[n].revents) /* what it was rung for is ready by now */
+			hf__wake_clear(bell);
 		advance_all(fs, n, ps);
 	}
 }
@@ -158,7 +159,7 @@ static size_t link_and_sleep(hf_future *const *fs, size_t n, hf__waiter *ws, int
 		linked++;
 	if (linked == n && me->bell) {
 		polling = me;
-		poll_all(fs, n, ps, deadline);
+		poll_all(fs, n, ps, me->bell, deadline);
 		polling = NULL;
 	} else if (linked == n) {
 		hf__gate_wait(&me->woken, 1, deadline);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One statement on a connection: what travels with it, and what its failure means. The
- * worker's own thread only. */
+ * thread whose the connection is: the worker's own, or whom it is lent to. */
 #include "pool/pool.h"
 
 #include "base/clock.h"

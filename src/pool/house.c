@@ -65,8 +65,6 @@ static hf__job *take_expired(hf_pool *p, int64_t *next, hf_error **why)
 static int64_t watch_until(hf_pool *p, int64_t next)
 {
 	hf__lock(&p->lock);
-	if (p->house_until <= hf__now())
-		p->house_until = HF__NEVER;
 	if (next < p->house_until)
 		p->house_until = next;
 	next = p->house_until;
@@ -246,6 +244,8 @@ static void hear_pokes(hf_pool *p)
 {
 	hf__lock(&p->lock);
 	p->house_poked = false;
+	if (p->house_until <= hf__now())
+		p->house_until = HF__NEVER;
 	hf__unlock(&p->lock);
 }
 

@@ -6,9 +6,9 @@
  * allocation that the caller's data decides. Futures are completed after it is released. Functions
  * that need it held end in _locked.
  *
- * Threads. A worker owns its link: nothing else touches it. The housekeeper expires queued jobs,
- * starts workers, joins those that ended, and watches the sockets of idle links for a server that
- * hung up. */
+ * Threads. A worker owns its link: nothing else touches it, but whom it is lent to. The housekeeper
+ * expires queued jobs, starts workers, joins those that ended, and watches the sockets of idle
+ * links for a server that hung up. */
 #ifndef HF_POOL_POOL_H
 #define HF_POOL_POOL_H
 

@@ -100,7 +100,7 @@ typedef struct hf__worker {
 	bool is_idle, asleep, woken, up, pinned;
 	bool lent;     /* other threads run its job */
 	bool summoned; /* what they have left of it is its own from now on */
-	bool resumes;  /* and that is what it does */
+	bool resumes;  /* and that is what it does; the worker's own */
 	bool resting;  /* it woke meanwhile, and sleeps until it is given back */
 	bool suspect;  /* the housekeeper saw its server hang up */
 	bool retire;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A link: one libpq connection and all that is known about its session. Used by one worker thread.
+/* A link: one libpq connection and all that is known about its session. Used by one thread at
+ * a time: its worker, or whom that has lent it to.
  *
  * Invariant between calls: either closed or broken, or nothing is in flight and libpq is in
  * pipeline mode. A link that is broken answers nothing more: close it. Whoever waits here waits for

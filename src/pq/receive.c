@@ -299,6 +299,7 @@ static void end_main(hf__trip *t)
 	if (!run->commit || !run->main_done)
 		return;
 	run->guard = run->commit_guard;
+	run->guard.give_up_at = hf__deadline(t->l->cfg.stall_ms); /* from now, not from sending */
 	t->l->asked = run->guard.ask(run->guard.arg);
 	t->l->late = false;
 	t->l->cancels = 0;

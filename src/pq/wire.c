@@ -340,6 +340,8 @@ static void note_time(hf__trip *t, int64_t now)
 	bool waited = t->sent_at < l->used_at;
 	int64_t took = now - (waited ? l->used_at : t->sent_at);
 
+	if (t->ahead)
+		return;
 	if (!waited && (l->rtt == 0 || took < l->rtt))
 		l->rtt = took;
 	if (t->entry && t->run->main_done)
@@ -470,11 +472,6 @@ static hf_error *run_trip(hf__link *l, hf__run *run, hf_result **out, bool alone
 		return e;
 	read_answers(&t, began, true);
 	return end_trip(&t, &rs, out);
-}
-
-bool hf__trip_splits(const hf__link *l, const hf__run *run)
-{
-	return hf__link_session(l) != HF__SESSION_LOST && !run->on_row && !goes_alone(l, run);
 }
 
 hf_error *hf__trip_start(hf__trip *t, hf__link *l, hf__run *run)

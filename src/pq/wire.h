@@ -28,10 +28,11 @@ typedef struct hf__trip {
 	hf__extra *made[8]; /* those that are prepared on the way, by command made_at */
 	int made_at[8], n_made;
 	bool extra_gone; /* the server has not got one of them */
-	bool split; /* by hf__trip_start */
+	bool split;      /* by hf__trip_start */
 	int64_t sent_at, began;
-	int reads;            /* so many times something was read of its answers */
-	bool any;             /* of what came of command n_read */
+	bool ahead; /* hf__trip_start: nobody may have been waiting when it was answered */
+	int reads;  /* so many times something was read of its answers */
+	bool any;   /* of what came of command n_read */
 	bool copying, copied; /* the server has begun the COPY; it was served */
 	bool aborted; /* a command before it in the same transaction failed: it was not run */
 } hf__trip;
@@ -55,7 +56,6 @@ hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync);
  * as well: start sends it, hf__trip_end with its Sync ends it. Not every run can be split.
  *
  * Other threads may do what comes after the start; but one at a time, which others see to. */
-bool hf__trip_splits(const hf__link *l, const hf__run *run);
 hf_error *hf__trip_start(hf__trip *t, hf__link *l, hf__run *run);
 
 /* In between, when the socket can be read: reads what has come, without waiting. ALL: the end has

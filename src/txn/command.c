@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One command of a transaction, on its worker. */
+/* One command of a transaction, on the thread that has its connection. */
 #include "txn/prepared.h"
 #include "txn/txn.h"
 

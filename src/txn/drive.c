@@ -108,7 +108,10 @@ static int64_t look(void *held, int64_t now, bool closing)
 	hf__lock(&t->lock);
 	if (t->lent && !t->driving)
 		due = hf__after(t->left_at, patience_ms_locked(t));
-	if (closing || due <= now) {
+	due = due < t->life_until || due == HF__NEVER ? due : t->life_until;
+	if (!t->worker && !t->ended) { /* it is about to be lent */
+		due = hf__after(now, HF__LENT_MS);
+	} else if (closing || due <= now) {
 		hf__txn_summon_locked(t);
 		due = HF__NEVER;
 	}
@@ -368,6 +371,8 @@ bool hf__txn_advance(hf_future *f)
 	hf__unlock(&t->lock);
 	if (mine)
 		answer = hf__trip_advance(&t->worker->conn.sent_trip);
+	if (answer == HF__ANSWER_ALL && t->worker->conn.sent.stale_plan)
+		answer = HF__ANSWER_ODD; /* it is run again, by who may wait */
 	part = answer == HF__ANSWER_PART;
 	hf__lock(&t->lock);
 	t->wanted |= mine && answer == HF__ANSWER_ODD;
@@ -388,8 +393,6 @@ void hf__txn_unwatch(hf_future *f)
 
 	hf__lock(&t->lock);
 	alone = --t->watched == 0 && t->lent && !t->driving;
-	if (alone)
-		t->left_at = hf__now();
 	hf__unlock(&t->lock);
 	if (alone)
 		have_it_looked_after(t, HF__LENT_MS);
