@@ -67,6 +67,7 @@ DB_TESTS = \
 	tests/db/test_interaction_txn \
 	tests/db/test_lifetime \
 	tests/db/test_limits \
+	tests/db/test_listen \
 	tests/db/test_log \
 	tests/db/test_loss \
 	tests/db/test_nesting \
@@ -137,6 +138,7 @@ tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/golden.h \
 	tests/db/hermitage.h \
 	tests/db/interaction.h \
+	tests/db/listening.c tests/db/listening.h \
 	tests/db/load.c tests/db/load.h \
 	tests/db/park.h \
 	tests/db/pipeline.c tests/db/pipeline.h \
