@@ -68,6 +68,8 @@ DB_TESTS = \
 	tests/db/test_lifetime \
 	tests/db/test_limits \
 	tests/db/test_listen \
+	tests/db/test_listen_names \
+	tests/db/test_listen_stop \
 	tests/db/test_log \
 	tests/db/test_loss \
 	tests/db/test_nesting \

@@ -41,8 +41,7 @@ void t_notify(hf_pool *p, const char *channel, const char *payload)
 	t_done(hf_notify(p, channel, payload));
 }
 
-#define LISTENING                                                                                  \
-	"from pg_stat_activity where application_name = '%s' and query ~ '^(UN)?LISTEN '"
+#define LISTENING "from pg_stat_activity where application_name = '%s' and query ~ '^(UN)?LISTEN '"
 
 int t_listening_pid(void)
 {
