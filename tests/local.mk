@@ -68,6 +68,9 @@ DB_TESTS = \
 	tests/db/test_lifetime \
 	tests/db/test_limits \
 	tests/db/test_listen \
+	tests/db/test_listen_inbox \
+	tests/db/test_listen_killed \
+	tests/db/test_listen_loss \
 	tests/db/test_listen_names \
 	tests/db/test_listen_stop \
 	tests/db/test_log \

@@ -261,6 +261,7 @@ bool hf__group_work(hf__group *g)
 	hf__lock(&g->lock);
 	said_locked(g, c, listen, e, &kept);
 	hf__unlock(&g->lock);
+	hf__group_count(g, 0, 0, 0);
 	if (e)
 		hf__logf(&g->pool->log, HF__LOG_WARN, "listening: %s \"%s\": %s",
 			listen ? "LISTEN" : "UNLISTEN", c->name, hf_error_message(e));

@@ -128,8 +128,8 @@ static void connected(hf__group *g)
 	hf__note_put(gap);
 	g->lost_from = 0;
 	g->failures = 0;
-	hf__promise_keep_all(&kept);
 	hf__group_count(g, 0, 0, 0);
+	hf__promise_keep_all(&kept);
 	hf__logf(&g->pool->log, HF__LOG_INFO, "listening: connection up (server process %d)",
 		g->link.pid);
 }
@@ -255,7 +255,7 @@ void hf__group_lost(hf__group *g, const char *why)
 	hf__lock(&g->lock);
 	down_locked(g, &kept);
 	hf__unlock(&g->lock);
-	hf__promise_keep_all(&kept);
 	hf__group_count(g, 0, 0, 1);
+	hf__promise_keep_all(&kept);
 	hf__logf(&g->pool->log, HF__LOG_WARN, "listening: connection lost: %s", reason);
 }

@@ -168,9 +168,7 @@ static void serve(hf__group *g)
 {
 	while (hf__group_wanted(g)) {
 		hf__group_read(g);
-		if (hf__group_work(g))
-			hf__group_count(g, 0, 0, 0);
-		else
+		if (!hf__group_work(g))
 			rest(g);
 		if (!g->link.broken)
 			continue;
