@@ -68,14 +68,18 @@ DB_TESTS = \
 	tests/db/test_lifetime \
 	tests/db/test_limits \
 	tests/db/test_listen \
+	tests/db/test_listen_idle \
 	tests/db/test_listen_inbox \
 	tests/db/test_listen_killed \
 	tests/db/test_listen_loss \
 	tests/db/test_listen_names \
+	tests/db/test_listen_slow \
 	tests/db/test_listen_stop \
+	tests/db/test_listen_storm \
 	tests/db/test_log \
 	tests/db/test_loss \
 	tests/db/test_nesting \
+	tests/db/test_notify \
 	tests/db/test_open \
 	tests/db/test_orphans \
 	tests/db/test_outcome \
