@@ -53,5 +53,6 @@ void bench_gate_open(struct bench_gate *g);
 /* The workloads that fill files of their own. */
 void bench_tx(struct bench *b, hf_pool *p);
 void bench_load_query(struct bench *b, hf_pool *p);
+void bench_notify(struct bench *b, hf_pool *p);
 
 #endif
