@@ -73,6 +73,8 @@ DB_TESTS = \
 	tests/db/test_listen_killed \
 	tests/db/test_listen_loss \
 	tests/db/test_listen_names \
+	tests/db/test_listen_pooler \
+	tests/db/test_listen_refused \
 	tests/db/test_listen_slow \
 	tests/db/test_listen_stop \
 	tests/db/test_listen_storm \

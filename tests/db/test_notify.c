@@ -132,9 +132,50 @@ START_TEST(test_read_only_pool)
 }
 END_TEST
 
+static hf_status wait_for_go(hf_conn *c, void *arg, hf_reply *reply)
+{
+	_Atomic bool *go = arg;
+
+	(void)c;
+	(void)reply;
+	while (!*go)
+		t_sleep_ms(1);
+	return HF_OK;
+}
+
+/* Queries of a read-only pool that wait together share a transaction: one that fails must not take
+ * a notice with it. */
+START_TEST(test_read_only_neighbours)
+{
+	hf_pool *p = t_pool(HF_POOL_OPTS(.read_only = true, .max_conns = 1));
+	hf_listener *l = hf_listen(p, NULL);
+	_Atomic bool go = false;
+	hf_future *busy, *told[2], *bad[2];
+
+	t_listen(l, "orders");
+	busy = hf_run(p, wait_for_go, (void *)(uintptr_t)&go, NULL);
+	t_wait_busy(p, 1);
+	for (int i = 0; i < 2; i++) {
+		told[i] = hf_notify(p, "orders", i == 0 ? "first" : "second");
+		bad[i] = hf_query(p, "select 1 / $1::int", 0);
+	}
+	go = true;
+	t_done(busy);
+	for (int i = 0; i < 2; i++) {
+		t_done(told[i]);
+		t_failed(bad[i], HF_E_SQL);
+	}
+	ck_assert_str_eq(t_notice(l)->payload, "first");
+	ck_assert_str_eq(t_notice(l)->payload, "second");
+	hf_listener_unref(l);
+	t_close(p);
+}
+END_TEST
+
 T_MAIN("notify", { "E13 a COMMIT delivers", test_commit_delivers, 0 },
 	{ "E13 a ROLLBACK delivers nothing", test_rollback_delivers_nothing, 0 },
 	{ "E13 an interaction delivers when it is committed", test_interaction, 0 },
 	{ "E13 what was refused is not left out of a commit", test_refused_in_transaction, 0 },
 	{ "E13 doubles of one transaction are told once", test_doubles, 0 },
-	{ "E1 a read-only pool notifies and listens", test_read_only_pool, 0 })
+	{ "E1 a read-only pool notifies and listens", test_read_only_pool, 0 },
+	{ "E13 a notice among reads that fail is delivered", test_read_only_neighbours, 0 })
