@@ -120,6 +120,11 @@ static bool enough(void *arg)
 	return s->rounds >= 300 && s->heard >= 300;
 }
 
+static bool only_one(void *pool)
+{
+	return t_stats(pool).listening == 1;
+}
+
 static void rage(bool kill)
 {
 	struct storm s = { .pool = t_pool(NULL) };
@@ -140,6 +145,7 @@ static void rage(bool kill)
 		pthread_join(t[i], NULL);
 	ck_assert_int_eq(s.late, 0);
 	ck_assert_int_eq(kill, t_stats(s.pool).listen_losses > 0);
+	ck_assert(t_wait_until(only_one, s.pool, 10000));
 	hf_listener_unref(always);
 	t_wait_backends((int)t_stats(s.pool).conns);
 	t_close(s.pool);
