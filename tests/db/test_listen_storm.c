@@ -76,9 +76,12 @@ static void by_inbox(struct storm *s, unsigned *seed)
 {
 	hf_inbox *box = hf_inbox_new();
 	hf_listener *l = hf_listen(s->pool, HF_LISTEN_OPTS(.inbox = box));
+	hf_future *f;
 	hf_event ev;
 
-	hf_inbox_add(box, hf_listener_add(l, channel(seed)), NULL);
+	f = hf_listener_add(l, channel(seed));
+	hf_inbox_add(box, f, NULL);
+	hf_future_unref(f);
 	for (int i = 0; i < 5; i++)
 		if (hf_inbox_next(box, 5, &ev) && ev.notice)
 			s->heard++;
