@@ -38,10 +38,11 @@ START_TEST(test_misuse)
 	ck_assert_int_eq(hf_listener_next(NULL, 0, &n), HF_E_MISUSE);
 	ck_assert_int_eq(hf_listener_stop(NULL), HF_E_MISUSE);
 	ck_assert_ptr_null(hf_listener_unref(NULL));
-	t_close(p);
+	ck_assert_int_eq(hf_pool_close(p, 0), HF_OK);
 	l = hf_listen(p, NULL);
 	t_failed(hf_listener_add(l, "x"), HF_E_CLOSED);
 	hf_listener_unref(l);
+	t_close(p);
 	hf_inbox_unref(box);
 }
 END_TEST
