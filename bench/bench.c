@@ -188,6 +188,22 @@ void bench_item(struct bench_item *it, long i)
 	it->score = (double)i * 0.5;
 }
 
+void bench_item_text(struct bench_item_text *t, const struct bench_item *it)
+{
+	t->done = it->done ? "t" : "f";
+	snprintf(t->created, sizeof t->created, "%lld", (long long)it->created_us / 1000000);
+	snprintf(t->digits, sizeof t->digits, "%.17g", it->score);
+	t->score = it->has_score ? t->digits : NULL;
+}
+
+const char *bench_load_sql(const struct bench *b)
+{
+	static char sql[sizeof BENCH_LOAD + 24];
+
+	snprintf(sql, sizeof sql, BENCH_LOAD "%ld", b->ops);
+	return sql;
+}
+
 /* A line of /proc/self/status in kB. Not ru_maxrss, which begins at what the process was before
  * its exec. */
 static long status_kb(const char *key)

@@ -54,5 +54,7 @@ void bench_gate_open(struct bench_gate *g);
 void bench_tx(struct bench *b, hf_pool *p);
 void bench_load_query(struct bench *b, hf_pool *p);
 void bench_notify(struct bench *b, hf_pool *p);
+void bench_load_copy(struct bench *b, hf_pool *p);
+void bench_insert_copy(struct bench *b, hf_pool *p);
 
 #endif

@@ -30,6 +30,7 @@ DB_TESTS = \
 	tests/db/test_atomic \
 	tests/db/test_batch_neighbours \
 	tests/db/test_batch_trouble \
+	tests/db/test_borrow_cost \
 	tests/db/test_branches \
 	tests/db/test_cancel \
 	tests/db/test_cancel_connect \
@@ -50,6 +51,7 @@ DB_TESTS = \
 	tests/db/test_extras \
 	tests/db/test_failover \
 	tests/db/test_fast_lane \
+	tests/db/test_fast_lane_cost \
 	tests/db/test_fetch \
 	tests/db/test_fetch_load \
 	tests/db/test_fixture \
@@ -99,6 +101,7 @@ DB_TESTS = \
 	tests/db/test_pipeline_cut \
 	tests/db/test_pipeline_limits \
 	tests/db/test_pipeline_mixed \
+	tests/db/test_pipeline_shot \
 	tests/db/test_pipeline_statements \
 	tests/db/test_proxy \
 	tests/db/test_pipeline \
@@ -108,6 +111,7 @@ DB_TESTS = \
 	tests/db/test_session_reset \
 	tests/db/test_shutdown \
 	tests/db/test_sql_server \
+	tests/db/test_stats \
 	tests/db/test_stream \
 	tests/db/test_stream_huge \
 	tests/db/test_submit \
@@ -118,6 +122,7 @@ DB_TESTS = \
 	tests/db/test_two_phase_end \
 	tests/db/test_txn \
 	tests/db/test_txn_blocks \
+	tests/db/test_txn_driven \
 	tests/db/test_txn_handle \
 	tests/db/test_txn_limits \
 	tests/db/test_txn_loss \
@@ -144,6 +149,7 @@ tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/codecs.c tests/db/codecs.h \
 	tests/db/commit_fate.h \
 	tests/db/copy_feed.h \
+	tests/db/cost.c tests/db/cost.h \
 	tests/db/engines.c tests/db/engines.h \
 	tests/db/fixture.c tests/db/fixture.h \
 	tests/db/golden.h \
