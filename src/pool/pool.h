@@ -134,6 +134,7 @@ void hf__pool_watch_locked(hf_pool *p, int64_t deadline);
 /* connect.c: how long to wait before the next attempt, after so many that failed, the last with
  * this SQLSTATE (""). */
 int64_t hf__backoff_ms(int failures, const char *sqlstate);
+
 /* stats.c: a job has ended so, whether or not it ever ran. */
 void hf__pool_count_end_locked(hf_pool *p, hf_status st);
 
