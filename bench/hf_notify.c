@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* notify: one listener with a callback, and one connection that sends transactions of 100 notices,
- * one transaction ahead. */
+ * one transaction ahead. As scripts of 100 statements, or of one that has them in an array. */
 #include "hf.h"
 
 #include <stdio.h>
@@ -44,17 +44,30 @@ static const char *text(long n)
 	return sql;
 }
 
-static hf_future *send_some(hf_pool *p, long first, long n)
+typedef char payloads[TOGETHER][40];
+
+static hf_future *send_each(hf_pool *p, payloads *all, long n)
 {
-	char payload[TOGETHER][40];
 	hf_value args[TOGETHER];
 
-	for (long i = 0; i < n; i++) {
-		snprintf(payload[i], sizeof payload[i], "%032ld", first + i);
-		args[i] = hf_v_text(payload[i]);
-	}
+	for (long i = 0; i < n; i++)
+		args[i] = hf_v_text((*all)[i]);
 	return hf_script_at(HF_HERE, p, text(n), args, (size_t)n);
 }
+
+static hf_future *send_at_once(hf_pool *p, payloads *all, long n)
+{
+	char array[TOGETHER * 34 + 2];
+	size_t at = 0;
+
+	for (long i = 0; i < n; i++)
+		at += (size_t)snprintf(
+			array + at, sizeof array - at, "%c%s", i == 0 ? '{' : ',', (*all)[i]);
+	snprintf(array + at, sizeof array - at, "}");
+	return hf_query(p, "select pg_notify('" CHANNEL "', x) from unnest($1::text[]) x", array);
+}
+
+typedef hf_future *send_fn(hf_pool *p, payloads *all, long n);
 
 static void finish(hf_future *f)
 {
@@ -64,23 +77,26 @@ static void finish(hf_future *f)
 		bench_hf_die("notify", why);
 }
 
-static void send_all(hf_pool *p, long n)
+static void send_all(hf_pool *p, send_fn *send, long n)
 {
 	hf_future *under_way[AHEAD] = { NULL };
+	payloads all;
 	long k = 0;
 
 	for (long sent = 0; sent < n; k++) {
 		long m = n - sent < TOGETHER ? n - sent : TOGETHER;
 
 		finish(under_way[k % AHEAD]);
-		under_way[k % AHEAD] = send_some(p, sent, m);
+		for (long i = 0; i < m; i++)
+			snprintf(all[i], sizeof all[i], "%032ld", sent + i);
+		under_way[k % AHEAD] = send(p, &all, m);
 		sent += m;
 	}
 	for (long i = 0; i < AHEAD; i++)
 		finish(under_way[(k + i) % AHEAD]);
 }
 
-void bench_notify(struct bench *b, hf_pool *p)
+static void run(struct bench *b, hf_pool *p, send_fn *send)
 {
 	struct hall h = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, b->ops, 0, false };
 	hf_listener *l =
@@ -90,7 +106,7 @@ void bench_notify(struct bench *b, hf_pool *p)
 	if (hf_await(hf_listener_add(l, CHANNEL), &why) != HF_OK)
 		bench_hf_die("listen", why);
 	bench_begin(b);
-	send_all(p, b->ops);
+	send_all(p, send, b->ops);
 	pthread_mutex_lock(&h.lock);
 	while (!h.over)
 		pthread_cond_wait(&h.done, &h.lock);
@@ -98,4 +114,21 @@ void bench_notify(struct bench *b, hf_pool *p)
 	bench_end(b);
 	b->conns++; /* the one that listens */
 	hf_listener_unref(l);
+}
+
+/* 200 under way at most: two transactions. */
+int bench_notify(const char *peer, bool at_once)
+{
+	struct bench b;
+	hf_pool *p;
+
+	bench_init_alone(&b, peer, "notify", 20000);
+	b.version = hf_version();
+	b.conns = 1;
+	b.flight = AHEAD * TOGETHER;
+	p = bench_pool(&b, "", (hf_pool_opts){ 0 });
+	run(&b, p, at_once ? send_at_once : send_each);
+	bench_pool_end(p);
+	bench_print(&b);
+	return 0;
 }

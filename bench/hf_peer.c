@@ -29,30 +29,13 @@ static void run(struct bench *b, hf_pool *p)
 		bench_flight(b, p, point, bench_take_account);
 }
 
-/* The contract's: one connection sends, one listens, 200 under way at most. */
-static int notify(void)
-{
-	struct bench b;
-	hf_pool *p;
-
-	bench_init_alone(&b, "hf-peer", "notify", 20000);
-	b.version = hf_version();
-	b.conns = 1;
-	b.flight = 200;
-	p = bench_pool(&b, "", (hf_pool_opts){ 0 });
-	bench_notify(&b, p);
-	bench_pool_end(p);
-	bench_print(&b);
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	struct bench b;
 	hf_pool *p;
 
 	if (argc > 1 && strcmp(argv[1], "notify") == 0)
-		return notify();
+		return bench_notify("hf-peer", false);
 	if (!bench_init(&b, "hf-peer", argc, argv))
 		return BENCH_SKIP;
 	b.version = hf_version();

@@ -11,7 +11,8 @@ noinst_PROGRAMS += bench/hf-peer bench/hf-peer-fast
 bench_hf_peer_SOURCES = $(BENCH_HF) bench/hf_bulk.c bench/hf_notify.c bench/hf_peer.c \
 	bench/hf_tx.c
 bench_hf_peer_LDADD = $(BENCH_CORE)
-bench_hf_peer_fast_SOURCES = $(BENCH_HF) bench/hf_bulk.c bench/hf_peer_fast.c
+bench_hf_peer_fast_SOURCES = $(BENCH_HF) bench/hf_bulk.c bench/hf_notify.c \
+	bench/hf_peer_fast.c
 bench_hf_peer_fast_LDADD = $(BENCH_CORE)
 
 # What one thread, a queue and workers can reach at best.
