@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -85,6 +86,7 @@ static const char *pooler_dsn(void)
 	pooler = fork();
 	if (pooler == 0) {
 		become_nobody_important();
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* with a case that fails */
 		execl("/usr/sbin/pgbouncer", "pgbouncer", "-q", path, (char *)NULL);
 		_exit(127);
 	}
