@@ -120,6 +120,11 @@ bool bench_init(struct bench *b, const char *peer, int argc, char **argv)
 	return false;
 }
 
+void bench_init_alone(struct bench *b, const char *peer, const char *workload, long ops)
+{
+	*b = (struct bench){ .peer = peer, .workload = workload, .ops = scaled(ops) };
+}
+
 void bench_begin(struct bench *b)
 {
 	b->cpu_ns = cpu_now_ns();

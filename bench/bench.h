@@ -80,6 +80,9 @@ int bench_delta(uint64_t *seed); /* -5000 to 5000 */
  * of its warm-up, connections and how many are under way at a time. False: there is none such. */
 bool bench_init(struct bench *b, const char *peer, int argc, char **argv);
 
+/* The same for a workload that no other program here has: the caller says what else it is. */
+void bench_init_alone(struct bench *b, const char *peer, const char *workload, long ops);
+
 /* What is timed lies between the two; the warm-up comes before. */
 void bench_begin(struct bench *b);
 void bench_end(struct bench *b);

@@ -34,6 +34,8 @@ int main(int argc, char **argv)
 	struct bench b;
 	hf_pool *p;
 
+	if (argc > 1 && strcmp(argv[1], "notify") == 0)
+		return bench_notify("hf-peer", false);
 	if (!bench_init(&b, "hf-peer", argc, argv))
 		return BENCH_SKIP;
 	b.version = hf_version();

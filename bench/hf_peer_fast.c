@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* hf-peer-fast WORKLOAD: what the library has on top of futures and of a transaction per query:
- * ping by hf_fetch, point on a pool that only reads, load by COPY. */
+ * ping by hf_fetch, point on a pool that only reads, load by COPY, notify with a statement per
+ * transaction. */
 #include "hf.h"
 
 #include <string.h>
@@ -68,6 +69,8 @@ int main(int argc, char **argv)
 	struct bench b;
 	void (*run)(struct bench *) = NULL;
 
+	if (argc > 1 && strcmp(argv[1], "notify") == 0)
+		return bench_notify("hf-peer-fast", true);
 	if (!bench_init(&b, "hf-peer-fast", argc, argv))
 		return BENCH_SKIP;
 	if (strcmp(b.workload, "ping") == 0)

@@ -8,6 +8,7 @@ EXAMPLES = \
 	examples/demo \
 	examples/fan_out \
 	examples/interaction \
+	examples/listen \
 	examples/lookups \
 	examples/query \
 	examples/seat_reservation \
@@ -28,6 +29,7 @@ examples_demo_SOURCES = \
 examples_demo_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_fan_out_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_interaction_LDADD = libholdfast.la $(PTHREAD_LIBS)
+examples_listen_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_lookups_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_query_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_seat_reservation_LDADD = libholdfast.la $(PTHREAD_LIBS)

@@ -16,5 +16,6 @@
 #include <holdfast/copy.h>
 #include <holdfast/txn.h>
 #include <holdfast/global.h>
+#include <holdfast/listen.h>
 
 #endif

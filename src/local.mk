@@ -57,6 +57,7 @@ SRC_PQ = \
 	src/pq/extras.c src/pq/extras.h \
 	src/pq/format.c src/pq/format.h \
 	src/pq/link.c src/pq/link.h \
+	src/pq/notify.c src/pq/notify.h \
 	src/pq/pg_error.c \
 	src/pq/receive.c \
 	src/pq/result.c src/pq/result.h src/pq/result_inside.h \
@@ -71,7 +72,7 @@ SRC_ASYNC = \
 	src/async/callbacks.c src/async/callbacks.h \
 	src/async/combine.c \
 	src/async/future.c src/async/future.h \
-	src/async/inbox.c \
+	src/async/inbox.c src/async/inbox.h \
 	src/async/wait.c src/async/wait.h
 
 # 4: workers
@@ -124,6 +125,17 @@ SRC_TXN = \
 	src/txn/two_phase.c \
 	src/txn/txn.c src/txn/txn.h
 
+# 6: LISTEN and NOTIFY
+SRC_LISTEN = \
+	src/listen/channel.c \
+	src/listen/connect.c \
+	src/listen/deliver.c \
+	src/listen/group.c src/listen/group.h \
+	src/listen/listener.c \
+	src/listen/mailbox.c src/listen/mailbox.h \
+	src/listen/notify.c \
+	src/listen/pairs.c
+
 include_HEADERS = include/holdfast.h
 hfincludedir = $(includedir)/holdfast
 hfinclude_HEADERS = \
@@ -133,6 +145,7 @@ hfinclude_HEADERS = \
 	include/holdfast/future.h \
 	include/holdfast/global.h \
 	include/holdfast/inbox.h \
+	include/holdfast/listen.h \
 	include/holdfast/pool.h \
 	include/holdfast/result.h \
 	include/holdfast/status.h \
@@ -143,7 +156,8 @@ nodist_hfinclude_HEADERS = include/holdfast/version.h
 # All objects: what the library is made of, and what tests link to reach its inside.
 noinst_LTLIBRARIES += libholdfast-core.la
 libholdfast_core_la_SOURCES = \
-	$(SRC_BASE) $(SRC_VALUE) $(SRC_PQ) $(SRC_ASYNC) $(SRC_POOL) $(SRC_TXN)
+	$(SRC_BASE) $(SRC_VALUE) $(SRC_PQ) $(SRC_ASYNC) $(SRC_POOL) $(SRC_TXN) \
+	$(SRC_LISTEN)
 libholdfast_core_la_LIBADD = $(LIBPQ_LIBS) $(APU_LIBS) $(APR_LIBS) $(PTHREAD_LIBS)
 
 lib_LTLIBRARIES += libholdfast.la

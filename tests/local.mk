@@ -70,9 +70,21 @@ DB_TESTS = \
 	tests/db/test_interaction_txn \
 	tests/db/test_lifetime \
 	tests/db/test_limits \
+	tests/db/test_listen \
+	tests/db/test_listen_idle \
+	tests/db/test_listen_inbox \
+	tests/db/test_listen_killed \
+	tests/db/test_listen_loss \
+	tests/db/test_listen_names \
+	tests/db/test_listen_pooler \
+	tests/db/test_listen_refused \
+	tests/db/test_listen_slow \
+	tests/db/test_listen_stop \
+	tests/db/test_listen_storm \
 	tests/db/test_log \
 	tests/db/test_loss \
 	tests/db/test_nesting \
+	tests/db/test_notify \
 	tests/db/test_open \
 	tests/db/test_orphans \
 	tests/db/test_outcome \
@@ -144,6 +156,7 @@ tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/golden.h \
 	tests/db/hermitage.h \
 	tests/db/interaction.h \
+	tests/db/listening.c tests/db/listening.h \
 	tests/db/load.c tests/db/load.h \
 	tests/db/park.h \
 	tests/db/pipeline.c tests/db/pipeline.h \

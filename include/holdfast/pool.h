@@ -87,6 +87,9 @@ typedef struct hf_pool_opts {
 	/* The most detailed level to report [ERROR]; DEBUG: every statement. */
 	hf_log_level log_level;
 	bool log_params; /* show parameter values at DEBUG; they may be people's data */
+	/* Where to listen (hf_listen) instead: the server's own address, where a pooler stands
+	 * between. A connection string like the pool's, without settings of the pool. */
+	const char *listen_dsn;
 } hf_pool_opts;
 
 /* A snapshot. Gauges first, then counters that only grow. */
@@ -112,6 +115,10 @@ typedef struct hf_pool_stats {
 	 * those that a waiting thread ran itself, on a connection that was idle, and transactions
 	 * that began so. */
 	uint64_t pipelined, fast_lane, borrowed;
+	uint32_t listening; /* gauge: channels that the server has confirmed */
+	/* Notices that came; those that a full queue dropped, counted for each listener; times that
+	 * the connection for listening was lost. */
+	uint64_t notices, notices_dropped, listen_losses;
 } hf_pool_stats;
 
 typedef enum hf_pool_state { HF_POOL_OPEN, HF_POOL_CLOSING, HF_POOL_CLOSED } hf_pool_state;

@@ -106,13 +106,17 @@ hf__callbacks *hf__callbacks_common(void)
 	return cb;
 }
 
-static void run(hf__call *call)
+/* Whether it stays announced. */
+static bool run(hf__call *call)
 {
+	if (call->serve)
+		return call->serve(call);
 	call->fn(call->future, call->arg);
 	if (call->free_arg)
 		call->free_arg(call->arg);
 	hf_future_unref(call->future);
 	hf__free(call);
+	return false;
 }
 
 /* Waits for the next call; NULL when the thread is no longer needed. */
@@ -143,10 +147,13 @@ static void *serve(void *arg)
 	hf__thread_serve(cb->domain, HF__ROLE_CALLBACKS);
 	hf__lock(&cb->lock);
 	for (hf__call *call; (call = next_locked(cb));) {
+		bool again;
+
 		hf__unlock(&cb->lock);
-		run(call);
+		again = run(call);
 		hf__lock(&cb->lock);
-		cb->owed--;
+		if (!again)
+			cb->owed--;
 	}
 	cb->running = false;
 	hf__cond_broadcast(&cb->quiet);
@@ -206,6 +213,15 @@ void hf__callbacks_queue(hf__call *call)
 	hf_assert(cb->running && cb->owed > 0 && "announced with hf__callbacks_expect");
 	APR_RING_INSERT_TAIL(&cb->queue, call, hf__call, link);
 	if (cb->idle)
+		hf__cond_signal(&cb->work);
+	hf__unlock(&cb->lock);
+}
+
+void hf__callbacks_forget(hf__callbacks *cb)
+{
+	hf__lock(&cb->lock);
+	hf_assert(cb->running && cb->owed > 0 && "announced with hf__callbacks_expect");
+	if (--cb->owed == 0 && cb->idle)
 		hf__cond_signal(&cb->work);
 	hf__unlock(&cb->lock);
 }

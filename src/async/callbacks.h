@@ -21,6 +21,9 @@ typedef struct hf__callbacks hf__callbacks;
 typedef struct hf__call {
 	APR_RING_ENTRY(hf__call) link;
 	hf__callbacks *to; /* what hf__callbacks_expect answered; kept alive by the future */
+	/* NULL: a future's, as below. Else all that is done, with a call that is part of something
+	 * else and may be queued again and again: it stays announced while this answers true. */
+	bool (*serve)(struct hf__call *call);
 	hf_future *future; /* a reference */
 	hf_ready_fn *fn;
 	void *arg;
@@ -43,6 +46,9 @@ hf__callbacks *hf__callbacks_expect(hf__callbacks *cb);
 
 /* Takes over a call that was announced to call->to. Never blocks, never allocates. */
 void hf__callbacks_queue(hf__call *call);
+
+/* One announced call will not come: that of a call with `serve` which is not queued. */
+void hf__callbacks_forget(hf__callbacks *cb);
 
 /* Runs everything queued, then ends the thread and joins it. True when that is done: also
  * when calls are announced but not queued, because a combination waits for the futures of another

@@ -417,6 +417,7 @@ hf_status hf_future_on_ready(hf_future *f, hf_ready_fn *fn, void *arg, hf_free_f
 		return st;
 	}
 	call->future = hf_future_ref(f);
+	call->serve = NULL;
 	call->fn = fn;
 	call->arg = arg;
 	call->free_arg = free_arg;

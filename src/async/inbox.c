@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One descriptor for many futures.
+/* One descriptor for many futures and notices.
  *
  * An entry is made by hf_inbox_add, so that delivering it needs no memory. It is in one of three
  * places: `expected` (its future is pending), `events` (ready, not yet taken), or `taken` (lent to
@@ -9,12 +9,13 @@
  * Going away: hf_inbox_unref marks the inbox closed and takes both lists out under the lock. Each
  * watch that it can still remove is gone; one that cannot be removed is running or about to: it
  * finds the inbox closed, and lets go of its references instead of delivering. Whoever is last
- * frees.
+ * frees. A source (inbox.h) waits in `events` as well, and has a reference to the inbox all its
+ * life; what it posts to a closed one is not taken.
  *
  * Locks: box->lock (HF__L_INBOX) guards the lists. Futures are watched, unwatched and let go of
  * without it. The descriptor is signalled and cleared under it, so that it is readable exactly
  * while there are events. */
-#include <holdfast/inbox.h>
+#include "async/inbox.h"
 
 #include "async/future.h"
 #include "base/attr.h"
@@ -28,7 +29,7 @@
 #include <poll.h>
 
 typedef struct entry {
-	APR_RING_ENTRY(entry) link;
+	hf__mail mail;
 	hf__ref refs;
 	hf__watch watch;
 	hf_inbox *box;
@@ -36,17 +37,17 @@ typedef struct entry {
 	void *tag;
 } entry;
 
-APR_RING_HEAD(entries, entry);
+APR_RING_HEAD(mails, hf__mail);
 
 struct hf_inbox {
-	hf__ref refs; /* the user's, and one per watch that is set */
+	hf__ref refs; /* the user's, one per watch that is set, one per source */
 	unsigned forks;
 	hf__wake wake;
-	entry *taken; /* belongs to the thread in hf_inbox_next */
+	hf__mail *taken; /* belongs to the thread in hf_inbox_next */
 	hf__mutex lock;
-	bool closed;             /* guarded by lock */
-	struct entries expected; /* guarded by lock */
-	struct entries events;   /* guarded by lock; oldest first */
+	bool closed;           /* guarded by lock */
+	struct mails expected; /* guarded by lock; entries only */
+	struct mails events;   /* guarded by lock; oldest first */
 };
 
 /* Usable here: it exists, and this process made it. */
@@ -72,14 +73,39 @@ static void entry_put(entry *e)
 	hf__free(e);
 }
 
-static void deliver_locked(hf_inbox *box, entry *e)
+static hf__source *source_of(hf__mail *m)
 {
-	bool first = APR_RING_EMPTY(&box->events, entry, link);
+	return hf_container_of(m, hf__source, mail);
+}
 
-	APR_RING_REMOVE(e, link);
-	APR_RING_INSERT_TAIL(&box->events, e, entry, link);
+/* Lets go of what was taken out of the inbox, an event that was lent or one that nobody will take.
+ */
+static void mail_put(hf__mail *m)
+{
+	if (!m)
+		return;
+	if (m->is_source)
+		source_of(m)->ops->let_go(source_of(m));
+	else
+		entry_put(hf_container_of(m, entry, mail));
+}
+
+static void append_locked(hf_inbox *box, hf__mail *m)
+{
+	bool first = APR_RING_EMPTY(&box->events, hf__mail, link);
+
+	APR_RING_INSERT_TAIL(&box->events, m, hf__mail, link);
 	if (first)
 		hf__wake_signal(&box->wake);
+}
+
+static void remove_locked(hf_inbox *box, hf__mail *m)
+{
+	APR_RING_REMOVE(m, link);
+	if (m->is_source)
+		source_of(m)->posted = false;
+	if (APR_RING_EMPTY(&box->events, hf__mail, link))
+		hf__wake_clear(&box->wake);
 }
 
 /* The watch lets go of its entry under the lock when it delivers (the list still holds it), since
@@ -94,7 +120,8 @@ static void on_ready(hf__watch *w, hf_future *f)
 	hf__lock(&box->lock);
 	closed = box->closed;
 	if (!closed) {
-		deliver_locked(box, e);
+		APR_RING_REMOVE(&e->mail, link);
+		append_locked(box, &e->mail);
 		entry_put(e);
 	}
 	hf__unlock(&box->lock);
@@ -119,8 +146,8 @@ hf_inbox *hf_inbox_new(void)
 	hf__ref_init(&box->refs);
 	box->forks = hf__fork_count();
 	hf__mutex_init(&box->lock, HF__L_INBOX);
-	APR_RING_INIT(&box->expected, entry, link);
-	APR_RING_INIT(&box->events, entry, link);
+	APR_RING_INIT(&box->expected, hf__mail, link);
+	APR_RING_INIT(&box->events, hf__mail, link);
 	return box;
 }
 
@@ -143,30 +170,59 @@ hf_status hf_inbox_add(hf_inbox *box, hf_future *f, void *tag)
 	hf__ref_init(&e->refs);
 	hf__ref_get(&e->refs);
 	hf__watch_init(&e->watch, on_ready);
+	e->mail.is_source = false;
 	e->box = box;
 	e->future = hf_future_ref(f);
 	e->tag = tag;
 	hf__ref_get(&box->refs);
 	hf__lock(&box->lock);
-	APR_RING_INSERT_TAIL(&box->expected, e, entry, link);
+	APR_RING_INSERT_TAIL(&box->expected, &e->mail, hf__mail, link);
 	hf__unlock(&box->lock);
 	hf__future_watch(f, &e->watch);
 	return HF_OK;
 }
 
-static entry *take_event(hf_inbox *box)
+static hf__mail *take_mail(hf_inbox *box)
 {
-	entry *e = NULL;
+	hf__mail *m = NULL;
 
 	hf__lock(&box->lock);
-	if (!APR_RING_EMPTY(&box->events, entry, link)) {
-		e = APR_RING_FIRST(&box->events);
-		APR_RING_REMOVE(e, link);
-		if (APR_RING_EMPTY(&box->events, entry, link))
-			hf__wake_clear(&box->wake);
+	if (!APR_RING_EMPTY(&box->events, hf__mail, link)) {
+		m = APR_RING_FIRST(&box->events);
+		remove_locked(box, m);
 	}
 	hf__unlock(&box->lock);
-	return e;
+	return m;
+}
+
+/* Takes events until one is good: a source may have none after all. */
+static bool take_event(hf_inbox *box, hf_event *out)
+{
+	hf__mail *m;
+
+	while ((m = take_mail(box)) != NULL) {
+		*out = (hf_event){ 0 };
+		if (!m->is_source) {
+			out->future = hf_container_of(m, entry, mail)->future;
+			out->tag = hf_container_of(m, entry, mail)->tag;
+			break;
+		}
+		if (source_of(m)->ops->take(source_of(m), out))
+			break;
+		mail_put(m);
+	}
+	box->taken = m;
+	return m != NULL;
+}
+
+static void release_taken(hf_inbox *box)
+{
+	hf__mail *m = box->taken;
+
+	if (m && m->is_source)
+		source_of(m)->ops->release(source_of(m));
+	box->taken = NULL;
+	mail_put(m);
 }
 
 /* False when the deadline has passed; true may come early (a signal): look, and call again. */
@@ -187,15 +243,12 @@ bool hf_inbox_next(hf_inbox *box, int ms, hf_event *out)
 
 	if (!usable(box) || !out)
 		return false;
-	entry_put(box->taken);
-	box->taken = take_event(box);
-	while (!box->taken && wait_readable(box, deadline))
-		box->taken = take_event(box);
-	if (!box->taken)
-		return false;
-	out->future = box->taken->future;
-	out->tag = box->taken->tag;
-	return true;
+	release_taken(box);
+	do {
+		if (take_event(box, out))
+			return true;
+	} while (wait_readable(box, deadline));
+	return false;
 }
 
 /* An entry that was expected when the inbox closed. */
@@ -208,33 +261,87 @@ static void give_up(hf_inbox *box, entry *e)
 	entry_put(e);
 }
 
+/* Takes everything out, for good. */
+static void close_box(hf_inbox *box, struct mails *expected, struct mails *events)
+{
+	hf__mail *m;
+
+	hf__lock(&box->lock);
+	box->closed = true;
+	APR_RING_CONCAT(expected, &box->expected, hf__mail, link);
+	APR_RING_CONCAT(events, &box->events, hf__mail, link);
+	APR_RING_FOREACH (m, events, hf__mail, link)
+		if (m->is_source)
+			source_of(m)->posted = false;
+	hf__unlock(&box->lock);
+}
+
 hf_inbox *hf_inbox_unref(hf_inbox *box)
 {
-	struct entries expected, events;
+	struct mails expected, events;
 
 	if (!usable(box))
 		return NULL;
-	APR_RING_INIT(&expected, entry, link);
-	APR_RING_INIT(&events, entry, link);
-	hf__lock(&box->lock);
-	box->closed = true;
-	APR_RING_CONCAT(&expected, &box->expected, entry, link);
-	APR_RING_CONCAT(&events, &box->events, entry, link);
-	hf__unlock(&box->lock);
+	APR_RING_INIT(&expected, hf__mail, link);
+	APR_RING_INIT(&events, hf__mail, link);
+	close_box(box, &expected, &events);
+	while (!APR_RING_EMPTY(&expected, hf__mail, link)) {
+		hf__mail *m = APR_RING_FIRST(&expected);
 
-	while (!APR_RING_EMPTY(&expected, entry, link)) {
-		entry *e = APR_RING_FIRST(&expected);
-
-		APR_RING_REMOVE(e, link);
-		give_up(box, e);
+		APR_RING_REMOVE(m, link);
+		give_up(box, hf_container_of(m, entry, mail));
 	}
-	while (!APR_RING_EMPTY(&events, entry, link)) {
-		entry *e = APR_RING_FIRST(&events);
+	while (!APR_RING_EMPTY(&events, hf__mail, link)) {
+		hf__mail *m = APR_RING_FIRST(&events);
 
-		APR_RING_REMOVE(e, link);
-		entry_put(e);
+		APR_RING_REMOVE(m, link);
+		mail_put(m);
 	}
-	entry_put(box->taken);
+	release_taken(box);
 	box_put(box);
 	return NULL;
+}
+
+/* --- sources --- */
+
+bool hf__source_init(hf__source *s, hf_inbox *box, const hf__source_ops *ops)
+{
+	if (!usable(box))
+		return false;
+	*s = (hf__source){ .mail.is_source = true, .box = box, .ops = ops };
+	hf__ref_get(&box->refs);
+	return true;
+}
+
+void hf__source_finish(hf__source *s)
+{
+	box_put(s->box);
+	s->box = NULL;
+}
+
+void hf__inbox_post(hf__source *s)
+{
+	hf_inbox *box = s->box;
+
+	hf__lock(&box->lock);
+	if (!box->closed && !s->posted) {
+		s->posted = true;
+		s->ops->hold(s);
+		append_locked(box, &s->mail);
+	}
+	hf__unlock(&box->lock);
+}
+
+void hf__inbox_withdraw(hf__source *s)
+{
+	hf_inbox *box = s->box;
+	bool posted;
+
+	hf__lock(&box->lock);
+	posted = s->posted;
+	if (posted)
+		remove_locked(box, &s->mail);
+	hf__unlock(&box->lock);
+	if (posted)
+		s->ops->let_go(s);
 }

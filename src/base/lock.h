@@ -7,6 +7,7 @@
  *
  *   HF__L_TXN      a transaction's queue of commands
  *   HF__L_POOL     a pool: its queue, its workers, its counters
+ *   HF__L_LISTEN   a pool's listening: its channels, its listeners and what waits for them
  *   HF__L_FUTURE   one future: outcome, waiters, callbacks
  *   HF__L_INBOX    an inbox's events
  *   HF__L_LEAF     something of its own that nothing is called from: callbacks, cancels, reports */
@@ -17,7 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { HF__L_TXN = 1, HF__L_POOL, HF__L_FUTURE, HF__L_INBOX, HF__L_LEAF, HF__L_MAX };
+enum { HF__L_TXN = 1, HF__L_POOL, HF__L_LISTEN, HF__L_FUTURE, HF__L_INBOX, HF__L_LEAF, HF__L_MAX };
 
 typedef struct hf__mutex {
 	pthread_mutex_t m;

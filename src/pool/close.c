@@ -70,6 +70,25 @@ static void cancel_everything_locked(hf_pool *p)
 	poke_all_locked(p);
 }
 
+/* Before the callback thread and the canceler, which it uses. */
+static bool end_attached(hf_pool *p, int64_t deadline)
+{
+	hf__attached *a;
+
+	hf__lock(&p->lock);
+	a = p->attached;
+	hf__unlock(&p->lock);
+	if (!a)
+		return true;
+	if (!a->end(a, deadline))
+		return false;
+	hf__lock(&p->lock);
+	p->attached = NULL;
+	hf__unlock(&p->lock);
+	a->let_go(a);
+	return true;
+}
+
 /* After every worker has ended. */
 static void stop_threads(hf_pool *p)
 {
@@ -119,6 +138,7 @@ static hf_status close_pool(hf_pool *p, int ms)
 		cancel_everything_locked(p);
 	ended = end_workers_locked(p, last);
 	hf__unlock(&p->lock);
+	ended = ended && end_attached(p, last);
 	if (ended)
 		stop_threads(p);
 	hf__lock(&p->lock);

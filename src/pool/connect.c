@@ -242,7 +242,7 @@ static int64_t longest_pause_ms(const char *sqlstate)
 
 /* Doubled with each failure, and then anything up to that, so that many do not come together; after
  * a refusal at least half of it. */
-static int64_t backoff_ms(int failures, const char *sqlstate)
+int64_t hf__backoff_ms(int failures, const char *sqlstate)
 {
 	int64_t longest = longest_pause_ms(sqlstate), most = BACKOFF_FIRST_MS, least = 10;
 
@@ -265,7 +265,7 @@ static void connect_failed(hf__worker *w, hf_error *e)
 	p->failures++;
 	p->stats.connect_failures++;
 	p->failed_at = hf__now();
-	p->retry_at = hf__deadline(backoff_ms(p->failures, hf_error_sqlstate(e)));
+	p->retry_at = hf__deadline(hf__backoff_ms(p->failures, hf_error_sqlstate(e)));
 	hf_error_unref(p->connect_error);
 	p->connect_error = hf_error_ref(e);
 	fail_fast = fails_fast_locked(p);

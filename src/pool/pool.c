@@ -39,6 +39,7 @@ static void pool_free(hf_pool *p)
 	hf_error_unref(p->connect_error);
 	hf__parking_finish(&p->parking);
 	hf__dsn_finish(&p->dsn);
+	hf__dsn_finish(&p->listen_dsn);
 	if (p->epoll >= 0)
 		close(p->epoll);
 	hf__wake_finish(&p->house_wake);
@@ -113,6 +114,20 @@ static hf_error *set_name(hf_pool *p, const char *in_dsn)
 	return p->name ? NULL : hf__error_nomem();
 }
 
+static hf_error *configure_listening(hf_pool *p, const hf__dsn_session *session)
+{
+	hf__dsn_pool from;
+	hf_error *e = NULL;
+
+	if (!p->opts.listen_dsn)
+		return NULL;
+	if (hf__dsn_init(&p->listen_dsn, p->opts.listen_dsn, &from, &e) == HF_OK)
+		hf__dsn_complete(&p->listen_dsn, session, &e);
+	hf__free(from.name);
+	p->opts.listen_dsn = NULL; /* it may hold a password, and is the caller's */
+	return e ? hf__error_amend(e, 0, 0, "listen_dsn: %s", hf_error_message(e)) : NULL;
+}
+
 static hf_error *configure(hf_pool *p, const char *dsn, const hf_pool_opts *opts)
 {
 	hf__dsn_session session = { 0 };
@@ -138,7 +153,7 @@ static hf_error *configure(hf_pool *p, const char *dsn, const hf_pool_opts *opts
 	session.statement_ms = p->opts.statement_ms > 0 ? p->opts.statement_ms : 0;
 	session.idle_in_txn_ms = hf__pool_backstop_ms(&p->opts);
 	hf__dsn_complete(&p->dsn, &session, &e);
-	return e;
+	return e ? e : configure_listening(p, &session);
 }
 
 static void init_guarded(hf_pool *p)

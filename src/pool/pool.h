@@ -29,6 +29,13 @@
 #define HF__MAX_CONNS    10000
 #define HF__MAX_PIPELINE 256
 
+/* What a higher floor has attached to a pool and the pool's close ends: listening. */
+typedef struct hf__attached {
+	/* For good, and what it runs with it. False: not by `deadline`; it is called again. */
+	bool (*end)(struct hf__attached *a, int64_t deadline);
+	void (*let_go)(struct hf__attached *a); /* the pool's reference, once it has ended */
+} hf__attached;
+
 struct hf_pool {
 	hf__ref refs;  /* users, jobs under way, threads */
 	hf__ref users; /* of refs: those that hf_pool_unref counts */
@@ -37,6 +44,7 @@ struct hf_pool {
 	char *name;
 	char *outcome_table; /* quoted, as it goes into SQL; NULL: none */
 	hf__dsn dsn;
+	hf__dsn listen_dsn; /* where to listen instead; n is 0: there is none */
 	hf__log log;
 	hf__recycle plain_jobs, full_jobs; /* blocks for hf__job */
 	hf__callbacks *callbacks;
@@ -70,6 +78,7 @@ struct hf_pool {
 	int failures;        /* connects that failed since the last that worked */
 	int64_t failed_at, retry_at;
 	hf__parking parking;
+	hf__attached *attached;  /* NULL: nothing is */
 	hf_error *connect_error; /* of the last attempt; NULL after one that worked */
 	hf_pool_stats stats;     /* its counters; gauges are filled in when read */
 };
@@ -121,6 +130,10 @@ void hf__pool_poke_locked(hf_pool *p);
 /* The housekeeper is to be awake by then. It is told only if it would not be: while work goes on,
  * once per the shortest of its limits, as it keeps an instant that it was told until it comes. */
 void hf__pool_watch_locked(hf_pool *p, int64_t deadline);
+
+/* connect.c: how long to wait before the next attempt, after so many that failed, the last with
+ * this SQLSTATE (""). */
+int64_t hf__backoff_ms(int failures, const char *sqlstate);
 
 /* stats.c: a job has ended so, whether or not it ever ran. */
 void hf__pool_count_end_locked(hf_pool *p, hf_status st);
