@@ -74,6 +74,7 @@ DB_TESTS = \
 	tests/db/test_listen_names \
 	tests/db/test_listen_stop \
 	tests/db/test_log \
+	tests/db/test_loops \
 	tests/db/test_loss \
 	tests/db/test_nesting \
 	tests/db/test_open \
