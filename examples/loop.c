@@ -12,8 +12,8 @@
 
 #define QUESTIONS 1000
 #define UNDER_WAY 50
-#define BURST     100 /* notices that one transaction sends */
-#define REST_MS   5000
+#define BURST     100  /* notices that one transaction sends */
+#define REST_MS   5100 /* loops count from where their turn began */
 
 /* What an event's future is of: the tag points to one of these. */
 static const char question[] = "question", burst[] = "burst", add_channel[] = "channel";
