@@ -33,7 +33,7 @@ typedef struct worker {
 	int looking; /* take_job under way */
 	bool news;   /* since those began, something was added */
 	bool failed;
-	int done, gaps;
+	int done;
 } worker;
 
 /* Waits for `f`, and tells when it failed. */
@@ -116,7 +116,10 @@ static void on_event(worker *w, const hf_event *ev)
 		on_looked(w, ev->future);
 		return;
 	}
-	w->gaps += ev->notice->gap;
+	if (ev->notice->gap) {
+		printf("%s: notices may be missing, looking anew\n", w->name);
+		fflush(stdout);
+	}
 	on_news(w);
 }
 
@@ -157,7 +160,7 @@ static int work(hf_pool *pool, const char *name, int signals)
 		look(&w); /* what was added before it listened */
 		run(&w, signals);
 	}
-	printf("%s: %d jobs done, %d gaps\n", name, w.done, w.gaps);
+	printf("%s: %d jobs done\n", name, w.done);
 	hf_listener_unref(w.listener);
 	hf_inbox_unref(w.box);
 	return w.failed;

@@ -171,5 +171,5 @@ AM_TESTS_ENVIRONMENT = \
 	HF_LDFLAGS='$(HF_LDFLAGS)'; \
 	export top_srcdir top_builddir CC NM LIBPQ_CFLAGS HF_CFLAGS HF_LDFLAGS;
 
-EXTRA_DIST += $(SCRIPT_TESTS) tests/run tests/with-pg tests/pg-ctl tests/tsan.supp \
+EXTRA_DIST += $(SCRIPT_TESTS) tests/examples/two_workers tests/run tests/with-pg tests/pg-ctl tests/tsan.supp \
 	tests/valgrind.supp
