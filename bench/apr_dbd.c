@@ -77,6 +77,15 @@ static apr_dbd_row_t *one_row(struct client *a, apr_dbd_prepared_t *p, int aid)
 	return row;
 }
 
+/* A lane's client, with nothing left of its last operation. */
+static struct client *fresh(struct bench_lane *l)
+{
+	struct client *a = l->conn;
+
+	apr_pool_clear(a->scratch);
+	return a;
+}
+
 static void set_ints(struct client *a, apr_dbd_prepared_t *p, int x, int y)
 {
 	int n;
@@ -86,7 +95,7 @@ static void set_ints(struct client *a, apr_dbd_prepared_t *p, int x, int y)
 
 static void point(struct bench_lane *l)
 {
-	struct client *a = l->conn;
+	struct client *a = fresh(l);
 	int aid = bench_aid(&l->seed);
 	apr_dbd_row_t *row = one_row(a, a->point, aid);
 	struct bench_account acc;
@@ -101,7 +110,7 @@ static void point(struct bench_lane *l)
 
 static void update(struct bench_lane *l)
 {
-	struct client *a = l->conn;
+	struct client *a = fresh(l);
 	int delta = bench_delta(&l->seed);
 
 	set_ints(a, a->update, delta, bench_aid(&l->seed));
@@ -109,7 +118,7 @@ static void update(struct bench_lane *l)
 
 static void tx(struct bench_lane *l)
 {
-	struct client *a = l->conn;
+	struct client *a = fresh(l);
 	apr_dbd_transaction_t *t = NULL;
 	int aid = bench_aid(&l->seed);
 
@@ -118,34 +127,16 @@ static void tx(struct bench_lane *l)
 	check(a, apr_dbd_transaction_end(driver, a->scratch, t), "commit");
 }
 
-static void body(struct bench_lane *l)
-{
-	struct client *a = l->conn;
-	const char *w = l->b->workload;
-	void (*one)(struct bench_lane *) = strcmp(w, "update") == 0 ? update
-					   : strcmp(w, "tx") == 0   ? tx
-								    : point;
-
-	for (long i = 0; i < l->n; i++) {
-		int64_t since_ns = bench_now_ns();
-
-		one(l);
-		bench_lane_lap(l, i, since_ns);
-		apr_pool_clear(a->scratch);
-	}
-}
-
 static void load(struct bench *b)
 {
 	struct bench_texts texts = { 0 };
 	struct bench_loaded *rows;
 	struct client *a = acquire();
-	char sql[sizeof BENCH_LOAD + 24];
+	const char *sql = bench_load_sql(b);
 	apr_dbd_results_t *res = NULL;
 	apr_dbd_row_t *row = NULL;
 	long n = 0;
 
-	snprintf(sql, sizeof sql, BENCH_LOAD "%ld", b->ops);
 	bench_begin(b);
 	rows = bench_alloc((size_t)b->ops * sizeof *rows);
 	check(a, apr_dbd_select(driver, a->scratch, a->db, &res, sql, 1), "load");
@@ -169,29 +160,28 @@ static void load(struct bench *b)
 static void insert(struct bench *b)
 {
 	struct client *a = acquire();
-	apr_dbd_transaction_t *t = NULL;
+	apr_dbd_transaction_t *x = NULL;
 	apr_dbd_prepared_t *p = prepare(a,
 		"INSERT INTO peer_item(subject,done,created,score)"
 		" VALUES (%s,%s::bool,to_timestamp(%s::float8),%s::float8)",
 		"item");
 
 	bench_begin(b);
-	check(a, apr_dbd_transaction_start(driver, a->pool, a->db, &t), "begin");
+	check(a, apr_dbd_transaction_start(driver, a->pool, a->db, &x), "begin");
 	for (long i = 0; i < b->ops; i++) {
-		char created[24], score[32];
 		struct bench_item it;
+		struct bench_item_text t;
 		int n;
 
 		bench_item(&it, i);
-		snprintf(created, sizeof created, "%lld", (long long)it.created_us / 1000000);
-		snprintf(score, sizeof score, "%.17g", it.score);
+		bench_item_text(&t, &it);
 		check(a,
-			apr_dbd_pvquery(driver, a->scratch, a->db, &n, p, it.subject,
-				it.done ? "t" : "f", created, it.has_score ? score : NULL),
+			apr_dbd_pvquery(driver, a->scratch, a->db, &n, p, it.subject, t.done,
+				t.created, t.score),
 			"insert");
 		apr_pool_clear(a->scratch);
 	}
-	check(a, apr_dbd_transaction_end(driver, a->pool, t), "commit");
+	check(a, apr_dbd_transaction_end(driver, a->pool, x), "commit");
 	bench_end(b);
 	release(a);
 }
@@ -212,20 +202,17 @@ static bool have_driver(void)
 
 int main(int argc, char **argv)
 {
-	static const struct bench_door door = { acquire, release };
+	static const struct bench_client client = { .door = { acquire, release },
+		.point = point,
+		.update = update,
+		.tx = tx,
+		.load = load,
+		.insert = insert };
 	struct bench b;
 
 	if (!bench_init(&b, "apr-dbd", argc, argv) || !have_driver())
 		return BENCH_SKIP;
 	b.version = APU_VERSION_STRING;
-	if (strcmp(b.workload, "load") == 0)
-		load(&b);
-	else if (strcmp(b.workload, "insert") == 0)
-		insert(&b);
-	else {
-		b.flight = b.conns;
-		bench_lanes(&b, &door, body);
-	}
-	bench_print(&b);
+	bench_client(&b, &client);
 	return 0;
 }

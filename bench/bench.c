@@ -120,6 +120,11 @@ bool bench_init(struct bench *b, const char *peer, int argc, char **argv)
 	return false;
 }
 
+void bench_init_alone(struct bench *b, const char *peer, const char *workload, long ops)
+{
+	*b = (struct bench){ .peer = peer, .workload = workload, .ops = scaled(ops) };
+}
+
 void bench_begin(struct bench *b)
 {
 	b->cpu_ns = cpu_now_ns();
@@ -181,6 +186,22 @@ void bench_item(struct bench_item *it, long i)
 	it->created_us = (1700000000 + (int64_t)i) * 1000000;
 	it->has_score = i % 10 != 0;
 	it->score = (double)i * 0.5;
+}
+
+void bench_item_text(struct bench_item_text *t, const struct bench_item *it)
+{
+	t->done = it->done ? "t" : "f";
+	snprintf(t->created, sizeof t->created, "%lld", (long long)it->created_us / 1000000);
+	snprintf(t->digits, sizeof t->digits, "%.17g", it->score);
+	t->score = it->has_score ? t->digits : NULL;
+}
+
+const char *bench_load_sql(const struct bench *b)
+{
+	static char sql[sizeof BENCH_LOAD + 24];
+
+	snprintf(sql, sizeof sql, BENCH_LOAD "%ld", b->ops);
+	return sql;
 }
 
 /* A line of /proc/self/status in kB. Not ru_maxrss, which begins at what the process was before

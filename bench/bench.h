@@ -20,7 +20,8 @@
 #define BENCH_UPDATE "UPDATE pgbench_accounts SET abalance=abalance+$1 WHERE aid=$2"
 #define BENCH_LOCK   "SELECT abalance FROM pgbench_accounts WHERE aid=$1 FOR UPDATE"
 #define BENCH_SET    "UPDATE pgbench_accounts SET abalance=$1 WHERE aid=$2"
-#define BENCH_COPY   "COPY peer_item(subject,done,created,score) FROM STDIN"
+#define BENCH_ITEMS  "peer_item(subject,done,created,score)"
+#define BENCH_COPY   "COPY " BENCH_ITEMS " FROM STDIN"
 #define BENCH_LOAD   "SELECT aid,bid,abalance,filler FROM pgbench_accounts LIMIT "
 
 /* A row of pgbench_accounts, and one whose text lives elsewhere. */
@@ -62,6 +63,14 @@ struct bench_item {
 	double score;
 };
 
+/* The same as texts: for clients that write those. */
+struct bench_item_text {
+	const char *done;
+	char created[24]; /* seconds since 1970 */
+	char digits[32];
+	const char *score; /* digits, or NULL */
+};
+
 int64_t bench_now_ns(void);
 uint64_t bench_seed(unsigned stream);
 int bench_aid(uint64_t *seed); /* a random row: 1 to BENCH_ACCOUNTS of the environment [1000000] */
@@ -70,6 +79,9 @@ int bench_delta(uint64_t *seed); /* -5000 to 5000 */
 /* Fills in what is known of the workload that argv names: its operations (times PEERS_SCALE), those
  * of its warm-up, connections and how many are under way at a time. False: there is none such. */
 bool bench_init(struct bench *b, const char *peer, int argc, char **argv);
+
+/* The same for a workload that no other program here has: the caller says what else it is. */
+void bench_init_alone(struct bench *b, const char *peer, const char *workload, long ops);
 
 /* What is timed lies between the two; the warm-up comes before. */
 void bench_begin(struct bench *b);
@@ -83,6 +95,10 @@ void bench_lap(struct bench *b, long i, int64_t since_ns);
 const char *bench_keep(struct bench_texts *t, const char *s, size_t n);
 void bench_sum(struct bench *b, const struct bench_loaded *rows, long n);
 void bench_item(struct bench_item *it, long i);
+void bench_item_text(struct bench_item_text *t, const struct bench_item *it);
+
+/* The query of the load workload; lent until the next call. */
+const char *bench_load_sql(const struct bench *b);
 void *bench_alloc(size_t n); /* never NULL */
 void bench_print(struct bench *b);
 long bench_rss_kb(void); /* now; of its peak bench_print tells */

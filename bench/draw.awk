@@ -1,44 +1,24 @@
 # SPDX-License-Identifier: MIT
-# results.tsv as an SVG: a panel per workload, a bar per program at its median, a whisker from the lowest to
+# The results as an SVG, after results.awk: a panel per workload, a bar per program at its median, a whisker from the lowest to
 # the highest round. Text and lines are of a grey that can be read on light and on dark ground.
 # Variables: about, command.
 BEGIN {
-	FS = "\t"
 	split("ping ping-pinned point update tx load insert", known, " ")
-	title["ping"] = "ping: one query at a time, 1 connection"
-	title["ping-pinned"] = "ping-pinned: the same, client and server on one CPU"
-	title["point"] = "point: queries by key, 4 connections, 256 under way"
-	title["update"] = "update: updates by key, 4 connections, 256 under way"
-	title["tx"] = "tx: BEGIN, SELECT FOR UPDATE, UPDATE, COMMIT, 4 at a time"
+	title["ping"] = "ping: one lookup at a time, 1 connection"
+	title["ping-pinned"] = "ping-pinned: one lookup at a time, all on one CPU"
+	title["point"] = "point: lookups by key, 256 under way"
+	title["update"] = "update: updates by key, 256 under way"
+	title["tx"] = "tx: lock and read, write, commit; 4 at a time"
 	title["load"] = "load: rows into structs"
 	title["insert"] = "insert: rows out of structs"
+	fast["ping"] = fast["ping-pinned"] = "hf_fetch"
+	fast["point"] = "fast lane"
+	fast["load"] = "COPY"
 	split("holdfast-fast holdfast libpq-pipeline libpq-sync libzdb apr-dbd pgbench floor-fast floor", programs, " ")
-	colour["holdfast"] = colour["holdfast-fast"] = "#2f81d7"
+	colour["holdfast"] = "#2f81d7"
+	colour["holdfast-fast"] = "#54aeff"
 	colour["floor"] = colour["floor-fast"] = "none"
-	panel_w = 440; label_w = 100; plot_w = 245; bar = 13; step = 19; head = 30; foot = 44
-}
-{
-	n = ++count[$1, $2]
-	v = $4 + 0
-	value[$1, $2, n] = v
-	if (n == 1 || v < low[$1, $2])
-		low[$1, $2] = v
-	if (n == 1 || v > high[$1, $2])
-		high[$1, $2] = v
-	if (v > most[$1])
-		most[$1] = v
-}
-function median(w, p,    n, a, b, t, v) {
-	n = count[w, p]
-	for (a = 1; a <= n; a++) {
-		v[a] = value[w, p, a]
-		for (b = a; b > 1 && v[b - 1] > v[b]; b--) {
-			t = v[b]
-			v[b] = v[b - 1]
-			v[b - 1] = t
-		}
-	}
-	return n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2
+	panel_w = 450; label_w = 150; plot_w = 235; bar = 13; step = 19; head = 30; foot = 44
 }
 # A round step of an axis that takes `top` in at most five.
 function axis_step(top,    s) {
@@ -68,24 +48,49 @@ function bars(w) {
 			m++
 	return m
 }
-function draw_bar(w, p, x, y, top,    med, k, base, c) {
-	med = median(w, p)
+# What a bar is called, in words.
+function label(w, p) {
+	if (p == "holdfast-fast")
+		return "holdfast, " fast[w]
+	if (w == "insert" && p == "holdfast")
+		return "holdfast, COPY"
+	if (w == "insert" && p == "libpq-pipeline")
+		return "libpq, COPY by hand"
+	if (w == "insert")
+		return (p == "libpq-sync" ? "libpq" : p == "apr-dbd" ? "apr_dbd" : p) ", INSERT each"
+	if (p == "libpq-pipeline")
+		return "libpq, " (w == "load" ? "cursor" : "pipelining") " by hand"
+	if (p == "libpq-sync")
+		return "libpq, blocking calls"
+	if (p == "apr-dbd")
+		return "apr_dbd"
+	if (p == "floor-fast")
+		return "floor, one Sync"
+	return p
+}
+function draw_bar(w, p, x, y, top,    med, low, high, k, base, c) {
+	med = quantile(w, p, 4, 0.5)
+	low = quantile(w, p, 4, 0)
+	high = quantile(w, p, 4, 1)
 	k = plot_w / top
 	c = p in colour ? colour[p] : "#8b949e"
-	text(x - 6, y + bar - 3, "label", p)
+	text(x - 6, y + bar - 3, p ~ /^holdfast/ ? "label ours" : "label", label(w, p))
 	printf "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" class=\"%s\" fill=\"%s\"><title>%s %s: median %.0f per second, lowest %.0f, highest %.0f</title></rect>\n", \
-		x, y, med * k, bar, c == "none" ? "hollow" : "bar", c, p, w, med, low[w, p], high[w, p]
-	line(x + low[w, p] * k, y + bar / 2, x + high[w, p] * k, y + bar / 2, "whisker")
-	line(x + low[w, p] * k, y + 3, x + low[w, p] * k, y + bar - 3, "whisker")
-	line(x + high[w, p] * k, y + 3, x + high[w, p] * k, y + bar - 3, "whisker")
+		x, y, med * k, bar, c == "none" ? "hollow" : "bar", c, p, w, med, low, high
+	line(x + low * k, y + bar / 2, x + high * k, y + bar / 2, "whisker")
+	line(x + low * k, y + 3, x + low * k, y + bar - 3, "whisker")
+	line(x + high * k, y + 3, x + high * k, y + bar - 3, "whisker")
 	if (count[w, "libpq-sync"]) {
-		base = median(w, "libpq-sync")
+		base = quantile(w, "libpq-sync", 4, 0.5)
 		text(x + plot_w + 8, y + bar - 3, "ratio", sprintf("%.2f", med / base))
 	}
 }
-function draw_panel(w, x0, y0,    x, y, top, s, v, b, bottom) {
-	s = axis_step(most[w])
-	for (top = s; top < most[w]; top += s)
+function draw_panel(w, x0, y0,    x, y, top, s, v, b, bottom, most) {
+	for (b = 1; b in programs; b++)
+		if (count[w, programs[b]] && quantile(w, programs[b], 4, 1) > most)
+			most = quantile(w, programs[b], 4, 1)
+	s = axis_step(most)
+	for (top = s; top < most; top += s)
 		;
 	x = x0 + label_w
 	y = y0 + head
@@ -106,7 +111,7 @@ function draw_panel(w, x0, y0,    x, y, top, s, v, b, bottom) {
 }
 END {
 	for (i = 1; i in known; i++)
-		if (known[i] in most)
+		if (known[i] in seen_w)
 			shown[++np] = known[i]
 	height = 74
 	for (i = 1; i <= np; i += 2) {
@@ -122,14 +127,15 @@ END {
 	print "<style>"
 	print "text { font: 11px sans-serif; fill: #768390; }"
 	print ".big { font-size: 16px; font-weight: bold; } .title { font-size: 12px; font-weight: bold; }"
+	print ".ours { font-weight: bold; }"
 	print ".label { text-anchor: end; } .tick { text-anchor: middle; font-size: 10px; }"
 	print ".ratio { font-size: 10px; }"
 	print ".grid { stroke: #768390; stroke-opacity: 0.3; } .whisker { stroke: #cf8a17; stroke-width: 1.5; }"
 	print ".hollow { stroke: #768390; stroke-dasharray: 3 2; }"
 	print "</style>"
 	text(8, 20, "big", "holdfast beside what a C program has at hand")
-	text(8, 38, "note", "Bars: medians; whiskers: lowest and highest round; figures at the right: times libpq-sync." \
-		" Dashed: a bare queue with workers.")
+	text(8, 38, "note", "Longer is better. Bars: medians; whiskers: lowest and highest round; at the right: times blocking calls" \
+		" of libpq. Dashed: the floor, a bare queue with workers.")
 	text(8, 54, "note", about "; " command)
 	for (i = 1; i <= np; i++)
 		draw_panel(shown[i], i % 2 ? 0 : panel_w, top_of[i])

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* growth [SECTION...]: how the cost of an operation grows. Sections: queue threads connections
- * size; all of them by default. The server is that of HOLDFAST_TEST_DSN or of libpq's environment.
+ * borrowing size; all of them by default. The server is that of HOLDFAST_TEST_DSN or of libpq's
+ * environment.
  *
  * CPU is that of this process, the server's not included; of a submission, that of its thread. Wall
  * time contains the server's work. */
-#include "hf.h"
+#include "growth.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,36 +18,23 @@
 #define FLOW    100000
 #define THREADS 64
 
-static hf_pool *open_pool(int conns, hf_pool_opts opts)
-{
-	const char *dsn = getenv("HOLDFAST_TEST_DSN");
-	struct bench b = { .conns = conns };
-
-	opts.max_queue = HF_FOREVER;
-	opts.acquire_ms = HF_FOREVER;
-	return bench_pool(&b, dsn ? dsn : "", opts);
-}
-
 static hf_future *ask(hf_pool *p, uint64_t *seed, int id)
 {
 	(void)seed;
 	return hf_query(p, SHORT, id);
 }
 
-static void take(const hf_result *res, int id)
+hf_pool_stats growth_stats(hf_pool *p)
 {
-	if (hf_row_int8(hf_result_row(res, 0), 0, -1) != id)
-		bench_die("somebody else's answer");
+	hf_pool_stats st = { .struct_size = sizeof st };
+
+	hf_pool_get_stats(p, &st);
+	return st;
 }
 
-static void finish(hf_future *f, int id)
+double growth_each(uint64_t now, uint64_t before, long n)
 {
-	const hf_result *res;
-
-	if (hf_future_get(f, &res) != HF_OK)
-		bench_hf_die("query", hf_future_error(f));
-	take(res, id);
-	hf_future_unref(f);
+	return (double)(now - before) / (double)n;
 }
 
 /* --- queue --- */
@@ -79,7 +67,7 @@ static void fill_and_drain(hf_pool *p, hf_future **fs, int n, struct filled *sum
 	sum->submit_ns += (double)(thread_cpu_ns() - t0);
 	bench_gate_open(&gate);
 	for (int i = 0; i < n; i++)
-		finish(fs[i], i);
+		bench_finish_id(fs[i], i);
 	bench_end(&b);
 	sum->wall_us += (double)b.took_ns / 1e3;
 	sum->cpu_us += (double)b.cpu_ns / 1e3;
@@ -88,12 +76,12 @@ static void fill_and_drain(hf_pool *p, hf_future **fs, int n, struct filled *sum
 static void section_queue(void)
 {
 	hf_future **fs = bench_alloc(MOST * sizeof(hf_future *));
-	hf_pool *p = open_pool(BENCH_CONNS, (hf_pool_opts){ 0 });
+	hf_pool *p = bench_open(BENCH_CONNS, (hf_pool_opts){ 0 });
 
 	printf("\nlength of the queue: filled while its 4 connections are held, then drained\n\n"
 	       "  %10s %12s %12s %12s\n",
 		"queued", "submit ns", "wall us/op", "CPU us/op");
-	bench_fly(&(struct bench){ .flight = BENCH_FLIGHT }, p, ask, take, FLOW);
+	bench_fly(&(struct bench){ .flight = BENCH_FLIGHT }, p, ask, bench_take_id, FLOW);
 	for (int n = 1; n <= MOST; n *= 10) {
 		struct filled sum = { 0 };
 		int rounds = n < FLOW ? FLOW / n : 1;
@@ -123,7 +111,7 @@ static void *fly_alone(void *arg)
 {
 	struct submitter *s = arg;
 
-	bench_fly(&(struct bench){ .flight = s->flight }, s->p, ask, take, s->n);
+	bench_fly(&(struct bench){ .flight = s->flight }, s->p, ask, bench_take_id, s->n);
 	return NULL;
 }
 
@@ -143,22 +131,9 @@ static void fly_together(hf_pool *p, int n, struct bench *b)
 	bench_end(b);
 }
 
-static hf_pool_stats stats(hf_pool *p)
-{
-	hf_pool_stats st = { .struct_size = sizeof st };
-
-	hf_pool_get_stats(p, &st);
-	return st;
-}
-
-static double each(uint64_t now, uint64_t before, long n)
-{
-	return (double)(now - before) / (double)n;
-}
-
 static void section_threads(void)
 {
-	hf_pool *p = open_pool(BENCH_CONNS, (hf_pool_opts){ 0 });
+	hf_pool *p = bench_open(BENCH_CONNS, (hf_pool_opts){ 0 });
 
 	printf("\nsubmitting threads: 100,000 queries, 256 under way in all, 4 connections\n\n"
 	       "  %10s %12s %12s %12s %12s %12s\n",
@@ -166,17 +141,17 @@ static void section_threads(void)
 	fly_together(p, 1, &(struct bench){ 0 });
 	for (int n = 1; n <= THREADS; n *= 2) {
 		struct bench b = { 0 };
-		hf_pool_stats was = stats(p), is;
+		hf_pool_stats was = growth_stats(p), is;
 		struct rusage u0, u1;
 
 		getrusage(RUSAGE_SELF, &u0);
 		fly_together(p, n, &b);
 		getrusage(RUSAGE_SELF, &u1);
-		is = stats(p);
+		is = growth_stats(p);
 		printf("  %10d %12.2f %12.2f %12.4f %12.4f %12.4f\n", n,
 			(double)b.took_ns / 1e3 / FLOW, (double)b.cpu_ns / 1e3 / FLOW,
-			each(is.wakeups, was.wakeups, FLOW),
-			each(is.futile_wakeups, was.futile_wakeups, FLOW),
+			growth_each(is.wakeups, was.wakeups, FLOW),
+			growth_each(is.futile_wakeups, was.futile_wakeups, FLOW),
 			(double)(u1.ru_nvcsw - u0.ru_nvcsw) / FLOW);
 		fflush(stdout);
 	}
@@ -191,19 +166,19 @@ static void section_connections(void)
 	       "  %10s %12s %12s %12s\n",
 		"conns", "wall us/op", "CPU us/op", "travelling");
 	for (int n = 1; n <= 64; n *= 2) {
-		hf_pool *p = open_pool(n, (hf_pool_opts){ 0 });
+		hf_pool *p = bench_open(n, (hf_pool_opts){ 0 });
 		struct bench b = { .flight = BENCH_FLIGHT };
 		hf_pool_stats was, is;
 
-		bench_fly(&b, p, ask, take, FLOW / 10);
-		was = stats(p);
+		bench_fly(&b, p, ask, bench_take_id, FLOW / 10);
+		was = growth_stats(p);
 		bench_begin(&b);
-		bench_fly(&b, p, ask, take, FLOW);
+		bench_fly(&b, p, ask, bench_take_id, FLOW);
 		bench_end(&b);
-		is = stats(p);
+		is = growth_stats(p);
 		printf("  %10d %12.2f %12.2f %11.0f%%\n", n, (double)b.took_ns / 1e3 / FLOW,
 			(double)b.cpu_ns / 1e3 / FLOW,
-			100 * each(is.pipelined, was.pipelined, FLOW));
+			100 * growth_each(is.pipelined, was.pipelined, FLOW));
 		fflush(stdout);
 		bench_pool_end(p);
 	}
@@ -256,7 +231,7 @@ static void one_size(hf_pool *p, int rows, int width)
 
 static void section_size(void)
 {
-	hf_pool *p = open_pool(1, (hf_pool_opts){ 0 });
+	hf_pool *p = bench_open(1, (hf_pool_opts){ 0 });
 
 	printf("\nsize of the result: an integer and a text of `width` bytes a row, each read\n\n"
 	       "  %10s %10s %14s %14s %14s %12s\n",
@@ -268,30 +243,20 @@ static void section_size(void)
 	bench_pool_end(p);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} sections[] = {
+static const struct bench_section sections[] = {
 	{ "queue", section_queue },
 	{ "threads", section_threads },
 	{ "connections", section_connections },
+	{ "borrowing", growth_borrowing },
 	{ "size", section_size },
 };
-
-static bool wanted(const char *name, int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], name) == 0)
-			return true;
-	return argc < 2;
-}
 
 int main(int argc, char **argv)
 {
 	printf("holdfast %s. CPU is this process's; wall time contains the server's work.\n",
 		hf_version());
 	for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-		if (wanted(sections[i].name, argc, argv))
+		if (bench_wanted(sections[i].name, argc, argv))
 			sections[i].run();
 	return 0;
 }

@@ -54,4 +54,9 @@ void bench_gate_open(struct bench_gate *g);
 void bench_tx(struct bench *b, hf_pool *p);
 void bench_load_query(struct bench *b, hf_pool *p);
 
+/* notify, all of it; `at_once`: one statement for the hundred of a transaction. */
+int bench_notify(const char *peer, bool at_once);
+void bench_load_copy(struct bench *b, hf_pool *p);
+void bench_insert_copy(struct bench *b, hf_pool *p);
+
 #endif

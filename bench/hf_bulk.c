@@ -31,15 +31,56 @@ static hf_status take_row(hf_row row, void *arg)
 void bench_load_query(struct bench *b, hf_pool *p)
 {
 	struct loading l = { .max = b->ops };
-	char sql[sizeof BENCH_LOAD + 24];
+	const char *sql = bench_load_sql(b);
 	hf_error *why;
 
-	snprintf(sql, sizeof sql, BENCH_LOAD "%ld", b->ops);
 	bench_begin(b);
 	l.rows = bench_alloc((size_t)b->ops * sizeof *l.rows);
 	if (hf_await(hf_query_with(p, HF_QUERY_OPTS(.on_row = take_row, .arg = &l), sql), &why) !=
 		HF_OK)
 		bench_hf_die("load", why);
 	bench_sum(b, l.rows, l.n);
+	bench_end(b);
+}
+
+void bench_load_copy(struct bench *b, hf_pool *p)
+{
+	struct loading l = { .max = b->ops };
+	char source[sizeof BENCH_LOAD + 32];
+	hf_error *why;
+
+	snprintf(source, sizeof source, "(%s)", bench_load_sql(b));
+	bench_begin(b);
+	l.rows = bench_alloc((size_t)b->ops * sizeof *l.rows);
+	if (hf_await(hf_copy_out(p, source, take_row, &l, NULL), &why) != HF_OK)
+		bench_hf_die("load", why);
+	bench_sum(b, l.rows, l.n);
+	bench_end(b);
+}
+
+static hf_status give_rows(hf_copy *copy, void *arg)
+{
+	hf_status st = HF_OK;
+
+	for (long i = 0; i < *(long *)arg && st == HF_OK; i++) {
+		struct bench_item it;
+		hf_timestamptz created;
+		hf_float8_opt score;
+
+		bench_item(&it, i);
+		created.us = it.created_us;
+		score = (hf_float8_opt){ it.has_score, it.score };
+		st = hf_copy_row(copy, it.subject, it.done, created, score);
+	}
+	return st;
+}
+
+void bench_insert_copy(struct bench *b, hf_pool *p)
+{
+	hf_error *why;
+
+	bench_begin(b);
+	if (hf_await(hf_copy_in(p, BENCH_ITEMS, give_rows, &b->ops, NULL), &why) != HF_OK)
+		bench_hf_die("insert", why);
 	bench_end(b);
 }

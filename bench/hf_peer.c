@@ -23,6 +23,8 @@ static void run(struct bench *b, hf_pool *p)
 		bench_tx(b, p);
 	else if (strcmp(b->workload, "load") == 0)
 		bench_load_query(b, p);
+	else if (strcmp(b->workload, "insert") == 0)
+		bench_insert_copy(b, p);
 	else
 		bench_flight(b, p, point, bench_take_account);
 }
@@ -32,7 +34,9 @@ int main(int argc, char **argv)
 	struct bench b;
 	hf_pool *p;
 
-	if (!bench_init(&b, "hf-peer", argc, argv) || strcmp(b.workload, "insert") == 0)
+	if (argc > 1 && strcmp(argv[1], "notify") == 0)
+		return bench_notify("hf-peer", false);
+	if (!bench_init(&b, "hf-peer", argc, argv))
 		return BENCH_SKIP;
 	b.version = hf_version();
 	p = bench_pool(&b, "options='-c synchronous_commit=off'", (hf_pool_opts){ 0 });

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* hf-peer-fast WORKLOAD: what the library has on top of futures and of a transaction per query:
- * ping by hf_fetch, point on a pool that only reads. */
+ * ping by hf_fetch, point on a pool that only reads, load by COPY, notify with a statement per
+ * transaction. */
 #include "hf.h"
 
 #include <string.h>
@@ -39,27 +40,49 @@ static hf_future *point(hf_pool *p, uint64_t *seed, int aid)
 	return hf_query(p, BENCH_POINT, aid);
 }
 
-static bool has(const struct bench *b)
+static void run_ping(struct bench *b)
 {
-	return strcmp(b->workload, "ping") == 0 || strcmp(b->workload, "point") == 0;
+	hf_pool *p = bench_pool(b, "", (hf_pool_opts){ 0 });
+
+	pings(b, p);
+	bench_pool_end(p);
+}
+
+static void run_point(struct bench *b)
+{
+	hf_pool *p = bench_pool(b, "", (hf_pool_opts){ .read_only = true });
+
+	bench_flight(b, p, point, bench_take_account);
+	bench_pool_end(p);
+}
+
+static void run_load(struct bench *b)
+{
+	hf_pool *p = bench_pool(b, "", (hf_pool_opts){ 0 });
+
+	bench_load_copy(b, p);
+	bench_pool_end(p);
 }
 
 int main(int argc, char **argv)
 {
 	struct bench b;
-	hf_pool *p;
+	void (*run)(struct bench *) = NULL;
 
-	if (!bench_init(&b, "hf-peer-fast", argc, argv) || !has(&b))
+	if (argc > 1 && strcmp(argv[1], "notify") == 0)
+		return bench_notify("hf-peer-fast", true);
+	if (!bench_init(&b, "hf-peer-fast", argc, argv))
+		return BENCH_SKIP;
+	if (strcmp(b.workload, "ping") == 0)
+		run = run_ping;
+	else if (strcmp(b.workload, "point") == 0)
+		run = run_point;
+	else if (strcmp(b.workload, "load") == 0)
+		run = run_load;
+	if (!run)
 		return BENCH_SKIP;
 	b.version = hf_version();
-	if (strcmp(b.workload, "ping") == 0) {
-		p = bench_pool(&b, "", (hf_pool_opts){ 0 });
-		pings(&b, p);
-	} else {
-		p = bench_pool(&b, "", (hf_pool_opts){ .read_only = true });
-		bench_flight(&b, p, point, bench_take_account);
-	}
-	bench_pool_end(p);
+	run(&b);
 	bench_print(&b);
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "lanes.h"
 
 #include <pthread.h>
+#include <string.h>
 
 static pthread_barrier_t ready, go, done;
 
@@ -58,4 +59,39 @@ void bench_lane_lap(const struct bench_lane *l, long k, int64_t since_ns)
 {
 	if (l->first >= 0)
 		bench_lap(l->b, l->first + k, since_ns);
+}
+
+void bench_each(struct bench_lane *l, void (*one)(struct bench_lane *l))
+{
+	for (long i = 0; i < l->n; i++) {
+		int64_t since_ns = bench_now_ns();
+
+		one(l);
+		bench_lane_lap(l, i, since_ns);
+	}
+}
+
+static const struct bench_client *at_work;
+
+static void body(struct bench_lane *l)
+{
+	const char *w = l->b->workload;
+
+	bench_each(l, strcmp(w, "update") == 0 ? at_work->update
+		      : strcmp(w, "tx") == 0   ? at_work->tx
+					       : at_work->point);
+}
+
+void bench_client(struct bench *b, const struct bench_client *client)
+{
+	if (strcmp(b->workload, "load") == 0)
+		client->load(b);
+	else if (strcmp(b->workload, "insert") == 0)
+		client->insert(b);
+	else {
+		b->flight = b->conns;
+		at_work = client;
+		bench_lanes(b, &client->door, body);
+	}
+	bench_print(b);
 }

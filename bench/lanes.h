@@ -24,6 +24,21 @@ struct bench_lane {
 void bench_lanes(
 	struct bench *b, const struct bench_door *door, void (*body)(struct bench_lane *l));
 
+/* A body of l->n operations, one after the other, each timed. */
+void bench_each(struct bench_lane *l, void (*one)(struct bench_lane *l));
+
+/* A client that has a thread per connection. load and insert fill b by themselves; the others are
+ * one operation each. */
+struct bench_client {
+	struct bench_door door;
+	void (*point)(struct bench_lane *l), (*update)(struct bench_lane *l);
+	void (*tx)(struct bench_lane *l);
+	void (*load)(struct bench *b), (*insert)(struct bench *b);
+};
+
+/* Runs the workload of b, and prints its line. */
+void bench_client(struct bench *b, const struct bench_client *client);
+
 /* Operation k of a lane's n, under way since `since_ns`, has its result. */
 void bench_lane_lap(const struct bench_lane *l, long k, int64_t since_ns);
 

@@ -79,16 +79,10 @@ static void tx(struct bench_lane *l)
 
 static void body(struct bench_lane *l)
 {
-	if (strcmp(l->b->workload, "tx") != 0) {
+	if (strcmp(l->b->workload, "tx") == 0)
+		bench_each(l, tx);
+	else
 		flight(l);
-		return;
-	}
-	for (long i = 0; i < l->n; i++) {
-		int64_t since_ns = bench_now_ns();
-
-		tx(l);
-		bench_lane_lap(l, i, since_ns);
-	}
 }
 
 static void fetch(PGconn *c)
@@ -123,7 +117,7 @@ static void load(struct bench *b)
 	bench_begin(b);
 	rows = bench_alloc((size_t)b->ops * sizeof *rows);
 	bench_simple(c, "BEGIN");
-	snprintf(sql, sizeof sql, "DECLARE rows NO SCROLL CURSOR FOR " BENCH_LOAD "%ld", b->ops);
+	snprintf(sql, sizeof sql, "DECLARE rows NO SCROLL CURSOR FOR %s", bench_load_sql(b));
 	bench_simple(c, sql);
 	snprintf(sql, sizeof sql, "FETCH %d FROM rows", FETCH);
 	PQclear(PQprepare(c, "fetch", sql, 0, NULL));

@@ -61,30 +61,15 @@ static void tx(struct bench_lane *l)
 	bench_simple(l->conn, "COMMIT");
 }
 
-static void body(struct bench_lane *l)
-{
-	void (*one)(struct bench_lane *) = strcmp(l->b->workload, "update") == 0 ? update
-					   : strcmp(l->b->workload, "tx") == 0   ? tx
-										 : point;
-
-	for (long i = 0; i < l->n; i++) {
-		int64_t since_ns = bench_now_ns();
-
-		one(l);
-		bench_lane_lap(l, i, since_ns);
-	}
-}
-
 static void load(struct bench *b)
 {
 	struct bench_texts texts = { 0 };
 	struct bench_loaded *rows;
 	PGconn *c = bench_connect();
-	char sql[sizeof BENCH_LOAD + 24];
+	const char *sql = bench_load_sql(b);
 	PGresult *r;
 	int n;
 
-	snprintf(sql, sizeof sql, BENCH_LOAD "%ld", b->ops);
 	bench_begin(b);
 	r = PQexec(c, sql);
 	n = PQntuples(r);
@@ -116,17 +101,15 @@ static void insert(struct bench *b)
 	bench_begin(b);
 	bench_simple(c, "BEGIN");
 	for (long i = 0; i < b->ops; i++) {
-		char created[24], score[32];
 		struct bench_item it;
+		struct bench_item_text t;
 		PGresult *r;
 
 		bench_item(&it, i);
-		snprintf(created, sizeof created, "%lld", (long long)it.created_us / 1000000);
-		snprintf(score, sizeof score, "%.17g", it.score);
+		bench_item_text(&t, &it);
 		r = PQexecPrepared(c, "item", 4,
-			(const char *const[]){ it.subject, it.done ? "t" : "f", created,
-				it.has_score ? score : NULL },
-			NULL, NULL, 0);
+			(const char *const[]){ it.subject, t.done, t.created, t.score }, NULL, NULL,
+			0);
 		if (PQresultStatus(r) != PGRES_COMMAND_OK)
 			bench_pq_die(c, "insert");
 		PQclear(r);
@@ -138,19 +121,17 @@ static void insert(struct bench *b)
 
 int main(int argc, char **argv)
 {
+	const struct bench_client client = { .door = bench_blocking,
+		.point = point,
+		.update = update,
+		.tx = tx,
+		.load = load,
+		.insert = insert };
 	struct bench b;
 
 	if (!bench_init(&b, "libpq-sync", argc, argv))
 		return BENCH_SKIP;
 	b.version = "libpq";
-	if (strcmp(b.workload, "load") == 0)
-		load(&b);
-	else if (strcmp(b.workload, "insert") == 0)
-		insert(&b);
-	else {
-		b.flight = b.conns;
-		bench_lanes(&b, &bench_blocking, body);
-	}
-	bench_print(&b);
+	bench_client(&b, &client);
 	return 0;
 }

@@ -2,14 +2,17 @@
 # Programs that measure. They print the line of JSON that bench/bench.h describes.
 BENCH_SHARED = bench/bench.c bench/bench.h
 BENCH_HF = $(BENCH_SHARED) bench/hf.c bench/hf.h
+BENCH_SECTIONS = $(BENCH_HF) bench/hf_sections.c bench/hf_sections.h
 BENCH_CORE = libholdfast-core.la $(LIBPQ_LIBS) $(PTHREAD_LIBS)
 
 noinst_PROGRAMS += bench/hf-peer bench/hf-peer-fast
 
 # With the objects of the library in them, so that they run as they are, without libtool's wrapper.
-bench_hf_peer_SOURCES = $(BENCH_HF) bench/hf_bulk.c bench/hf_peer.c bench/hf_tx.c
+bench_hf_peer_SOURCES = $(BENCH_HF) bench/hf_bulk.c bench/hf_notify.c bench/hf_peer.c \
+	bench/hf_tx.c
 bench_hf_peer_LDADD = $(BENCH_CORE)
-bench_hf_peer_fast_SOURCES = $(BENCH_HF) bench/hf_peer_fast.c
+bench_hf_peer_fast_SOURCES = $(BENCH_HF) bench/hf_bulk.c bench/hf_notify.c \
+	bench/hf_peer_fast.c
 bench_hf_peer_fast_LDADD = $(BENCH_CORE)
 
 # What one thread, a queue and workers can reach at best.
@@ -43,14 +46,15 @@ bench: $(noinst_PROGRAMS)
 	@$(SHELL) $(srcdir)/bench/compare '$(abs_builddir)'
 
 .PHONY: bench
-EXTRA_DIST += bench/compare bench/draw.awk bench/json.awk bench/table.awk
-CLEANFILES += bench/bench.svg bench/results.tsv
+EXTRA_DIST += bench/compare bench/draw.awk bench/figures.awk bench/json.awk bench/results.awk \
+	bench/splice.awk bench/table.awk
+CLEANFILES += bench/bench.svg bench/figures.md bench/results.tsv
 
 # What things weigh, and how cost grows.
 noinst_PROGRAMS += bench/growth bench/memory
-bench_growth_SOURCES = $(BENCH_HF) bench/growth.c
+bench_growth_SOURCES = $(BENCH_SECTIONS) bench/growth.c bench/growth.h bench/growth_borrow.c
 bench_growth_LDADD = $(BENCH_CORE)
-bench_memory_SOURCES = $(BENCH_HF) bench/mallocs.c bench/mallocs.h bench/memory.c
+bench_memory_SOURCES = $(BENCH_SECTIONS) bench/mallocs.c bench/mallocs.h bench/memory.c
 bench_memory_LDADD = $(BENCH_CORE)
 
 bench-memory: bench/memory
@@ -59,4 +63,14 @@ bench-memory: bench/memory
 bench-growth: bench/growth
 	@$(SHELL) $(srcdir)/tests/with-pg bench/growth $(SECTIONS)
 
-.PHONY: bench-growth bench-memory
+# Ten million operations each: memory that stays flat, and answers that are their callers' own while
+# sessions are killed. It takes minutes, and shows how far it is.
+LONG_OPS = 10000000
+if HAVE_CHECK
+bench-long: bench/memory tests/db/test_echo
+	@MEMORY_OPS=$(LONG_OPS) $(SHELL) $(srcdir)/tests/with-pg bench/memory flat
+	@HOLDFAST_ECHO=$(LONG_OPS) $(SHELL) $(srcdir)/tests/with-pg tests/db/test_echo \
+		'while sessions are killed'
+endif
+
+.PHONY: bench-growth bench-long bench-memory

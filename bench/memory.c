@@ -4,7 +4,7 @@
  * HOLDFAST_TEST_DSN or of libpq's environment. MEMORY_OPS: operations of `flat` [10000000].
  *
  * See mallocs.h for how allocations are told apart. RSS is the process's resident memory. */
-#include "hf.h"
+#include "hf_sections.h"
 #include "mallocs.h"
 
 #include <malloc.h>
@@ -25,26 +25,10 @@
 
 static struct mallocs before[MALLOCS_N];
 
-static hf_pool *open_pool(int conns, hf_pool_opts opts)
-{
-	const char *dsn = getenv("HOLDFAST_TEST_DSN");
-	struct bench b = { .conns = conns };
-
-	opts.max_queue = HF_FOREVER;
-	opts.acquire_ms = HF_FOREVER;
-	return bench_pool(&b, dsn ? dsn : "", opts);
-}
-
 static hf_future *ask(hf_pool *p, uint64_t *seed, int id)
 {
 	(void)seed;
 	return hf_query(p, SHORT, id, "short");
-}
-
-static void take(const hf_result *res, int id)
-{
-	if (hf_row_int8(hf_result_row(res, 0), 0, -1) != id)
-		bench_die("somebody else's answer");
 }
 
 static void header(const char *what)
@@ -85,7 +69,7 @@ static void queued(hf_pool *p, hf_future **fs, long n)
 
 		if (hf_future_get(fs[i], &res) != HF_OK)
 			bench_hf_die("query", hf_future_error(fs[i]));
-		take(res, (int)i);
+		bench_take_id(res, (int)i);
 	}
 	bytes_each("the same with its result", n, bench_rss_kb() - rss);
 	for (long i = 0; i < n; i++)
@@ -96,7 +80,7 @@ static void queued(hf_pool *p, hf_future **fs, long n)
 static void section_future(void)
 {
 	hf_future **fs = bench_alloc(FUTURES * sizeof(hf_future *));
-	hf_pool *p = open_pool(1, (hf_pool_opts){ 0 });
+	hf_pool *p = bench_open(1, (hf_pool_opts){ 0 });
 
 	memset(fs, 1, FUTURES * sizeof(hf_future *));
 	header("bytes per future, of 100,000; short SQL, 2 parameters (\"" SHORT "\")");
@@ -115,9 +99,9 @@ static void section_connection(void)
 	header("bytes per idle connection, of 20; with its thread");
 	mallocs_now(before);
 	rss = bench_rss_kb();
-	p = open_pool(CONNS, (hf_pool_opts){ 0 });
+	p = bench_open(CONNS, (hf_pool_opts){ 0 });
 	bytes_each("as opened", CONNS, bench_rss_kb() - rss);
-	bench_fly(&(struct bench){ .flight = BENCH_FLIGHT }, p, ask, take, 1000L * CONNS);
+	bench_fly(&(struct bench){ .flight = BENCH_FLIGHT }, p, ask, bench_take_id, 1000L * CONNS);
 	bytes_each("after 1,000 queries each", CONNS, bench_rss_kb() - rss);
 	bench_pool_end(p);
 	bytes_each("left when it is closed", CONNS, bench_rss_kb() - rss);
@@ -152,7 +136,7 @@ static void resume(hf_pool *p, const hf_token *tokens)
 
 static void section_parked(void)
 {
-	hf_pool *p = open_pool(CONNS, (hf_pool_opts){ .max_parked = PARKED });
+	hf_pool *p = bench_open(CONNS, (hf_pool_opts){ .max_parked = PARKED });
 	hf_token tokens[PARKED];
 	long rss;
 
@@ -172,12 +156,12 @@ static void section_parked(void)
 
 static void by_futures(hf_pool *p, long n)
 {
-	bench_fly(&(struct bench){ .flight = BENCH_FLIGHT }, p, ask, take, n);
+	bench_fly(&(struct bench){ .flight = BENCH_FLIGHT }, p, ask, bench_take_id, n);
 }
 
 static void one_by_one(hf_pool *p, long n)
 {
-	bench_fly(&(struct bench){ .flight = 1 }, p, ask, take, n);
+	bench_fly(&(struct bench){ .flight = 1 }, p, ask, bench_take_id, n);
 }
 
 static void by_fetch(hf_pool *p, long n)
@@ -188,7 +172,7 @@ static void by_fetch(hf_pool *p, long n)
 
 		if (hf_fetch(p, &res, &why, SHORT, (int)i, "short") != HF_OK)
 			bench_hf_die("fetch", why);
-		take(res, (int)i);
+		bench_take_id(res, (int)i);
 		hf_result_unref(res);
 	}
 }
@@ -256,7 +240,7 @@ static void section_operation(void)
 		{ "interaction of one query", by_interaction },
 		{ "row of a streamed query", by_rows },
 	};
-	hf_pool *p = open_pool(BENCH_CONNS, (hf_pool_opts){ 0 });
+	hf_pool *p = bench_open(BENCH_CONNS, (hf_pool_opts){ 0 });
 
 	printf("\nallocations per operation in the steady state, of 50,000 after as many\n\n"
 	       "  %-34s %10s %10s %10s %10s\n",
@@ -282,7 +266,7 @@ static void section_operation(void)
 static void section_million(void)
 {
 	hf_future **fs = bench_alloc(MILLION * sizeof(hf_future *));
-	hf_pool *p = open_pool(1, (hf_pool_opts){ 0 });
+	hf_pool *p = bench_open(1, (hf_pool_opts){ 0 });
 	struct bench_gate gate;
 	int64_t t0, t1, t2;
 	long rss;
@@ -300,12 +284,8 @@ static void section_million(void)
 	bench_gate_open(&gate);
 	t1 = bench_now_ns();
 	for (int i = 0; i < MILLION; i++) {
-		const hf_result *res;
-
-		if (hf_future_get(fs[i], &res) != HF_OK)
-			bench_hf_die("query", hf_future_error(fs[i]));
-		take(res, i);
-		fs[i] = hf_future_unref(fs[i]);
+		bench_finish_id(fs[i], i);
+		fs[i] = NULL;
 	}
 	t2 = bench_now_ns();
 	printf("  all answered, each by its own answer, in %.1f s; RSS afterwards %.0f MB more\n",
@@ -316,34 +296,41 @@ static void section_million(void)
 
 /* --- flat --- */
 
+#define TENTHS 10 /* lines */
+#define STEPS  20 /* of the bar, for each */
+
 static void section_flat(void)
 {
 	const char *s = getenv("MEMORY_OPS");
-	long ops = s ? strtol(s, NULL, 10) : 10000000, part = ops / 10 > 0 ? ops / 10 : 1;
-	hf_pool *p = open_pool(BENCH_CONNS, (hf_pool_opts){ 0 });
-	long base = 0;
+	long ops = s ? strtol(s, NULL, 10) : 10000000, done = 0, base = 0;
+	hf_pool *p = bench_open(BENCH_CONNS, (hf_pool_opts){ 0 });
+	int64_t began;
 
 	printf("\nRSS over %ld operations, 256 under way\n\n  %14s %10s %10s\n", ops, "operations",
 		"RSS kB", "growth kB");
 	by_futures(p, OPS);
 	malloc_trim(0);
-	for (long done = 0; done <= ops; done += part) {
-		long rss = bench_rss_kb();
+	began = bench_now_ns();
+	for (int step = 0; step <= TENTHS * STEPS; step++) {
+		long until = ops / (TENTHS * STEPS) * step, rss;
 
-		if (done == 0)
+		bench_progress("RSS", step, TENTHS * STEPS);
+		by_futures(p, until - done);
+		done = until;
+		if (step % STEPS)
+			continue;
+		bench_progress("", 0, 0);
+		rss = bench_rss_kb();
+		if (step == 0)
 			base = rss;
 		printf("  %14ld %10ld %10ld\n", done, rss, rss - base);
 		fflush(stdout);
-		if (done < ops)
-			by_futures(p, part);
 	}
+	printf("  in %.1f s\n", (double)(bench_now_ns() - began) / 1e9);
 	bench_pool_end(p);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} sections[] = {
+static const struct bench_section sections[] = {
 	{ "future", section_future },
 	{ "connection", section_connection },
 	{ "parked", section_parked },
@@ -351,14 +338,6 @@ static const struct {
 	{ "million", section_million },
 	{ "flat", section_flat },
 };
-
-static bool wanted(const char *name, int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], name) == 0)
-			return true;
-	return argc < 2;
-}
 
 /* In a process of its own: what one section leaves in the allocator is not the next one's gain. */
 static void run_apart(void (*run)(void))
@@ -390,7 +369,7 @@ int main(int argc, char **argv)
 	if (!mallocs_work())
 		printf("Allocations are not counted in this build: all such figures are 0.\n");
 	for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-		if (wanted(sections[i].name, argc, argv))
+		if (bench_wanted(sections[i].name, argc, argv))
 			run_apart(sections[i].run);
 	return 0;
 }

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-# results.tsv as tables: medians of the rounds. Variable: about.
+# The results as tables, after results.awk: medians of the rounds. Variable: about.
 BEGIN {
-	FS = "\t"
 	np = split("libpq-sync libpq-pipeline libzdb apr-dbd pgbench holdfast holdfast-fast floor floor-fast", \
 		order_p, " ")
 	title["ping"] = "one query at a time, 1 connection"
@@ -11,31 +10,6 @@ BEGIN {
 	title["tx"] = "BEGIN, SELECT FOR UPDATE, UPDATE, COMMIT; 4 at a time on 4 connections"
 	title["load"] = "rows of four columns into structs"
 	title["insert"] = "rows of four columns out of structs"
-}
-{
-	if (!($1 in seen_w))
-		order_w[++nw] = $1
-	seen_w[$1] = 1
-	n = ++count[$1, $2]
-	for (i = 4; i <= 8; i++)
-		value[$1, $2, i, n] = $i
-}
-# The k-th of n sorted values of column i: k from 0 (the lowest) to 1.
-function quantile(w, p, i, k,    n, a, b, t, v) {
-	n = count[w, p]
-	for (a = 1; a <= n; a++)
-		v[a] = value[w, p, i, a]
-	if (n == 0 || v[1] == "-")
-		return "-"
-	for (a = 2; a <= n; a++)
-		for (b = a; b > 1 && v[b - 1] + 0 > v[b] + 0; b--) {
-			t = v[b]
-			v[b] = v[b - 1]
-			v[b - 1] = t
-		}
-	if (k == 0.5 && n % 2 == 0)
-		return (v[n / 2] + v[n / 2 + 1]) / 2
-	return v[1 + int(k * (n - 1) + 0.5)] + 0
 }
 function number(x, format) {
 	return x == "-" ? "-" : sprintf(format, x)

@@ -114,22 +114,6 @@ static void tx(struct bench_lane *l)
 	Connection_commit(z->c);
 }
 
-static void body(struct bench_lane *l)
-{
-	const char *w = l->b->workload;
-	void (*one)(struct bench_lane *) = strcmp(w, "ping") == 0     ? ping
-					   : strcmp(w, "update") == 0 ? update
-					   : strcmp(w, "tx") == 0     ? tx
-								      : point;
-
-	for (long i = 0; i < l->n; i++) {
-		int64_t since_ns = bench_now_ns();
-
-		one(l);
-		bench_lane_lap(l, i, since_ns);
-	}
-}
-
 static void load(struct bench *b)
 {
 	struct bench_texts texts = { 0 };
@@ -140,7 +124,7 @@ static void load(struct bench *b)
 
 	bench_begin(b);
 	rows = bench_alloc((size_t)b->ops * sizeof *rows);
-	r = Connection_executeQuery(c, BENCH_LOAD "%ld", b->ops);
+	r = Connection_executeQuery(c, "%s", bench_load_sql(b));
 	for (; n < b->ops && ResultSet_next(r); n++) {
 		const char *filler = ResultSet_getString(r, 4);
 
@@ -165,14 +149,14 @@ static void insert(struct bench *b)
 	Connection_beginTransaction(c);
 	for (long i = 0; i < b->ops; i++) {
 		struct bench_item it;
-		char score[32];
+		struct bench_item_text t;
 
 		bench_item(&it, i);
-		snprintf(score, sizeof score, "%.17g", it.score);
+		bench_item_text(&t, &it);
 		PreparedStatement_setString(p, 1, it.subject);
-		PreparedStatement_setString(p, 2, it.done ? "t" : "f");
+		PreparedStatement_setString(p, 2, t.done);
 		PreparedStatement_setTimestamp(p, 3, it.created_us / 1000000);
-		PreparedStatement_setString(p, 4, it.has_score ? score : NULL);
+		PreparedStatement_setString(p, 4, t.score);
 		PreparedStatement_execute(p);
 	}
 	Connection_commit(c);
@@ -204,8 +188,12 @@ static void open_pool(const struct bench *b)
 
 int main(int argc, char **argv)
 {
-	static const struct bench_door door = { acquire, release };
-	static const struct bench_door no_door = { acquire_nothing, release_nothing };
+	struct bench_client client = { .door = { acquire, release },
+		.point = point,
+		.update = update,
+		.tx = tx,
+		.load = load,
+		.insert = insert };
 	struct bench b;
 
 	if (!bench_init(&b, "libzdb", argc, argv))
@@ -213,14 +201,10 @@ int main(int argc, char **argv)
 	b.version = ConnectionPool_version();
 	setenv("PGTZ", "UTC", 1);
 	open_pool(&b);
-	if (strcmp(b.workload, "load") == 0)
-		load(&b);
-	else if (strcmp(b.workload, "insert") == 0)
-		insert(&b);
-	else {
-		b.flight = b.conns;
-		bench_lanes(&b, strcmp(b.workload, "ping") == 0 ? &no_door : &door, body);
+	if (strcmp(b.workload, "ping") == 0) {
+		client.door = (struct bench_door){ acquire_nothing, release_nothing };
+		client.point = ping;
 	}
-	bench_print(&b);
+	bench_client(&b, &client);
 	return 0;
 }

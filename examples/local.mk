@@ -9,6 +9,7 @@ EXAMPLES = \
 	examples/fan_out \
 	examples/interaction \
 	examples/job_feed \
+	examples/listen \
 	examples/lookups \
 	examples/loop_poll \
 	examples/query \
@@ -38,6 +39,7 @@ examples_demo_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_fan_out_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_interaction_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_job_feed_LDADD = libholdfast.la $(PTHREAD_LIBS)
+examples_listen_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_lookups_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_loop_event_SOURCES = examples/loop_event.c examples/loop.c examples/loop.h
 examples_loop_event_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)

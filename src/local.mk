@@ -42,6 +42,8 @@ SRC_VALUE = \
 	src/value/opts.c src/value/opts.h \
 	src/value/quick.c \
 	src/value/sql.c src/value/sql.h \
+	src/value/sql_render.c \
+	src/value/sql_scan.c src/value/sql_scan.h \
 	src/value/sqlstate.c \
 	src/value/text.h \
 	src/value/type.c src/value/type.h
@@ -56,14 +58,17 @@ SRC_PQ = \
 	src/pq/format.c src/pq/format.h \
 	src/pq/link.c src/pq/link.h \
 	src/pq/notify.c src/pq/notify.h \
+	src/pq/pg_error.c \
 	src/pq/receive.c \
-	src/pq/result.c src/pq/result.h \
+	src/pq/result.c src/pq/result.h src/pq/result_inside.h \
+	src/pq/result_read.c \
 	src/pq/send.c \
 	src/pq/stmt_cache.c src/pq/stmt_cache.h \
 	src/pq/wire.c src/pq/wire.h
 
 # 3: completion without databases
 SRC_ASYNC = \
+	src/async/bell.c src/async/bell.h \
 	src/async/callbacks.c src/async/callbacks.h \
 	src/async/combine.c \
 	src/async/future.c src/async/future.h \
@@ -105,6 +110,7 @@ SRC_POOL = \
 SRC_TXN = \
 	src/txn/branches.c \
 	src/txn/command.c \
+	src/txn/drive.c \
 	src/txn/global.c src/txn/global.h \
 	src/txn/hooks.c \
 	src/txn/note.c \

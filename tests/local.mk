@@ -30,6 +30,7 @@ DB_TESTS = \
 	tests/db/test_atomic \
 	tests/db/test_batch_neighbours \
 	tests/db/test_batch_trouble \
+	tests/db/test_borrow_cost \
 	tests/db/test_branches \
 	tests/db/test_cancel \
 	tests/db/test_cancel_connect \
@@ -50,6 +51,7 @@ DB_TESTS = \
 	tests/db/test_extras \
 	tests/db/test_failover \
 	tests/db/test_fast_lane \
+	tests/db/test_fast_lane_cost \
 	tests/db/test_fetch \
 	tests/db/test_fetch_load \
 	tests/db/test_fixture \
@@ -68,15 +70,21 @@ DB_TESTS = \
 	tests/db/test_lifetime \
 	tests/db/test_limits \
 	tests/db/test_listen \
+	tests/db/test_listen_idle \
 	tests/db/test_listen_inbox \
 	tests/db/test_listen_killed \
 	tests/db/test_listen_loss \
 	tests/db/test_listen_names \
+	tests/db/test_listen_pooler \
+	tests/db/test_listen_refused \
+	tests/db/test_listen_slow \
 	tests/db/test_listen_stop \
+	tests/db/test_listen_storm \
 	tests/db/test_log \
 	tests/db/test_loops \
 	tests/db/test_loss \
 	tests/db/test_nesting \
+	tests/db/test_notify \
 	tests/db/test_open \
 	tests/db/test_orphans \
 	tests/db/test_outcome \
@@ -94,6 +102,7 @@ DB_TESTS = \
 	tests/db/test_pipeline_cut \
 	tests/db/test_pipeline_limits \
 	tests/db/test_pipeline_mixed \
+	tests/db/test_pipeline_shot \
 	tests/db/test_pipeline_statements \
 	tests/db/test_proxy \
 	tests/db/test_pipeline \
@@ -103,6 +112,7 @@ DB_TESTS = \
 	tests/db/test_session_reset \
 	tests/db/test_shutdown \
 	tests/db/test_sql_server \
+	tests/db/test_stats \
 	tests/db/test_stream \
 	tests/db/test_stream_huge \
 	tests/db/test_submit \
@@ -113,6 +123,7 @@ DB_TESTS = \
 	tests/db/test_two_phase_end \
 	tests/db/test_txn \
 	tests/db/test_txn_blocks \
+	tests/db/test_txn_driven \
 	tests/db/test_txn_handle \
 	tests/db/test_txn_limits \
 	tests/db/test_txn_loss \
@@ -139,6 +150,7 @@ tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/codecs.c tests/db/codecs.h \
 	tests/db/commit_fate.h \
 	tests/db/copy_feed.h \
+	tests/db/cost.c tests/db/cost.h \
 	tests/db/engines.c tests/db/engines.h \
 	tests/db/fixture.c tests/db/fixture.h \
 	tests/db/golden.h \

@@ -80,7 +80,13 @@ HF_CHECK hf_status hf_await(hf_future *f, hf_error **out_error);
  * HF_OK: it had not started and never will; the future is ready with HF_E_CANCELED.
  * HF_PENDING: it is running and the server was asked to stop; the outcome tells (it may still
  * succeed). HF_E_BUSY: too late, it has finished. Never blocks on the network. Any thread,
- * callbacks included. */
+ * callbacks included.
+ *
+ * When a future is ready its connection has done with it. The exception is a plain query that was
+ * sent together with others and is not the one that the server is at: it cannot be stopped without
+ * stopping them. Its future is ready soon all the same, with HF_E_CANCELED and, if it may write,
+ * HF_MAYBE_COMMITTED, but the server runs it when its turn comes, and until then its connection is
+ * busy. */
 HF_API hf_status hf_future_cancel(hf_future *f);
 
 /* Runs once, on the pool's callback thread, when the future is ready; also when it is ready

@@ -146,7 +146,7 @@ typedef struct hf_pair {
 /* In the order of the payload. One block: everything in it lives as long as it does. */
 typedef struct hf_pairs {
 	size_t n;
-	hf_pair pair[];
+	const hf_pair *pair;
 } hf_pairs;
 
 /* Reads pairs that are parted by "|", each a key and its value, parted by its first ":". A value

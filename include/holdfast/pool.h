@@ -99,8 +99,9 @@ typedef struct hf_pool_stats {
 	uint32_t pinned;                        /* of busy: held by an open hf_txn */
 	uint32_t queued, queued_peak;           /* jobs waiting now; the most there ever were */
 	uint32_t min_conns, max_conns;
-	uint64_t submitted, completed, failed, canceled,
-		rejected; /* completed counts all that ended */
+	/* completed counts all that ended: well, with HF_E_CANCELED (canceled), or with another
+	 * failure (failed). */
+	uint64_t submitted, completed, failed, canceled, rejected;
 	uint64_t connects, connect_failures, reconnects, discards, resets, pings;
 	uint64_t queue_ns, run_ns; /* sums over completed work; means come from differences */
 	uint64_t wakeups, futile_wakeups;
@@ -111,7 +112,8 @@ typedef struct hf_pool_stats {
 	uint64_t retries; /* further attempts of hf_transact */
 	uint64_t outcomes_resolved, outcomes_unknown; /* of COMMITs whose answer was lost */
 	/* Plain queries that travelled with others; those that shared one Sync (the fast lane);
-	 * those that a waiting thread ran itself, on a connection that was idle. */
+	 * those that a waiting thread ran itself, on a connection that was idle, and transactions
+	 * that began so. */
 	uint64_t pipelined, fast_lane, borrowed;
 	uint32_t listening; /* gauge: channels that the server has confirmed */
 	/* Notices that came; those that a full queue dropped, counted for each listener; times that
@@ -219,7 +221,10 @@ typedef struct hf_query_opts {
 	hf_isolation isolation;
 	/* The server refuses writes. Such queries, and all of a read-only pool, share one Sync
 	 * where they travel together (the fast lane): one transaction, so that now() is the same
-	 * for them all. What fails takes no other with it. */
+	 * for them all. What fails takes no other with it. A text that says set_config or takes an
+	 * advisory lock keeps to itself; what a function of yours sets for its transaction
+	 * (SET LOCAL) cannot be seen, and those that share its Sync see the setting. Do not say
+	 * .read_only of a query that calls one; in a read-only pool, give it an .isolation. */
 	bool read_only;
 	hf_row_fn *on_row; /* stream the rows instead of keeping them: constant memory */
 	void *arg;         /* of on_row */

@@ -16,6 +16,12 @@
  * refused (a NULL text, no memory) as well; a command that was cancelled before it started is as if
  * it had never been, and poisons nothing.
  *
+ * Threads. Where a connection is idle when it begins, a transaction wakes no worker: who submits a
+ * statement sends it, and who waits for a command, with a limit or without, reads its answer there.
+ * A wait without a limit goes on until its command is answered. What nobody waits for is done by
+ * the worker, some 2 ms later at most: the answer of a statement that was sent, a lone COMMIT.
+ * Callbacks, combinations and whatever runs code of yours have the worker at once.
+ *
  * Clocks. A transaction that gets no command for idle_ms, or lives longer than max_ms, is rolled
  * back and logged, and its connection goes on; a command that was submitted before that still runs.
  * What comes later answers HF_E_TXN_ENDED with when and why.

@@ -127,7 +127,7 @@ static void destroy(hf_future *f)
 	hf__free(c);
 }
 
-static const hf__future_ops ops = { cancel, destroy, stuck, NULL };
+static const hf__future_ops ops = { .cancel = cancel, .destroy = destroy, .stuck = stuck };
 
 /* Whose thread runs its callbacks: that of the first input that has one, which keeps it alive. */
 static hf__callbacks *calls_of(hf_future *const *fs, size_t n)

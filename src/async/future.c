@@ -176,11 +176,19 @@ static void unlink_watch_locked(hf_future *f, hf__watch *w)
 	APR_RING_REMOVE(w, link);
 }
 
+/* Before whoever wants to hear of it is linked: after that, `f` may be gone. */
+static void attend(hf_future *f)
+{
+	if (f->ops->attend)
+		f->ops->attend(f);
+}
+
 void hf__future_watch(hf_future *f, hf__watch *w)
 {
 	bool pending = false;
 
 	if (!hf_future_ready(f)) {
+		attend(f);
 		hf__lock(&f->lock);
 		pending = !hf_future_ready(f);
 		if (pending)
@@ -367,6 +375,7 @@ static void place(hf_future *f, hf__call *call)
 	bool pending = false;
 
 	if (!hf_future_ready(f)) {
+		attend(f);
 		hf__lock(&f->lock);
 		pending = !hf_future_ready(f);
 		if (pending)

@@ -54,6 +54,18 @@ typedef struct hf__future_ops {
 	/* A thread is about to wait for it, as long as it takes: it may do the work itself. NULL:
 	 * it cannot. */
 	void (*help)(hf_future *f);
+	/* Others want to hear of it who will not wait for it: its work is not to be left to those
+	 * that do. NULL: it is not. */
+	void (*attend)(hf_future *f);
+	/* How a thread that sleeps may do the work, when there is something to be read. NULL: it
+	 * cannot; else all three are given.
+	 *
+	 * watch: a descriptor to sleep on (until unwatch), or -1: it is ready by itself. advance:
+	 * that can be read; does what can be done without waiting. False: it need not be slept on
+	 * any more, and is not watched. */
+	int (*watch)(hf_future *f);
+	bool (*advance)(hf_future *f);
+	void (*unwatch)(hf_future *f);
 } hf__future_ops;
 
 /* Embedded first in what produces it (a job, a combination), so that a queued query is one block.

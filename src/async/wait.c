@@ -12,13 +12,23 @@
  * taken and exactly one wake-up is on its way. We leave when we have received as many wake-ups as
  * are owed. That is short: the other thread waits for nothing in between.
  *
+ * Some futures' work can be done by a thread that sleeps for it, when a descriptor can be read
+ * (hf__future_ops.watch). Then it sleeps in poll() on those and on a bell of its own, which is rung
+ * before its gate is opened, so that it is not rung any more once all that is owed has come.
+ *
  * Locks: one future's (HF__L_FUTURE) at a time. */
 #include "async/wait.h"
 
+#include "async/bell.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
+#include <poll.h>
+
 enum { ON_STACK = 16 };
+
+/* This thread's, while it is in poll(): what it completes itself needs no bell. */
+static _Thread_local const struct hf__sleeper *polling;
 
 void hf__waiters_move(hf__waiter **to, hf__waiter **from)
 {
@@ -35,6 +45,8 @@ void hf__waiters_wake(hf__waiter *list)
 {
 	for (hf__waiter *next; list; list = next) {
 		next = list->next; /* the waiter is gone once its sleeper is awake */
+		if (list->who->bell && list->who != polling)
+			hf__wake_signal(list->who->bell);
 		hf__gate_open(&list->who->woken);
 	}
 }
@@ -74,21 +86,109 @@ static bool unlink_waiter(hf_future *f, hf__waiter *w)
 	return pending;
 }
 
+/* The first that is ready, by index; n when none is. */
+static size_t first_ready(hf_future *const *fs, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && !hf_future_ready(fs[i]))
+		i++;
+	return i;
+}
+
+/* --- sleeping on descriptors --- */
+
+/* Whether there is one to sleep on; ps[i] is of fs[i], ps[n] the bell's. */
+static bool watch_all(hf_future *const *fs, size_t n, struct pollfd *ps)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++) {
+		ps[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
+		if (fs[i]->ops->watch && !hf_future_ready(fs[i]))
+			ps[i].fd = fs[i]->ops->watch(fs[i]);
+		any |= ps[i].fd >= 0;
+	}
+	return any;
+}
+
+static void attend_all(hf_future *const *fs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fs[i]->ops->attend && !hf_future_ready(fs[i]))
+			fs[i]->ops->attend(fs[i]);
+}
+
+static void unwatch_all(hf_future *const *fs, size_t n, const struct pollfd *ps)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ps[i].fd >= 0)
+			fs[i]->ops->unwatch(fs[i]);
+}
+
+static void advance_all(hf_future *const *fs, size_t n, struct pollfd *ps)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ps[i].fd >= 0 && ps[i].revents && !fs[i]->ops->advance(fs[i]))
+			ps[i].fd = -1;
+}
+
+static void poll_all(hf_future *const *fs, size_t n, struct pollfd *ps, int64_t deadline)
+{
+	while (first_ready(fs, n) == n && hf__now() < deadline) {
+		if (poll(ps, n + 1, hf__ms_left(deadline, 60000)) <= 0)
+			continue;
+		if (ps[n].revents)
+			return; /* or it will be, in a moment: the gate tells */
+		advance_all(fs, n, ps);
+	}
+}
+
+/* --- sleeping --- */
+
+/* Links as many waiters as it can, all unless one is ready, and sleeps. */
+static size_t link_and_sleep(hf_future *const *fs, size_t n, hf__waiter *ws, int64_t deadline,
+	struct hf__sleeper *me, struct pollfd *ps)
+{
+	size_t linked = 0;
+
+	while (linked < n && link_waiter(fs[linked], &ws[linked], me))
+		linked++;
+	if (linked == n && me->bell) {
+		polling = me;
+		poll_all(fs, n, ps, deadline);
+		polling = NULL;
+	} else if (linked == n) {
+		hf__gate_wait(&me->woken, 1, deadline);
+	}
+	return linked;
+}
+
 /* Sleeps until one of them is ready or the deadline has passed. */
 static void sleep_on(hf_future *const *fs, size_t n, hf__waiter *ws, int64_t deadline)
 {
-	struct hf__sleeper me;
-	size_t linked = 0;
+	struct hf__sleeper me = { .bell = NULL };
+	struct pollfd ps[ON_STACK + 1];
 	unsigned owed = 0;
+	size_t linked;
+	bool any;
 
 	hf__gate_init(&me.woken);
-	while (linked < n && link_waiter(fs[linked], &ws[linked], &me))
-		linked++;
-	if (linked == n)
-		hf__gate_wait(&me.woken, 1, deadline);
+	any = n <= ON_STACK && watch_all(fs, n, ps);
+	if (any)
+		me.bell = hf__bell();
+	if (n > ON_STACK || (any && !me.bell))
+		attend_all(fs, n);
+	if (me.bell)
+		ps[n] = (struct pollfd){ .fd = me.bell->fd, .events = POLLIN };
+	linked = link_and_sleep(fs, n, ws, deadline, &me, ps);
+	if (n <= ON_STACK)
+		unwatch_all(fs, n, ps);
 	for (size_t i = 0; i < linked; i++)
 		owed += !unlink_waiter(fs[i], &ws[i]);
 	hf__gate_wait(&me.woken, owed, HF__NEVER);
+	if (me.bell && owed > 0)
+		hf__wake_clear(me.bell);
 }
 
 /* What forbids any waiting for `f`, ready or not. */
@@ -114,16 +214,6 @@ static bool any_stuck(hf_future *const *fs, size_t n)
 		if (!hf_future_ready(fs[i]) && hf__future_stuck(fs[i]))
 			return true;
 	return false;
-}
-
-/* The first that is ready, by index; n when none is. */
-static size_t first_ready(hf_future *const *fs, size_t n)
-{
-	size_t i = 0;
-
-	while (i < n && !hf_future_ready(fs[i]))
-		i++;
-	return i;
 }
 
 hf_status hf_future_wait(hf_future *f)

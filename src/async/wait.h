@@ -5,10 +5,12 @@
 
 #include "async/future.h"
 #include "base/gate.h"
+#include "base/wake.h"
 
 /* A thread that sleeps; on its stack. */
 struct hf__sleeper {
 	hf__gate woken;
+	const hf__wake *bell; /* it sleeps in poll(): rung before the gate is opened; or NULL */
 };
 
 /* One future that a sleeping thread waits for; on that thread's stack. Guarded by the future's lock

@@ -79,6 +79,8 @@ static struct hf__recycled *take_kept(hf__recycle *r)
 	b = r->at_hand ? r->at_hand : take_stack(r);
 	if (b)
 		r->at_hand = b->next;
+	if (r->at_hand)
+		__builtin_prefetch(r->at_hand); /* whoever gave it back has it in another cache */
 	hf__unlock(&r->lock);
 	return b;
 }

@@ -236,7 +236,7 @@ static void cut_off_locked(hf__group *g, hf__promise_ring *kept)
 		hf__ref_get(&c->refs);
 		c->busy = c->listening = false;
 		hf__channel_refuse_locked(g, c, why, kept);
-		APR_RING_CONCAT(kept, &c->leaving, hf__promise, link);
+		hf__channel_settle_locked(g, c, kept);
 		hf__channel_put(c);
 	}
 	hf_error_unref(why);

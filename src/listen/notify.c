@@ -34,12 +34,22 @@ static hf_error *check(const char *channel, const char *payload)
 	return e;
 }
 
+/* The plain queries of such a pool share transactions (the fast lane), and there one that fails
+ * would take the notices before it with it: a script goes alone. */
+static bool is_reader(const hf_pool *p)
+{
+	return p && p->opts.read_only;
+}
+
 hf_future *hf_notify_at(const hf_site *site, hf_pool *p, const char *channel, const char *payload)
 {
 	hf_value args[] = { hf_v_text(channel), hf_v_text(payload ? payload : "") };
 	hf_error *e = check(channel, payload);
 
-	return e ? hf__job_refuse(p, e, site, NULL, NULL) : hf_query_at(site, p, sql, args, 2);
+	if (e)
+		return hf__job_refuse(p, e, site, NULL, NULL);
+	return is_reader(p) ? hf_script_at(site, p, sql, args, 2)
+			    : hf_query_at(site, p, sql, args, 2);
 }
 
 hf_status hf_conn_notify_at(

@@ -15,9 +15,11 @@ static size_t count(const char *payload)
 	return n;
 }
 
-/* Cuts the text into pairs, in place. False: a piece has no colon. */
-static bool cut(hf_pairs *p, char *text)
+/* Cuts the text into pairs, in place. 0: a piece has no colon. */
+static size_t cut(hf_pair *pair, char *text)
 {
+	size_t n = 0;
+
 	for (char *piece = text; piece;) {
 		char *end = strchr(piece, '|'), *colon;
 
@@ -25,31 +27,33 @@ static bool cut(hf_pairs *p, char *text)
 			*end = '\0';
 		colon = strchr(piece, ':');
 		if (!colon)
-			return false;
+			return 0;
 		*colon = '\0';
-		p->pair[p->n++] = (hf_pair){ piece, colon + 1 };
+		pair[n++] = (hf_pair){ piece, colon + 1 };
 		piece = end ? end + 1 : NULL;
 	}
-	return true;
+	return n;
 }
 
 hf_status hf_pairs_parse(const char *payload, hf_pairs **out)
 {
 	size_t head, size;
+	hf_pair *pair;
 	hf_pairs *p;
 	char *text;
 
 	if (!payload || !out)
 		return HF_E_MISUSE;
-	head = sizeof *p + count(payload) * sizeof *p->pair;
+	head = sizeof *p + count(payload) * sizeof *pair;
 	size = strlen(payload) + 1;
 	p = hf__alloc(head + size);
 	if (!p)
 		return HF_E_NOMEM;
+	pair = (hf_pair *)(p + 1);
 	text = (char *)p + head;
 	memcpy(text, payload, size);
-	p->n = 0;
-	if (!cut(p, text)) {
+	*p = (hf_pairs){ cut(pair, text), pair };
+	if (p->n == 0) {
 		hf__free(p);
 		return HF_E_TYPE;
 	}

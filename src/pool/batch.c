@@ -2,6 +2,7 @@
 /* Plain queries that travel together over one link: what is sent, and what comes back. */
 #include "pool/batch_inside.h"
 
+#include "base/attr.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "value/error.h"
@@ -14,7 +15,9 @@
 
 struct hf__flight *hf__batch_at(const hf__batch *b, int i)
 {
-	return &b->flight[(b->first + i) % b->room];
+	int at = b->first + i; /* both less than room */
+
+	return &b->flight[at < b->room ? at : at - b->room];
 }
 
 bool hf__batch_fits(const hf__job *j)
@@ -47,7 +50,7 @@ static hf__batch *new_batch(hf__worker *w)
 		return NULL;
 	b->w = w;
 	b->cap = (int)cap;
-	b->room = 3 * b->cap;
+	b->room = b->cap + 3; /* an opening, a closing, and another */
 	b->flight = hf__calloc((size_t)b->room * sizeof *b->flight);
 	b->next = hf__calloc(cap * sizeof *b->next);
 	b->held = hf__calloc(cap * sizeof(hf__job *));
@@ -56,6 +59,20 @@ static hf__batch *new_batch(hf__worker *w)
 		return b;
 	hf__batch_free(b);
 	return NULL;
+}
+
+void hf__batch_widen(hf__batch *b)
+{
+	size_t room = 3 * (size_t)b->cap;
+	struct hf__flight *larger = hf__calloc(room * sizeof *larger);
+
+	hf_assert(b->n == 0);
+	b->tight = false;
+	if (!larger)
+		return;
+	hf__free(b->flight);
+	b->flight = larger;
+	b->room = (int)room;
 }
 
 static void add_next(hf__batch *b, hf__job *j)
@@ -101,7 +118,7 @@ bool hf__batch_take_locked(hf__worker *w, hf__job *first)
 	if (!b && !(b = w->batch = new_batch(w)))
 		return false;
 	b->total = b->counted = b->shared = b->shared_counted = 0;
-	b->closed = b->answered = false;
+	b->closed = b->answered = b->backlog = false;
 	b->shot_at = 0;
 	add_next(b, first);
 	take_share_locked(b, 1, first->started_at);
@@ -201,10 +218,12 @@ void hf__batch_turn_over(hf__batch *b)
 	bool more = takes_more(b);
 	hf__job *jobs[HF__MAX_PIPELINE], *under_way = oldest(b);
 	int n = b->n_done;
+	int64_t now;
 
 	b->answered = false;
 	if (n == 0 || !under_way)
 		return;
+	now = hf__now();
 	memcpy(jobs, b->done, (size_t)n * sizeof(hf__job *));
 	b->n_done = 0;
 	hf__worker_before_done(w, jobs, n);
@@ -213,10 +232,11 @@ void hf__batch_turn_over(hf__batch *b)
 		w->job = under_way;
 		hf__worker_hold_locked(w);
 	}
-	hf__worker_count_locked(w, jobs, n);
+	hf__worker_count_locked(w, jobs, n, now);
 	count_locked(b);
 	if (more && hf__worker_stays_locked(w))
-		take_share_locked(b, 0, hf__now());
+		take_share_locked(b, 0, now);
+	b->backlog = p->queue.n > 0;
 	hf__worker_wake_one_locked(p);
 	hf__unlock(&p->lock);
 	hf__job_complete_many(jobs, (size_t)n);

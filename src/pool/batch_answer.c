@@ -8,6 +8,10 @@
 
 #include <string.h>
 
+#define PACE_OVER     8
+#define GATHER_MIN_NS 50000 /* the kernel's timers are no finer */
+#define GATHER_MAX_NS 500000
+
 /* --- who does not want his answer any more --- */
 
 static bool unwanted(const hf__job *j)
@@ -114,14 +118,41 @@ static void drop_canceled(hf__batch *b)
 	b->n_again = again;
 }
 
+static void note_pace(hf__batch *b)
+{
+	int64_t now, pace;
+
+	if (b->n_gathered == 0)
+		return;
+	now = hf__now();
+	pace = (now - b->gathered_at) / b->n_gathered;
+	b->pace_ns += b->pace_ns ? (pace - b->pace_ns) / PACE_OVER : pace;
+	b->gathered_at = now;
+	b->n_gathered = 0;
+}
+
+/* How long the server has work for half of what is under way. Only where more is queued than can be
+ * under way: who waits there waits longer for each time that somebody is woken for one answer. */
+static int64_t gather_ns(const hf__batch *b, bool progress)
+{
+	int64_t ns = b->pace_ns * b->n_jobs / 2;
+
+	if (!progress || !b->backlog || b->closed || b->n_jobs < b->cap / 2 || ns < GATHER_MIN_NS)
+		return 0;
+	return ns < GATHER_MAX_NS ? ns : GATHER_MAX_NS;
+}
+
 /* About to wait for the server. */
-static void before_sleep(void *worker)
+static int64_t before_sleep(void *worker)
 {
 	hf__batch *b = ((hf__worker *)worker)->batch;
+	bool progress = b->n_gathered > 0;
 
 	detach_canceled(b);
 	drop_canceled(b);
 	hf__batch_turn_over(b);
+	note_pace(b);
+	return gather_ns(b, progress);
 }
 
 /* --- what comes back --- */
@@ -133,7 +164,7 @@ static hf__guard guard_of(const hf__batch *b, const struct hf__flight *f)
 	int64_t limit = f->role == MEMBER ? f->run.limit_ms : b->w->link.cfg.statement_ms;
 	hf__guard g;
 
-	if (in_group(b))
+	if (limit > 0 && in_group(b))
 		limit *= end_of_group(b) + 1;
 	g = hf__conn_guard(&b->w->conn, limit < INT32_MAX ? (int)limit : INT32_MAX);
 	if (f->role == CLOSING || f->role == DROPPING)
@@ -225,9 +256,10 @@ static void end_member(hf__batch *b, struct hf__flight *f)
 	e = end_flight(b, f, &res, !f->shared);
 	check_tag(b, f);
 	b->answered = true;
+	b->n_gathered++;
 	b->group_failed |= f->shared && (e || f->trip.aborted);
 	b->n_jobs--;
-	b->bytes -= hf__batch_bytes_of(j);
+	b->bytes -= j->sql_bytes;
 	hf__conn_log_run(&w->conn, &f->run, e, began, &j->site);
 	if (f->detached) {
 		hf_error_unref(e);
@@ -318,8 +350,12 @@ void hf__batch_end_first(hf__batch *b)
 	b->first = (b->first + 1) % b->room;
 	b->n--;
 	b->shot_at -= b->shot_at > 0;
-	if (b->n == 0)
+	if (b->n == 0) {
 		b->closed = false;
+		b->first = 0; /* what is used is in the processor's cache */
+		if (b->tight)
+			hf__batch_widen(b);
+	}
 	if (b->n_jobs == b->cap / 2)
 		hf__batch_turn_over(b);
 }

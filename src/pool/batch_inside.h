@@ -33,9 +33,12 @@ struct hf__next {
 
 struct hf__batch {
 	hf__worker *w;
-	int cap;                   /* jobs at most: in `next`, under way, in `held` and in `done` */
-	struct hf__flight *flight; /* a ring of room for `cap` groups of one */
+	int cap; /* jobs at most: in `next`, under way, in `held` and in `done` */
+	/* A ring. At first it has room for one group of `cap`, and for as many groups of one when
+	 * that was not enough. */
+	struct hf__flight *flight;
 	int room, first, n;
+	bool tight;            /* it was not: nothing more is sent until it has been widened */
 	int n_jobs;            /* of n: members */
 	size_t bytes;          /* of those */
 	int64_t now;           /* when the last were sent */
@@ -47,12 +50,19 @@ struct hf__batch {
 	int n_done;
 	long total, counted; /* sent since it was empty; of those, in the pool's counters */
 	long shared, shared_counted;
-	bool closed;   /* nothing more is sent until all has come back */
-	bool answered; /* something has come back since more was taken */
-	int shot_at;   /* so many of what is under way a cancel may have hit, from the first on */
+	bool closed;         /* nothing more is sent until all has come back */
+	bool answered;       /* something has come back since more was taken */
+	bool backlog;        /* more was queued than could be taken */
+	int n_gathered;      /* answers since gathered_at */
+	int64_t gathered_at; /* when it was last about to sleep */
+	int64_t pace_ns;     /* the time from one answer to the next: a moving mean */
+	int shot_at; /* so many of what is under way a cancel may have hit, from the first on */
 	bool serializable; /* the group is */
 	bool group_failed; /* and one of its members has */
 };
+
+/* A larger ring, if there is memory; nothing is under way. */
+void hf__batch_widen(hf__batch *b);
 
 /* The i-th of what is under way. */
 struct hf__flight *hf__batch_at(const hf__batch *b, int i);
@@ -69,7 +79,6 @@ void hf__batch_turn_over(hf__batch *b);
 /* batch_send.c: all that was taken, as far as it may. */
 void hf__batch_send(hf__batch *b);
 bool hf__batch_reads_only(const hf__batch *b, const hf__job *j);
-size_t hf__batch_bytes_of(const hf__job *j);
 
 /* batch_answer.c: waits for what was sent first. */
 void hf__batch_end_first(hf__batch *b);

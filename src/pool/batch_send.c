@@ -49,7 +49,7 @@ static bool begin(hf__batch *b, struct hf__flight *f, bool sync)
 	if (f->role != MEMBER)
 		return true;
 	b->n_jobs++;
-	b->bytes += hf__batch_bytes_of(f->job);
+	b->bytes += f->job->sql_bytes;
 	b->total += !f->again;
 	b->shared += f->shared;
 	return true;
@@ -61,20 +61,12 @@ bool hf__batch_reads_only(const hf__batch *b, const hf__job *j)
 }
 
 /* One with a limit of its own has a Sync of its own, as the limit would stay for the next; so has
- * one that may set something for its transaction, which is to be its own business. */
+ * one that may set something for its transaction, or take a lock, which is to be its own business.
+ */
 static bool may_share(const hf__batch *b, const struct hf__next *x)
 {
 	return !x->again && x->job->timeout_ms == 0 && hf__batch_reads_only(b, x->job) &&
-	       !strcasestr(x->job->sql, "set_config");
-}
-
-size_t hf__batch_bytes_of(const hf__job *j)
-{
-	size_t n = strlen(j->sql);
-
-	for (int i = 0; j->params && i < j->params->n; i++)
-		n += j->params->lengths[i] > 0 ? (size_t)j->params->lengths[i] : 16;
-	return n;
+	       !x->job->sql_outlasts;
 }
 
 static void set_limit(const hf__batch *b, struct hf__flight *f)
@@ -104,6 +96,7 @@ static void send_member(hf__batch *b, const struct hf__next *x, bool shared)
 	f->again = x->again;
 	f->shared = shared;
 	f->run.sql = j->sql;
+	f->run.sql_hash = j->sql_hash;
 	f->run.params = j->params;
 	f->run.kind = j->sql_kind;
 	/* It may have failed for its neighbours' sake, whose Parse was to be its own. By itself it
@@ -112,7 +105,9 @@ static void send_member(hf__batch *b, const struct hf__next *x, bool shared)
 	/* In a read-only pool as well: a neighbour may have switched the session's default off. */
 	f->run.set_read_only = !shared && hf__batch_reads_only(b, j);
 	set_limit(b, f);
-	if (begin(b, f, !shared) && hf__stmt_is_slow(f->trip.entry))
+	/* Nobody waits behind what is slow, or is to see the session that it leaves. */
+	if (begin(b, f, !shared) && (hf__stmt_is_slow(f->trip.entry) ||
+					    (j->sql_outlasts && hf__sql_changes_session(j->sql))))
 		b->closed = true;
 }
 
@@ -135,6 +130,15 @@ static bool wanted(hf__batch *b, hf__job *j)
 	return false;
 }
 
+/* Whether so many may be sent. */
+static bool has_room(hf__batch *b, int n)
+{
+	if (b->room - b->n >= n)
+		return true;
+	b->tight = b->closed = true;
+	return false;
+}
+
 /* Sends the reads at the head of what waits behind one Sync. Answers how many have gone. */
 static int send_group(hf__batch *b)
 {
@@ -143,7 +147,7 @@ static int send_group(hf__batch *b)
 	if (!open_group(b))
 		return 0;
 	for (; i < b->n_next && may_share(b, &b->next[i]) && b->bytes < MAX_BYTES && !b->closed &&
-		!b->w->link.broken;
+		!b->w->link.broken && has_room(b, 2);
 		i++)
 		if (wanted(b, b->next[i].job))
 			send_member(b, &b->next[i], true);
@@ -172,7 +176,8 @@ void hf__batch_send(hf__batch *b)
 {
 	if (b->n_next > 0)
 		b->now = hf__now();
-	while (b->n_next > 0 && !b->closed && !b->w->link.broken && b->bytes < MAX_BYTES)
+	while (b->n_next > 0 && !b->closed && !b->w->link.broken && !b->w->link.dirty &&
+		b->bytes < MAX_BYTES && has_room(b, 3))
 		drop_sent(b, send_some(b));
 	/* What would wait behind something slow is for others. */
 	if (b->closed)

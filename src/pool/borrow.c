@@ -23,12 +23,12 @@ static bool lendable_locked(const hf__worker *w, int64_t now)
 	       (ping_idle_ms < 0 || now < hf__after(w->idle_since, ping_idle_ms));
 }
 
-hf__worker *hf__borrow_locked(hf_pool *p, hf__job *j)
+static hf__worker *lend_locked(hf_pool *p, hf__job *j)
 {
 	int64_t now = hf__now();
 	hf__worker *w;
 
-	if (atomic_load(&p->n_idle) == 0 || !hf__batch_fits(j))
+	if (atomic_load(&p->n_idle) == 0)
 		return NULL;
 	APR_RING_FOREACH (w, &p->idle, hf__worker, idle)
 		if (lendable_locked(w, now))
@@ -41,27 +41,57 @@ hf__worker *hf__borrow_locked(hf_pool *p, hf__job *j)
 	return w;
 }
 
+hf__worker *hf__borrow_locked(hf_pool *p, hf__job *j)
+{
+	return hf__batch_fits(j) ? lend_locked(p, j) : NULL;
+}
+
+hf__worker *hf__borrow_serve_locked(hf_pool *p, hf__job *j)
+{
+	hf__worker *w = lend_locked(p, j);
+
+	if (w)
+		hf__pool_watch_locked(p, hf__deadline(HF__LENT_MS));
+	return w;
+}
+
 /* The worker is idle before the future is ready, as after any job. */
 static void give_back(hf__worker *w, hf__job *j)
 {
 	hf_pool *p = w->pool;
+	int64_t now = hf__now();
 
 	hf__worker_before_done(w, &j, 1);
 	hf__lock(&p->lock);
-	hf__worker_count_locked(w, &j, 1);
-	hf__worker_give_back_locked(w);
+	hf__worker_count_locked(w, &j, 1, now);
+	hf__worker_give_back_locked(w, now);
 	hf__unlock(&p->lock);
 	hf__job_complete_many(&j, 1);
+}
+
+bool hf__borrow_fit(hf__worker *w, hf__job *j)
+{
+	if (j->started_at < hf__after(w->link.used_at, HF__FRESH_MS) || hf__link_alive(&w->link))
+		return true;
+	hf__worker_put_back(w, j);
+	return false;
+}
+
+void hf__borrow_end(hf__worker *w, hf__job *j)
+{
+	bool left_open;
+
+	hf__conn_leave(&w->conn, &left_open);
+	j->outcome = (hf__outcome){ .status = HF_OK };
+	give_back(w, j);
 }
 
 void hf__borrow_run(hf__worker *w, hf__job *j)
 {
 	hf_conn *outer = hf__conn_in_use();
 
-	if (hf__now() >= hf__after(w->link.used_at, HF__FRESH_MS) && !hf__link_alive(&w->link)) {
-		hf__worker_put_back(w, j);
+	if (!hf__borrow_fit(w, j))
 		return;
-	}
 	hf__worker_run(w, j);
 	hf__conn_use(outer);
 	give_back(w, j);

@@ -149,7 +149,7 @@ static void note_xid(hf_conn *c, const hf__run *run)
 		snprintf(c->xid, sizeof c->xid, "%s", run->xid);
 	if (run->kind == HF__SQL_EMPTY && !run->script)
 		return;
-	if (strcasestr(run->sql, "notify")) /* others may hear of it */
+	if (c->wrote_nothing && strcasestr(run->sql, "notify")) /* others may hear of it */
 		c->wrote_nothing = false;
 	if (plain && run->ask_xid && run->main_done)
 		c->xid_stale = false;
@@ -291,22 +291,63 @@ static hf_error *run_again(hf_conn *c, hf__run *run, hf_error *e, hf_result **ou
 	return e ? e : hf__link_run(c->link, run, out);
 }
 
+static bool in_txn(const hf_conn *c)
+{
+	return hf__link_session(c->link) == HF__SESSION_TXN ||
+	       hf__link_session(c->link) == HF__SESSION_FAILED;
+}
+
+bool hf__conn_send(hf_conn *c, hf__job *j)
+{
+	hf_error *e = stop_asked(c);
+
+	c->sent = (hf__run){
+		.sql = j->sql, .sql_hash = j->sql_hash, .params = j->params, .kind = j->sql_kind
+	};
+	if (e) { /* whoever runs it says so */
+		hf_error_unref(e);
+		return false;
+	}
+	c->sent_in_txn = in_txn(c);
+	c->sent_at = hf__now();
+	prepare_run(c, &c->sent);
+	e = hf__trip_start(&c->sent_trip, c->link, &c->sent);
+	c->is_sent = !e;
+	if (e)
+		c->txn_timeout = -1; /* it was not told */
+	hf_error_unref(e);
+	return c->is_sent;
+}
+
+static hf_error *run_whole(hf_conn *c, hf__run *run, hf_result **out)
+{
+	hf_error *e;
+
+	prepare_run(c, run);
+	e = begin_first(c, run);
+	return e ? e : hf__link_run(c->link, run, out);
+}
+
 /* Runs one statement with all that belongs to it. NULL, or the story, which also poisons an open
  * transaction. */
 hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_site *site)
 {
-	bool in_txn = hf__link_session(c->link) == HF__SESSION_TXN ||
-		      hf__link_session(c->link) == HF__SESSION_FAILED;
-	int64_t began = hf__now();
+	bool was_in_txn = c->is_sent ? c->sent_in_txn : in_txn(c);
+	int64_t began = 0;
 	bool decided; /* by the COMMIT that travelled along */
-	hf_error *e = stop_asked(c);
+	hf_error *e = c->is_sent ? NULL : stop_asked(c);
 
 	if (e)
 		return hf__error_at(e, HF_RETRYABLE, run->sql, site);
-	prepare_run(c, run);
-	e = begin_first(c, run);
-	if (!e)
-		e = hf__link_run(c->link, run, out);
+	if (hf__logs(&c->worker->pool->log, HF__LOG_DEBUG))
+		began = c->is_sent ? c->sent_at : hf__now();
+	if (c->is_sent) {
+		run = &c->sent;
+		c->is_sent = false;
+		e = hf__trip_end(&c->sent_trip, out, true);
+	} else {
+		e = run_whole(c, run, out);
+	}
 	if (e && run->stale_plan)
 		e = run_again(c, run, e, out);
 	note_xid(c, run);
@@ -315,7 +356,7 @@ hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_s
 	if (decided)
 		e = hf__conn_committed(c, run, e, out);
 	else if (e)
-		e = hf__error_at(e, hf__conn_fate(c, run, e, in_txn), run->sql, site);
+		e = hf__error_at(e, hf__conn_fate(c, run, e, was_in_txn), run->sql, site);
 	c->txn_open = c->txn_auto && hf__link_session(c->link) != HF__SESSION_IDLE;
 	if (hf__link_session(c->link) == HF__SESSION_IDLE)
 		hf__conn_txn_over(c);

@@ -16,6 +16,13 @@
 
 #define EVENTS     64
 #define RESTART_MS 100 /* after a thread could not be started */
+#define LENT       64
+
+/* What a worker would serve if it were not lent, kept alive while it is looked at. */
+struct held {
+	const struct hf__lent_ops *ops;
+	void *it;
+};
 
 void hf__pool_poke_locked(hf_pool *p)
 {
@@ -47,8 +54,7 @@ static hf__job *take_expired(hf_pool *p, int64_t *next, hf_error **why)
 	if (j) {
 		j->state = HF__JOB_DONE;
 		*why = hf__pool_no_connection_locked(p, (now - j->submitted_at) / HF__MS);
-		p->stats.completed++;
-		p->stats.failed++;
+		hf__pool_count_end_locked(p, hf_error_status(*why));
 		hf__worker_recheck_locked(p);
 	}
 	hf__unlock(&p->lock);
@@ -89,8 +95,7 @@ void hf__pool_fail_queue(hf_pool *p, hf_error *e)
 	hf__lock(&p->lock);
 	while ((j = hf__queue_pop(&p->queue)) != NULL) {
 		j->state = HF__JOB_DONE;
-		p->stats.completed++;
-		p->stats.failed++;
+		hf__pool_count_end_locked(p, hf_error_status(e));
 		APR_RING_INSERT_TAIL(&all, j, hf__job, link);
 	}
 	hf__cond_broadcast(&p->changed);
@@ -101,6 +106,55 @@ void hf__pool_fail_queue(hf_pool *p, hf_error *e)
 		hf__job_fail(j, hf__error_at(hf_error_ref(e), 0, j->sql, &j->site));
 	}
 	hf_error_unref(e);
+}
+
+/* --- what is lent
+ * -------------------------------------------------------------------------------------- */
+
+static bool is_lent(const hf__worker *w)
+{
+	return w->lent && !w->summoned && w->job && w->job->more->lent_ops;
+}
+
+/* Up to LENT of the jobs of workers after number `*after` that others run; each held. */
+static int hold_lent(hf_pool *p, int *after, struct held *out, bool *closing)
+{
+	hf__worker *w;
+	int n = 0;
+
+	hf__lock(&p->lock);
+	*closing = p->state != HF_POOL_OPEN;
+	APR_RING_FOREACH (w, &p->workers, hf__worker, all) {
+		if (n == LENT)
+			break;
+		if (w->number <= *after || !is_lent(w))
+			continue;
+		*after = w->number;
+		out[n].ops = w->job->more->lent_ops;
+		out[n].it = out[n].ops->hold(w->job);
+		n++;
+	}
+	hf__unlock(&p->lock);
+	return n;
+}
+
+/* Gives to the workers what nobody else looks after. Returns when to look again. */
+static int64_t look_after_lent(hf_pool *p)
+{
+	struct held held[LENT];
+	int64_t next = HF__NEVER, now = hf__now();
+	bool closing;
+	int after = 0, n;
+
+	do {
+		n = hold_lent(p, &after, held, &closing);
+		for (int i = 0; i < n; i++) {
+			int64_t due = held[i].ops->look(held[i].it, now, closing);
+
+			next = due < next ? due : next;
+		}
+	} while (n == LENT);
+	return next;
 }
 
 /* --- workers
@@ -211,13 +265,15 @@ void *hf__house_run(void *arg)
 
 	hf__thread_serve(p, HF__ROLE_HOUSE);
 	for (;;) {
-		int64_t again, next, overdue;
+		int64_t again, next, overdue, lent;
 
 		hear_pokes(p);
 		again = start_workers(p);
 		next = expire_jobs(p);
 		overdue = hf__pool_report_holders(p);
-		next = watch_until(p, overdue < next ? overdue : next);
+		lent = look_after_lent(p);
+		next = overdue < next ? overdue : next;
+		next = watch_until(p, lent < next ? lent : next);
 		join_ended(p);
 		if (stop_wanted(p))
 			break;

@@ -65,8 +65,7 @@ static hf_status job_cancel(hf_future *f)
 	if (j->state == HF__JOB_QUEUED) {
 		hf__queue_remove(&p->queue, j);
 		j->state = HF__JOB_DONE;
-		p->stats.completed++;
-		p->stats.canceled++;
+		hf__pool_count_end_locked(p, HF_E_CANCELED);
 		hf__worker_recheck_locked(p);
 		st = HF_OK;
 	} else if (j->state == HF__JOB_RUNNING) {
@@ -224,7 +223,19 @@ static hf_error *check_text(hf__job *j, const char *sql, size_t n)
 	if (!hf__utf8_valid(sql, n))
 		return hf__error_fmt(HF_E_MISUSE, 0, "the SQL text is not UTF-8");
 	j->sql_kind = hf__sql_classify(sql);
+	j->sql_hash = hf__sql_hash(sql, n);
+	j->sql_outlasts = hf__sql_outlasts(sql, n);
 	return NULL;
+}
+
+/* What they are on the wire, about. */
+static uint32_t bytes_of(size_t text, const hf__params *params)
+{
+	size_t n = text;
+
+	for (int i = 0; params && i < params->n; i++)
+		n += params->lengths[i] > 0 ? (size_t)params->lengths[i] : 16;
+	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
 static hf_error *set_params(hf__job *j, const hf_value *args, size_t n)
@@ -247,7 +258,9 @@ hf_error *hf__job_set_query(hf__job *j, const char *sql, const hf_value *args, s
 	if (e)
 		return e;
 	j->sql = keep(j, sql, length);
-	return j->sql ? set_params(j, args, n) : hf__error_nomem();
+	e = j->sql ? set_params(j, args, n) : hf__error_nomem();
+	j->sql_bytes = bytes_of(length, j->params);
+	return e;
 }
 
 hf_error *hf__job_set_script(hf__job *j, const char *sql, const hf_value *args, size_t n)
@@ -410,10 +423,10 @@ static void queue_locked(hf__job *j)
 	hf__pool_watch_locked(p, j->acquire_by);
 }
 
-static hf_future *enter(hf__job *j, bool may_borrow)
+/* With a worker that `borrow` finds, it is not queued: the caller runs it. */
+static hf__worker *enter(hf__job *j, hf__worker *(*borrow)(hf_pool *p, hf__job *j))
 {
 	hf_pool *p = j->pool;
-	hf_future *f = &j->future;
 	hf__worker *w = NULL;
 	hf_error *e;
 
@@ -424,24 +437,37 @@ static hf_future *enter(hf__job *j, bool may_borrow)
 	p->stats.submitted += e == NULL;
 	if (e)
 		j->state = HF__JOB_DONE;
-	else if (!may_borrow || p->queue.n > 0 || !(w = hf__borrow_locked(p, j)))
+	else if (!borrow || p->queue.n > 0 || !(w = borrow(p, j)))
 		queue_locked(j);
 	hf__unlock(&p->lock);
 	if (e)
 		hf__job_fail(j, hf__error_at(e, 0, j->sql, &j->site));
+	return w;
+}
+
+hf_future *hf__job_submit(hf__job *j)
+{
+	hf_future *f = &j->future;
+
+	enter(j, NULL);
+	return f;
+}
+
+hf_future *hf__job_submit_or_run(hf__job *j)
+{
+	hf_future *f = &j->future;
+	hf__worker *w = enter(j, hf__borrow_locked);
+
 	if (w)
 		hf__borrow_run(w, j);
 	return f;
 }
 
-hf_future *hf__job_submit(hf__job *j)
+hf__worker *hf__job_submit_lent(hf__job *j)
 {
-	return enter(j, false);
-}
+	hf__worker *w = enter(j, hf__borrow_serve_locked);
 
-hf_future *hf__job_submit_or_run(hf__job *j)
-{
-	return enter(j, true);
+	return w && hf__borrow_fit(w, j) ? w : NULL;
 }
 
 hf_future *hf__job_reject(hf__job *j, hf_error *e)

@@ -40,6 +40,15 @@ typedef struct hf__retry {
 
 struct hf__job;
 
+/* How the housekeeper looks after a serving job whose worker is lent. hold: a reference to what it
+ * serves; under the pool's lock. look: drops it, with no lock held; what nobody has touched for a
+ * while, or (`closing`) at all, is given to the worker. Answers when to look again, or HF__NEVER.
+ */
+struct hf__lent_ops {
+	void *(*hold)(struct hf__job *j);
+	int64_t (*look)(void *held, int64_t now, bool closing);
+};
+
 /* What a job needs that is no plain query: an interaction, a script, a transaction and its
  * commands, a query with options of its own. Plain queries share one that is all zero, so that
  * everything here can be read of any job; it is written only where hf__job_new made it. */
@@ -52,6 +61,7 @@ typedef struct hf__job_more {
 	hf_row_fn *on_row;
 	hf_fn *fn;
 	void (*serve)(hf_conn *c, struct hf__job *job);
+	const struct hf__lent_ops *lent_ops; /* of a serving job that other threads may run */
 	void *arg;
 	hf_free_fn *free_arg;
 	char *text; /* of a script: sql with its arguments in it */
@@ -87,6 +97,9 @@ typedef struct hf__job {
 	char *sql;
 	hf__params *params;
 	hf__sql_kind sql_kind;
+	uint32_t sql_hash;   /* hf__sql_hash of sql */
+	uint32_t sql_bytes;  /* of sql and its arguments, at most UINT32_MAX */
+	bool sql_outlasts;   /* hf__sql_outlasts */
 	hf__outcome outcome; /* what it will resolve with, between its run and its completion */
 } hf__job;
 
@@ -158,6 +171,10 @@ hf_future *hf__job_submit(hf__job *j);
 
 /* The same; but where a connection is idle, the calling thread has run it on return. */
 hf_future *hf__job_submit_or_run(hf__job *j);
+
+/* The same; but where a worker is idle, it is lent to whoever looks after the job from now on, and
+ * returned. NULL: it waits, or was refused. */
+struct hf__worker *hf__job_submit_lent(hf__job *j);
 
 /* retry.c: why a job that is to be attempted again never will be; nothing changes for others.
  * Consumes `e`. */

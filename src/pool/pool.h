@@ -103,6 +103,16 @@ int hf__pool_backstop_ms(const hf_pool_opts *o); /* idle_in_transaction_session_
 hf__worker *hf__borrow_locked(hf_pool *p, hf__job *j);
 void hf__borrow_run(hf__worker *w, hf__job *j);
 
+/* The same for a serving job: whoever gets the worker looks after it until hf__borrow_end, or
+ * hf__worker_summon. fit: whether the link may be used, as far as can be seen without asking; else
+ * the job was put back into the queue. */
+hf__worker *hf__borrow_serve_locked(hf_pool *p, hf__job *j);
+bool hf__borrow_fit(hf__worker *w, hf__job *j);
+void hf__borrow_end(hf__worker *w, hf__job *j);
+
+/* What is lent and nobody has touched for so long is its worker's again. */
+#define HF__LENT_MS 2
+
 /* A job's hf__future_ops.help. */
 void hf__borrow_help(hf_future *f);
 
@@ -124,6 +134,9 @@ void hf__pool_watch_locked(hf_pool *p, int64_t deadline);
 /* connect.c: how long to wait before the next attempt, after so many that failed, the last with
  * this SQLSTATE (""). */
 int64_t hf__backoff_ms(int failures, const char *sqlstate);
+
+/* stats.c: a job has ended so, whether or not it ever ran. */
+void hf__pool_count_end_locked(hf_pool *p, hf_status st);
 
 /* house.c */
 void *hf__house_run(void *pool);

@@ -119,6 +119,7 @@ static hf__outcome outcome_of(hf_error *e, hf_result *res)
 static hf__outcome run_statement(hf_conn *c, hf__job *j)
 {
 	hf__run run = { .sql = j->sql,
+		.sql_hash = j->sql_hash,
 		.text = j->more->text,
 		.params = j->params,
 		.kind = j->sql_kind,

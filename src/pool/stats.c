@@ -21,6 +21,15 @@ hf_pool_state hf_pool_get_state(const hf_pool *p)
 	return s;
 }
 
+void hf__pool_count_end_locked(hf_pool *p, hf_status st)
+{
+	p->stats.completed++;
+	if (st == HF_E_CANCELED)
+		p->stats.canceled++;
+	else if (st != HF_OK)
+		p->stats.failed++;
+}
+
 static uint32_t gauge(int n)
 {
 	return n > 0 ? (uint32_t)n : 0;
@@ -56,32 +65,51 @@ void hf_pool_get_stats(hf_pool *p, hf_pool_stats *out)
 		memset((char *)out + sizeof s, 0, size - sizeof s);
 }
 
-char *hf_pool_describe(hf_pool *p)
+#define LLU(x) ((unsigned long long)(x))
+
+static void describe_now(hf__strbuf *b, const hf_pool *p, const hf_pool_stats *s)
 {
 	static const char *const states[] = { "open", "closing", "closed" };
+
+	hf__strbuf_printf(b,
+		"pool \"%s\": %s, %u connections (%u busy, %u idle, %u of the busy held by "
+		"transactions), %u connecting, %u to %u allowed, "
+		"%u queued (most ever %u, for at most %d ms)",
+		p->name, states[hf_pool_get_state(p)], s->conns, s->busy, s->idle, s->pinned,
+		s->connecting, s->min_conns, s->max_conns, s->queued, s->queued_peak,
+		p->opts.acquire_ms);
+}
+
+static void describe_work(hf__strbuf *b, const hf_pool_stats *s)
+{
+	hf__strbuf_printf(b,
+		", %llu submitted, %llu completed, %llu failed, %llu canceled, %llu rejected, "
+		"%llu pipelined, %llu in the fast lane, %llu borrowed",
+		LLU(s->submitted), LLU(s->completed), LLU(s->failed), LLU(s->canceled),
+		LLU(s->rejected), LLU(s->pipelined), LLU(s->fast_lane), LLU(s->borrowed));
+}
+
+static void describe_rest(hf__strbuf *b, const hf_pool_stats *s)
+{
+	hf__strbuf_printf(b,
+		", %llu connects, %llu failed connects, %llu discards, "
+		"%u parked (at most %u, %llu ever), %llu resumed, %llu expired, the oldest "
+		"transaction %u ms, %llu retries, %llu lost outcomes resolved, %llu unknown",
+		LLU(s->connects), LLU(s->connect_failures), LLU(s->discards), s->parked,
+		s->max_parked, LLU(s->parks), LLU(s->resumes), LLU(s->expired), s->oldest_txn_ms,
+		LLU(s->retries), LLU(s->outcomes_resolved), LLU(s->outcomes_unknown));
+}
+
+char *hf_pool_describe(hf_pool *p)
+{
 	hf_pool_stats s = { .struct_size = sizeof s };
 	hf__strbuf b = HF__STRBUF_INIT;
 
 	if (!p)
 		return NULL;
 	hf_pool_get_stats(p, &s);
-	hf__strbuf_printf(&b,
-		"pool \"%s\": %s, %u connections (%u busy, %u idle, %u of the busy held by "
-		"transactions), "
-		"%u connecting, %u to %u allowed, %u queued (most ever %u, for at most %d ms), "
-		"%llu submitted, %llu "
-		"completed, "
-		"%llu failed, %llu rejected, %llu connects, %llu failed connects, %llu discards, "
-		"%u parked (at most %u, %llu ever), %llu resumed, %llu expired, the oldest "
-		"transaction %u ms, %llu retries, %llu lost outcomes resolved, %llu unknown",
-		p->name, states[hf_pool_get_state(p)], s.conns, s.busy, s.idle, s.pinned,
-		s.connecting, s.min_conns, s.max_conns, s.queued, s.queued_peak, p->opts.acquire_ms,
-		(unsigned long long)s.submitted, (unsigned long long)s.completed,
-		(unsigned long long)s.failed, (unsigned long long)s.rejected,
-		(unsigned long long)s.connects, (unsigned long long)s.connect_failures,
-		(unsigned long long)s.discards, s.parked, s.max_parked, (unsigned long long)s.parks,
-		(unsigned long long)s.resumes, (unsigned long long)s.expired, s.oldest_txn_ms,
-		(unsigned long long)s.retries, (unsigned long long)s.outcomes_resolved,
-		(unsigned long long)s.outcomes_unknown);
+	describe_now(&b, p, &s);
+	describe_work(&b, &s);
+	describe_rest(&b, &s);
 	return hf__strbuf_take(&b);
 }

@@ -2,10 +2,13 @@
 /* A worker's life: take jobs, run them, end. Its link is looked after in connect.c.
  *
  * Lock rule. Everything of a worker but its link and its conn is guarded by pool->lock. The link is
- * touched by this thread only, without the lock.
+ * touched by this thread only, without the lock; while the worker is lent (borrow.c, txn/drive.c),
+ * by whom it is lent to.
  *
  * Note "free before ready". A job's future is completed after the worker has entered the idle ring
- * (or holds its next job), so that whoever sees the result finds the connection free. */
+ * (or holds its next job), so that whoever sees the result finds the connection free. Not so the
+ * members of a batch, whose connection goes on with the others, and those of them that were
+ * cancelled behind another: their answers are still to come. */
 #include "pool/pool.h"
 
 #include "base/attr.h"
@@ -172,6 +175,12 @@ static hf__job *next_job(hf__worker *w)
 	hf__lock(&p->lock);
 	for (;;) {
 		answer_wake_locked(w);
+		if (w->lent && w->summoned) {
+			w->lent = w->summoned = false;
+			w->resumes = true;
+			j = w->job;
+			break;
+		}
 		if (w->lent) {
 			/* It may have been woken for another job than its borrower's. */
 			hf__worker_wake_one_locked(p);
@@ -218,9 +227,7 @@ static hf_error *requeue_locked(hf_pool *p, hf__job *j)
 	j->worker = NULL;
 	if (e) {
 		j->state = HF__JOB_DONE;
-		p->stats.completed++;
-		p->stats.failed += hf_error_status(e) != HF_E_CANCELED;
-		p->stats.canceled += hf_error_status(e) == HF_E_CANCELED;
+		hf__pool_count_end_locked(p, hf_error_status(e));
 		hf__worker_recheck_locked(p);
 	} else {
 		j->state = HF__JOB_QUEUED;
@@ -290,6 +297,24 @@ static void set_limits(hf__job *j)
 			       : HF__NEVER;
 }
 
+void hf__worker_enter_lent(hf__worker *w, hf__job *j)
+{
+	hf_conn *outer = hf__conn_in_use();
+
+	set_limits(j);
+	hf__conn_enter(&w->conn, j);
+	hf__conn_use(outer);
+}
+
+void hf__worker_summon(hf__worker *w)
+{
+	hf__lock(&w->pool->lock);
+	w->summoned = true;
+	w->pool->stats.wakeups++;
+	hf__cond_signal(&w->cond);
+	hf__unlock(&w->pool->lock);
+}
+
 void hf__worker_run(hf__worker *w, hf__job *j)
 {
 	bool left_open;
@@ -311,13 +336,13 @@ void hf__worker_run(hf__worker *w, hf__job *j)
 
 /* A broken link is the worker's own thread's to close, and a session that is to be reset its to
  * reset: that runs the user's hook. */
-void hf__worker_give_back_locked(hf__worker *w)
+void hf__worker_give_back_locked(hf__worker *w, int64_t now)
 {
 	hf_pool *p = w->pool;
 
 	untake_locked(w);
 	w->lent = false;
-	w->idle_since = hf__now();
+	w->idle_since = now;
 	w->suspect |= w->link.broken || w->link.dirty;
 	if (hf__worker_stays_locked(w))
 		enter_idle_locked(w);
@@ -334,7 +359,7 @@ void hf__worker_put_back(hf__worker *w, hf__job *j)
 	hf_error *e;
 
 	hf__lock(&p->lock);
-	hf__worker_give_back_locked(w);
+	hf__worker_give_back_locked(w, hf__now());
 	e = requeue_locked(p, j);
 	hf__unlock(&p->lock);
 	if (e)
@@ -349,19 +374,16 @@ void hf__worker_before_done(hf__worker *w, hf__job **jobs, int n)
 	}
 }
 
-void hf__worker_count_locked(hf__worker *w, hf__job **jobs, int n)
+void hf__worker_count_locked(hf__worker *w, hf__job **jobs, int n, int64_t now)
 {
 	hf_pool_stats *s = &w->pool->stats;
-	int64_t now = n > 0 ? hf__now() : 0;
 
 	for (int i = 0; i < n; i++) {
 		hf__job *j = jobs[i];
 
 		j->state = HF__JOB_DONE;
 		j->worker = NULL;
-		s->completed++;
-		s->failed += j->outcome.status != HF_OK;
-		s->canceled += j->outcome.status == HF_E_CANCELED;
+		hf__pool_count_end_locked(w->pool, j->outcome.status);
 		s->queue_ns += (uint64_t)(j->started_at - j->submitted_at);
 		s->run_ns += (uint64_t)(now - j->started_at);
 	}
@@ -372,13 +394,14 @@ static hf__job *finish(hf__worker *w, hf__job **jobs, int n)
 {
 	hf_pool *p = w->pool;
 	bool usable = !w->link.broken;
+	int64_t now = hf__now();
 	hf__job *next = NULL;
 
 	hf__worker_before_done(w, jobs, n);
 	hf__lock(&p->lock);
-	hf__worker_count_locked(w, jobs, n);
+	hf__worker_count_locked(w, jobs, n, now);
 	untake_locked(w);
-	w->idle_since = hf__now();
+	w->idle_since = now;
 	if (usable && hf__worker_stays_locked(w)) {
 		next = take_locked(w);
 		if (!next)
@@ -422,8 +445,22 @@ static hf__job *run_batch(hf__worker *w, hf__job *first)
 	return finish(w, jobs, n);
 }
 
+/* What others have begun while it was lent. */
+static hf__job *resume_job(hf__worker *w, hf__job *j)
+{
+	bool left_open;
+
+	w->resumes = false;
+	hf__conn_use(&w->conn);
+	j->outcome = hf__conn_run_job(&w->conn, j);
+	hf__conn_leave(&w->conn, &left_open);
+	return finish(w, &j, 1);
+}
+
 static hf__job *run_job(hf__worker *w, hf__job *j)
 {
+	if (w->resumes)
+		return resume_job(w, j);
 	if (!hf__worker_link_fit(w)) {
 		put_back(w, j);
 		return NULL;

@@ -8,7 +8,7 @@
 #include "pool/batch.h"
 #include "pool/hooks.h"
 #include "pool/job.h"
-#include "pq/link.h"
+#include "pq/wire.h"
 
 #include <holdfast/copy.h>
 
@@ -58,6 +58,11 @@ struct hf_conn {
 	hf_error *poison;   /* the first statement that failed in the open transaction */
 	hf_error *cause;    /* the first error of an attempt that calls for another */
 	hf__hooks hooks;    /* of the open transaction */
+	/* hf__conn_send: the statement of `job` that is at the server already */
+	bool is_sent, sent_in_txn;
+	int64_t sent_at;
+	hf__run sent;
+	hf__trip sent_trip;
 	int atomics;        /* hf_conn_atomic calls under way */
 	unsigned n_atomics; /* in the open transaction: names their savepoints */
 	hf__arena arena;
@@ -93,9 +98,11 @@ typedef struct hf__worker {
 	hf__job *job;     /* running; of a batch, the one that was sent first */
 	hf__batch *batch; /* made when it first runs several together; its thread's only */
 	bool is_idle, asleep, woken, up, pinned;
-	bool lent;    /* another thread runs its job */
-	bool resting; /* it woke meanwhile, and sleeps until it is given back */
-	bool suspect; /* the housekeeper saw its server hang up */
+	bool lent;     /* other threads run its job */
+	bool summoned; /* what they have left of it is its own from now on */
+	bool resumes;  /* and that is what it does */
+	bool resting;  /* it woke meanwhile, and sleeps until it is given back */
+	bool suspect;  /* the housekeeper saw its server hang up */
 	bool retire;
 	unsigned generation;
 	int64_t idle_since, expires_at;
@@ -104,7 +111,7 @@ typedef struct hf__worker {
 	hf__held held;       /* while there is a job; guarded by held_lock */
 	bool hold_told;      /* the log has heard that it takes long */
 	int number;
-	hf__link link; /* the worker's own thread only */
+	hf__link link; /* the worker's own thread only, or whom it is lent to */
 	hf_conn conn;
 } hf__worker;
 
@@ -128,8 +135,14 @@ void hf__worker_explain_termination(hf__worker *w, hf__outcome *o);
  * or awake to look after its link. put_back: it was not run, and waits in the queue again. */
 void hf__worker_take_locked(hf__worker *w, hf__job *j, int64_t now);
 void hf__worker_run(hf__worker *w, hf__job *j);
-void hf__worker_give_back_locked(hf__worker *w);
+void hf__worker_give_back_locked(hf__worker *w, int64_t now);
 void hf__worker_put_back(hf__worker *w, hf__job *j);
+
+/* The same for one that serves a transaction. enter: the handle is ready for use by other threads,
+ * one at a time, each within hf__conn_use. summon: nobody uses it, and the worker goes on with the
+ * job by itself. No lock of the pool may be held. */
+void hf__worker_enter_lent(hf__worker *w, hf__job *j);
+void hf__worker_summon(hf__worker *w);
 
 /* A link that has answered so shortly ago is not looked at before it is used again: that would cost
  * a call of the system for each of many short jobs. */
@@ -138,7 +151,7 @@ void hf__worker_put_back(hf__worker *w, hf__job *j);
 /* Before jobs that have run are counted: what is the user's of them is freed, and outcomes that
  * the closing of the pool decided say so. No lock held. */
 void hf__worker_before_done(hf__worker *w, hf__job **jobs, int n);
-void hf__worker_count_locked(hf__worker *w, hf__job **jobs, int n);
+void hf__worker_count_locked(hf__worker *w, hf__job **jobs, int n, int64_t now);
 
 /* What its batch has taken and not sent goes back to the queue but for the first `keep`, or fails
  * where nobody wants it run any more. */
@@ -246,6 +259,11 @@ hf_status hf__conn_failed(hf_conn *c, hf_error *e);
  * its limit, one more try where its prepared plan was out of date. NULL, or the story, which also
  * poisons an open transaction. `out` may be NULL. */
 hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_site *site);
+
+/* Sends a job's statement ahead, if it is one that can be, without waiting; the next
+ * hf__conn_execute on this handle, which must be for the same statement, waits for its answer.
+ * False: nothing was sent. */
+bool hf__conn_send(hf_conn *c, hf__job *j);
 
 /* What an error says of the work: surely undone (HF_RETRYABLE), or perhaps done. `in_txn`: it ran
  * in a transaction that was open before. */

@@ -4,9 +4,10 @@
  * Note "stopped by the server". While a COPY IN is sent, libpq keeps what the server says in its
  * buffer, but for notices. A server that has failed reads on and drops everything, so nothing
  * blocks and nothing tells; but for its notices it has nothing else to say, so what comes and is no
- * notice is its error (or its end). Half a notice looks the same for a moment, hence the second
- * look. Behind TLS what comes may be none of that, and servers before 14 tell of changed settings
- * at any time: there an error is seen at the end.
+ * notice is its error (or its end). An error that lies in the socket's queue is known for what it
+ * is. What libpq has read is not to be seen, and half a notice looks like an error for a moment,
+ * hence the second look. Behind TLS what comes may be none of that, and servers before 14 tell of
+ * changed settings at any time: there an error is seen at the end.
  *
  * Note "the second Sync". libpq sends one Sync with the statement and one with the end of the data;
  * the server drops the first when it reads data. Where it can fail before it reads any, it answers
@@ -20,6 +21,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #define PIECE          65536
 #define SECOND_LOOK_MS 200
@@ -66,6 +68,26 @@ static bool is_final(hf__link *l)
 	return PQserverVersion(l->pg) >= 140000 && !PQsslInUse(l->pg) && !PQgssEncInUse(l->pg);
 }
 
+/* Whether an error stands among the messages that libpq has not read yet: 'E', its length, and the
+ * severity, with which each error begins. If the first is the rest of one that libpq has the
+ * beginning of, this finds nothing. */
+static bool says_error(const hf__link *l)
+{
+	unsigned char m[4096];
+	ssize_t n = recv(l->sock, m, sizeof m, MSG_PEEK | MSG_DONTWAIT);
+	size_t left = n > 0 ? (size_t)n : 0, at = 0, size;
+
+	for (; left >= 6; at += size, left -= size) {
+		size = 1 + ((size_t)m[at + 1] << 24 | (size_t)m[at + 2] << 16 |
+				   (size_t)m[at + 3] << 8 | m[at + 4]);
+		if (m[at] == 'E' && m[at + 5] == 'S' && size < PIECE)
+			return true;
+		if (size < 5 || size > left)
+			return false;
+	}
+	return false;
+}
+
 /* Reads what has come. False: the server has failed, or is gone. */
 static bool listen_to(hf__link *l)
 {
@@ -74,6 +96,8 @@ static bool listen_to(hf__link *l)
 
 		if (!can_read(l, ms))
 			return ms == 0;
+		if (is_final(l) && says_error(l))
+			return false;
 		if (!PQconsumeInput(l->pg))
 			return false;
 		(void)PQisBusy(l->pg); /* has notices delivered */

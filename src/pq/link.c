@@ -36,8 +36,6 @@ void hf__link_close(hf__link *l)
 	hf__cancel_free(l->cancel);
 	PQfinish(l->pg);
 	hf__stmt_cache_finish(&l->stmts);
-	hf__home_leave(l->home);
-	l->home = NULL;
 	hf__strbuf_finish(&l->notices);
 	l->pg = NULL;
 	l->cancel = NULL;
@@ -128,8 +126,11 @@ static int64_t next_instant(const hf__link *l, const hf__guard *g)
 /* False: the time is up, or was ended from outside. */
 static bool act_on_time(hf__link *l, const hf__guard *g)
 {
-	int64_t now = hf__now();
+	int64_t now;
 
+	if (l->asked == HF__ASK_NONE && next_instant(l, g) == HF__NEVER)
+		return true;
+	now = hf__now();
 	if (now >= g->give_up_at || l->asked == HF__ASK_ABORT)
 		return false;
 	if (l->cancels == 0 && now >= g->cancel_at) {
@@ -145,13 +146,23 @@ static bool act_on_time(hf__link *l, const hf__guard *g)
 	return true;
 }
 
+/* Sleeps without an eye on the socket, so that the server need not wake anybody for what it sends
+ * meanwhile. Too short for a limit to be missed by much. 0: it was not poked. */
+static int gather(struct pollfd *wake, int64_t ns)
+{
+	struct timespec ts = { ns / 1000000000, ns % 1000000000 };
+
+	return ppoll(wake, 1, &ts, NULL);
+}
+
 bool hf__link_sleep(hf__link *l, bool write, const hf__guard *g)
 {
 	struct pollfd p[2] = { { -1, POLLIN, 0 }, { l->cfg.wake->fd, POLLIN, 0 } };
+	int64_t gather_ns = 0;
 	int n;
 
 	if (g->before_sleep) {
-		g->before_sleep(g->arg);
+		gather_ns = g->before_sleep(g->arg);
 		if (l->broken)
 			return false;
 		write |= PQflush(l->pg) > 0; /* what it has sent */
@@ -160,7 +171,8 @@ bool hf__link_sleep(hf__link *l, bool write, const hf__guard *g)
 		goto give_up;
 	p[0].fd = l->sock;
 	p[0].events |= (short)(write ? POLLOUT : 0);
-	n = poll(p, 2, hf__ms_left(next_instant(l, g), 60000));
+	n = gather_ns > 0 && !write ? gather(&p[1], gather_ns)
+				    : poll(p, 2, hf__ms_left(next_instant(l, g), 60000));
 	if (n < 0 && errno != EINTR)
 		goto give_up;
 	if (n > 0 && p[1].revents) {
@@ -268,7 +280,6 @@ static bool settle_in(hf__link *l)
 	list_socket(l);
 	l->pid = PQbackendPID(l->pg);
 	l->cancel = hf__cancel_new(l->cfg.canceler, l->pg);
-	l->home = hf__home_new();
 	PQsetErrorVerbosity(l->pg, PQERRORS_DEFAULT);
 	return l->cancel && PQsetnonblocking(l->pg, 1) == 0 && PQenterPipelineMode(l->pg) == 1;
 }
@@ -340,6 +351,11 @@ bool hf__link_rest(hf__link *l, int64_t deadline)
 	if (n > 0 && p[1].revents)
 		hf__wake_clear(l->cfg.wake);
 	return n <= 0 || !p[0].revents || hf__link_alive(l);
+}
+
+int hf__link_plain_socket(const hf__link *l)
+{
+	return PQsslInUse(l->pg) || PQgssEncInUse(l->pg) ? -1 : l->sock;
 }
 
 hf_error *hf__link_lost(hf__link *l, const char *query)

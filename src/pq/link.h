@@ -29,7 +29,9 @@ typedef struct hf__guard {
 	int64_t give_up_at;        /* close the connection then */
 	hf__ask (*ask)(void *arg); /* what is wanted now; called when poked */
 	void *arg;
-	void (*before_sleep)(void *arg); /* NULL: nothing is to be done meanwhile */
+	/* NULL: nothing is to be done meanwhile. Answers how long what the server sends may gather
+	   before it is looked at, in ns; 0: it wakes the sleeper. */
+	int64_t (*before_sleep)(void *arg);
 } hf__guard;
 
 /* What stays the same for every connection of a link. */
@@ -48,7 +50,6 @@ typedef struct hf__link {
 	hf__link_config cfg;
 	PGconn *pg; /* NULL: closed */
 	hf__cancel *cancel;
-	struct hf__home *home; /* of its small results; NULL: there was no memory for it */
 	hf__stmt_cache stmts;
 	hf__extras extras;
 	hf__strbuf notices; /* since the last run began */
@@ -84,6 +85,7 @@ typedef struct hf__run {
 			    session's */
 	bool set_read_only; /* set_config('transaction_read_only', 'on', true) first */
 	const char *sql;    /* as written: what errors and logs show */
+	uint32_t sql_hash;  /* hf__sql_hash of it, if that is known; else 0 */
 	const char *text;   /* of a script with arguments: what is sent instead, values and all */
 	const hf__params *params;
 	hf__sql_kind kind;
@@ -158,6 +160,11 @@ bool hf__link_escaped_read_only(const hf__link *l);
 /* Waits while nothing is to be said, until poked or `deadline`. False: the server hung up; the link
  * is broken. */
 bool hf__link_rest(hf__link *l, int64_t deadline);
+
+/* The socket, for whoever awaits an answer elsewhere than in here; -1 where what comes is
+ * encrypted.
+ */
+int hf__link_plain_socket(const hf__link *l);
 
 /* --- for wire.c
  * ------------------------------------------------------------------------------------ */

@@ -16,6 +16,9 @@
 #define FLOOD_GRACE ((size_t)4 << 20)
 #define FIRST_READ  ((size_t)64 << 10)
 
+/* A longer answer is read where reading it may wait. */
+#define MANY_READS 8
+
 static int in_kernel(const hf__link *l)
 {
 	int n = 0;
@@ -301,22 +304,51 @@ static void end_main(hf__trip *t)
 	t->l->cancels = 0;
 }
 
+/* All results of the command have come. */
+static void end_command(hf__trip *t, int index)
+{
+	if (!t->any) /* sign four */
+		t->l->broken = true;
+	t->any = false;
+	t->n_read = index + 1;
+	t->rows = hf_result_unref(t->rows);
+	if (index == t->main_index)
+		end_main(t);
+}
+
 void hf__trip_read(hf__trip *t, int index, int64_t began)
 {
-	bool any = false;
 	PGresult *r;
 
 	if (index == t->main_index && t->run->on_row && !t->error)
 		stream_rows(t);
 	while (!t->l->broken && (r = next_result(t)) != NULL) {
-		any = true;
+		t->any = true;
 		take_result(t, r, index, began);
 	}
-	if (!any) /* sign four */
-		t->l->broken = true;
-	t->rows = hf_result_unref(t->rows);
-	if (index == t->main_index)
-		end_main(t);
+	end_command(t, index);
+}
+
+hf__answer hf__trip_read_ready(hf__trip *t)
+{
+	hf__link *l = t->l;
+	PGresult *r;
+
+	if (!(t->reads++ == 0 ? PQconsumeInput(l->pg) == 1 : consume(l)) || t->reads > MANY_READS)
+		return HF__ANSWER_ODD;
+	while (t->n_read < t->n_commands && !l->broken) {
+		if (PQisBusy(l->pg))
+			return poisoned(l) ? HF__ANSWER_ODD : HF__ANSWER_PART;
+		r = next_result(t);
+		t->any |= r != NULL;
+		if (r)
+			take_result(t, r, t->n_read, t->began);
+		else
+			end_command(t, t->n_read);
+	}
+	if (l->broken)
+		return HF__ANSWER_ODD;
+	return PQisBusy(l->pg) ? HF__ANSWER_PART : HF__ANSWER_ALL;
 }
 
 /* Up to and with the Sync; an error that belongs to it comes first. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hf_result around a PGresult, and errors made from one. */
+/* Results, made from those of libpq, and errors. */
 #ifndef HF_PQ_RESULT_H
 #define HF_PQ_RESULT_H
 
@@ -9,27 +9,17 @@
 
 #include <libpq-fe.h>
 
-/* Where small results go when they are released: the link's own thread frees what libpq has
- * allocated for them there. Freed by another thread it costs more than the query's own work.
- *
- * A reference each for the link and for every result that is out. What has come back waits for the
- * link's next use, HF__HOME_ROOM results of HF__HOME_BYTES at most. */
-typedef struct hf__home hf__home;
-
-enum { HF__HOME_ROOM = 256, HF__HOME_BYTES = 4096 };
-
-hf__home *hf__home_new(void);     /* NULL: no memory */
-void hf__home_tidy(hf__home *h);  /* frees what has come back; the link's thread */
-void hf__home_leave(hf__home *h); /* the link's reference; accepts NULL */
-
-/* Gives a filled result a home, if it is small. The link's thread. `h` may be NULL. */
-void hf__result_settle(hf_result *r, hf__home *h);
-
 /* An empty result, to be filled once its rows are there: made before a statement is sent, so that
  * what was committed can be told without memory. NULL: no memory. */
 hf_result *hf__result_alloc(void);
 hf_result *hf__result_fill(
 	hf_result *r, PGresult *pg, char *notices, const char *tag); /* answers r */
+
+/* Copies what a filled result holds, if that is little, so that libpq's own can be released here
+ * and now. `described` is where the statement keeps its description between its runs, a result
+ * without rows, NULL so far; it is made if there is none, and made anew if it is of other columns.
+ * NULL: there is no such place, as the statement is not kept. */
+void hf__result_pack(hf_result *r, hf_result **described);
 
 /* Takes over `pg` and `notices` (hf__alloc'ed text or NULL), also on failure: NULL, no memory. */
 hf_result *hf__result_new(PGresult *pg, char *notices);

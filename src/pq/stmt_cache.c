@@ -34,6 +34,14 @@ void hf__stmt_cache_finish(hf__stmt_cache *c)
 	hf__stmt_cache_clear(c);
 }
 
+void hf__stmt_free(hf__stmt_entry *e)
+{
+	if (!e)
+		return;
+	hf_result_unref(e->described);
+	hf__free(e);
+}
+
 static void unlink_entry(hf__stmt_cache *c, hf__stmt_entry *e)
 {
 	hf__stmt_entry **at = &c->bucket[e->hash % HF__STMT_BUCKETS];
@@ -52,13 +60,13 @@ void hf__stmt_cache_forget(hf__stmt_cache *c, hf__stmt_entry *e)
 	unlink_entry(c, e);
 	e->gone = e->pins > 0;
 	if (!e->gone)
-		hf__free(e);
+		hf__stmt_free(e);
 }
 
 void hf__stmt_unpin(hf__stmt_entry *e)
 {
 	if (e && --e->pins == 0 && e->gone)
-		hf__free(e);
+		hf__stmt_free(e);
 }
 
 bool hf__stmt_is_named(const hf__stmt_entry *e)
@@ -138,6 +146,7 @@ static hf__stmt_entry *add(hf__stmt_cache *c, uint32_t hash, const char *sql, co
 		return NULL;
 	e->hash = hash;
 	e->sets = hf__stmt_sets(sql);
+	e->changes_session = hf__sql_changes_session(sql);
 	e->n_types = (int)n_types;
 	memcpy(e->sql, sql, strlen(sql) + 1);
 	e->types = (uint32_t *)(void *)(e->sql + text);
@@ -174,14 +183,13 @@ static bool make_room(hf__stmt_cache *c, bool may_evict, hf__stmt_entry **evicte
 	if (old->prepared)
 		*evicted = old;
 	else
-		hf__free(old);
+		hf__stmt_free(old);
 	return true;
 }
 
-hf__stmt_entry *hf__stmt_cache_use(hf__stmt_cache *c, const char *sql, const hf__params *params,
-	bool may_evict, hf__stmt_entry **evicted)
+hf__stmt_entry *hf__stmt_cache_use(hf__stmt_cache *c, const char *sql, uint32_t hash,
+	const hf__params *params, bool may_evict, hf__stmt_entry **evicted)
 {
-	uint32_t hash = hf__sql_hash(sql, strlen(sql));
 	hf__stmt_entry *e;
 
 	*evicted = NULL;

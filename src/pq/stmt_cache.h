@@ -17,14 +17,16 @@ typedef struct hf__stmt_entry {
 	struct hf__stmt_entry *next; /* in its bucket */
 	uint32_t hash;
 	int uses, n_types;
-	int pins;         /* trips under way that use it */
-	bool gone;        /* forgotten while it was pinned */
-	bool parsing;     /* its Parse was sent; what follows on the link may count on it */
-	bool prepared;    /* and answered */
-	int mean_us;      /* how long the server takes for it: a moving mean; 0: not known */
-	int wary;         /* for so many more runs it counts as slow */
-	unsigned columns; /* what is known of them: format.h */
-	bool sets;        /* hf__stmt_sets */
+	int pins;             /* trips under way that use it */
+	bool gone;            /* forgotten while it was pinned */
+	bool parsing;         /* its Parse was sent; what follows on the link may count on it */
+	bool prepared;        /* and answered */
+	int mean_us;          /* how long the server takes for it: a moving mean; 0: not known */
+	int wary;             /* for so many more runs it counts as slow */
+	unsigned columns;     /* what is known of them: format.h */
+	hf_result *described; /* for hf__result_pack */
+	bool changes_session; /* hf__sql_changes_session */
+	bool sets;            /* hf__stmt_sets */
 	char name[16];
 	uint32_t *types; /* behind sql in the same block */
 	char sql[];
@@ -40,12 +42,13 @@ typedef struct hf__stmt_cache {
 void hf__stmt_cache_init(hf__stmt_cache *c, int max);
 void hf__stmt_cache_finish(hf__stmt_cache *c);
 
-/* Counts a use of this text with these parameter types. Returns its entry, pinned until
- * hf__stmt_unpin, or NULL: no room. *evicted receives an entry that had to make room, if it was
- * prepared on the server: the caller deallocates it there and hf__frees it. Without may_evict
- * nothing that is prepared makes room; what is pinned never does. */
-hf__stmt_entry *hf__stmt_cache_use(hf__stmt_cache *c, const char *sql, const hf__params *params,
-	bool may_evict, hf__stmt_entry **evicted);
+/* Counts a use of this text, which has this hf__sql_hash, with these parameter types. Returns its
+ * entry, pinned until hf__stmt_unpin, or NULL: no room. *evicted receives an entry that had to make
+ * room, if it was prepared on the server: the caller deallocates it there and hf__stmt_frees it.
+ * Without may_evict nothing that is prepared makes room; what is pinned never does. */
+hf__stmt_entry *hf__stmt_cache_use(hf__stmt_cache *c, const char *sql, uint32_t hash,
+	const hf__params *params, bool may_evict, hf__stmt_entry **evicted);
+void hf__stmt_free(hf__stmt_entry *e); /* accepts NULL */
 
 /* Accepts NULL. */
 void hf__stmt_unpin(hf__stmt_entry *e);

@@ -25,7 +25,7 @@
 
 static void read_answers(hf__trip *t, int64_t began, bool sync)
 {
-	for (; t->n_read < t->n_commands && !t->l->broken; t->n_read++)
+	while (t->n_read < t->n_commands && !t->l->broken)
 		hf__trip_read(t, t->n_read, began);
 	if (sync && !t->l->broken)
 		hf__trip_read_sync(t, began);
@@ -139,14 +139,13 @@ static void settle_cache(hf__trip *t, const struct results *rs)
 
 	for (size_t i = 0; i < rs->n && !gone; i++)
 		gone = drops_prepared(hf_result_tag(rs->v[i]));
-	hf__free(t->evicted);
+	hf__stmt_free(t->evicted);
 	if (gone || t->extra_gone)
 		hf__extras_forget(&t->l->extras);
 	if (gone)
 		hf__stmt_cache_clear(cache);
 	else if (t->named && (t->run->stale_plan || !t->entry->prepared))
 		forget(t);
-	hf__stmt_unpin(t->entry);
 }
 
 /* PREPARE itself, and the blocks that may hold one. */
@@ -165,6 +164,12 @@ static void note_foreign_stmts(hf__trip *t, const struct results *rs)
 	t->l->foreign_stmts |= any;
 }
 
+static bool changes_session(const hf__trip *t)
+{
+	return t->run->kind != HF__SQL_EMPTY &&
+	       (t->entry ? t->entry->changes_session : hf__sql_changes_session(t->run->sql));
+}
+
 /* The commands that may leave something behind in the session. */
 static void note_dirt(hf__trip *t, const struct results *rs)
 {
@@ -173,6 +178,8 @@ static void note_dirt(hf__trip *t, const struct results *rs)
 
 	/* SELECT … INTO TEMP: a SELECT that returned no columns. */
 	if (utility || (strncmp(run->tag, "SELECT", 6) == 0 && t->main && PQnfields(t->main) == 0))
+		t->l->dirty = true;
+	else if (changes_session(t))
 		t->l->dirty = true;
 	if (utility)
 		note_foreign_stmts(t, rs);
@@ -203,6 +210,12 @@ static hf_error *why_failed(hf__trip *t)
 	return t->l->broken && !t->error ? hf__link_lost(t->l, t->run->sql) : t->error;
 }
 
+/* Its small results are to be light. */
+static void pack(const hf__trip *t, hf_result *r)
+{
+	hf__result_pack(r, t->named && t->entry->prepared ? &t->entry->described : NULL);
+}
+
 /* Without an error, the result; `out` NULL means that none was wanted, and none is made. */
 static hf_error *finish_run(hf__trip *t, struct results *rs, hf_result **out)
 {
@@ -216,7 +229,7 @@ static hf_error *finish_run(hf__trip *t, struct results *rs, hf_result **out)
 	else
 		PQclear(t->main);
 	if (last && last == t->shell)
-		hf__result_settle(last, t->l->home);
+		pack(t, last);
 	if (last != t->shell)
 		hf_result_unref(t->shell);
 	drop_results(rs);
@@ -270,7 +283,10 @@ static void use_cache(hf__trip *t, bool may_evict)
 
 	if (run->unnamed || (run->kind != HF__SQL_PLAIN && run->kind != HF__SQL_READ))
 		return;
-	t->entry = hf__stmt_cache_use(&t->l->stmts, run->sql, run->params, may_evict, &t->evicted);
+	if (!run->sql_hash)
+		run->sql_hash = hf__sql_hash(run->sql, strlen(run->sql));
+	t->entry = hf__stmt_cache_use(
+		&t->l->stmts, run->sql, run->sql_hash, run->params, may_evict, &t->evicted);
 	t->named = hf__stmt_is_named(t->entry);
 	if (t->named)
 		t->columns = t->entry->columns;
@@ -332,7 +348,6 @@ static void note_time(hf__trip *t, int64_t now)
 
 static hf_error *begin_trip(hf__trip *t, bool wants, bool may_evict, bool sync)
 {
-	hf__home_tidy(t->l->home);
 	if (wants && !(t->shell = hf__result_alloc()))
 		return hf__error_nomem();
 	use_cache(t, may_evict);
@@ -349,6 +364,7 @@ static hf_error *begin_trip(hf__trip *t, bool wants, bool may_evict, bool sync)
 static hf_error *end_trip(hf__trip *t, struct results *rs, hf_result **out)
 {
 	int64_t now = hf__now();
+	hf_error *e;
 
 	settle_cancel(t->l);
 	note_tag(t, rs);
@@ -359,7 +375,9 @@ static hf_error *end_trip(hf__trip *t, struct results *rs, hf_result **out)
 	settle_cache(t, rs);
 	note_dirt(t, rs);
 	t->l->used_at = now;
-	return finish_run(t, rs, out);
+	e = finish_run(t, rs, out);
+	hf__stmt_unpin(t->entry);
+	return e;
 }
 
 hf_error *hf__trip_begin(hf__trip *t, hf__link *l, hf__run *run, bool wants, bool sync, int64_t now)
@@ -382,6 +400,20 @@ hf_error *hf__trip_begin_sync(hf__trip *t, hf__link *l, hf__run *run, int64_t no
 	return NULL;
 }
 
+/* Where reading has begun, only what is wanted is asked for again. */
+static void begin_answers(hf__trip *t)
+{
+	hf__link *l = t->l;
+	const hf__guard *g = &t->run->guard;
+
+	if (t->reads > 0) {
+		l->asked = g->ask ? g->ask(g->arg) : HF__ASK_NONE;
+		return;
+	}
+	begin_run(l, g);
+	t->began = t->sent_at < l->used_at ? l->used_at : t->sent_at;
+}
+
 hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync)
 {
 	struct results none = { NULL, 0, 0 };
@@ -392,10 +424,20 @@ hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync)
 		l->late = false;
 		l->asked = l->asked == HF__ASK_ABORT ? HF__ASK_ABORT : HF__ASK_NONE;
 	} else {
-		begin_run(l, &t->run->guard);
-		read_answers(t, t->sent_at < l->used_at ? l->used_at : t->sent_at, sync);
+		begin_answers(t);
+		read_answers(t, t->began, sync);
 	}
 	return end_trip(t, &none, out);
+}
+
+hf__answer hf__trip_advance(hf__trip *t)
+{
+	hf__link *l = t->l;
+
+	if (l->broken)
+		return HF__ANSWER_ODD;
+	begin_answers(t);
+	return l->asked == HF__ASK_NONE ? hf__trip_read_ready(t) : HF__ANSWER_ODD;
 }
 
 static hf_error *run_trip(hf__link *l, hf__run *run, hf_result **out, bool alone)
@@ -418,6 +460,25 @@ static hf_error *run_trip(hf__link *l, hf__run *run, hf_result **out, bool alone
 		return e;
 	read_answers(&t, began, true);
 	return end_trip(&t, &rs, out);
+}
+
+bool hf__trip_splits(const hf__link *l, const hf__run *run)
+{
+	return hf__link_session(l) != HF__SESSION_LOST && !run->on_row && !goes_alone(l, run);
+}
+
+hf_error *hf__trip_start(hf__trip *t, hf__link *l, hf__run *run)
+{
+	bool idle = hf__link_session(l) == HF__SESSION_IDLE && !run->begin;
+	hf_error *e;
+
+	clear_answers(run);
+	init_trip(t, l, run);
+	t->sent_at = hf__now();
+	e = begin_trip(t, true, idle, true);
+	if (!e && !l->broken && PQflush(l->pg) < 0)
+		l->broken = true;
+	return e;
 }
 
 static hf_error *set_limit(hf__link *l, int ms, const hf__guard *guard)

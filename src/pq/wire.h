@@ -28,7 +28,9 @@ typedef struct hf__trip {
 	hf__extra *made[8]; /* those that are prepared on the way, by command made_at */
 	int made_at[8], n_made;
 	bool extra_gone; /* the server has not got one of them */
-	int64_t sent_at;
+	int64_t sent_at, began;
+	int reads;            /* so many times something was read of its answers */
+	bool any;             /* of what came of command n_read */
 	bool copying, copied; /* the server has begun the COPY; it was served */
 	bool aborted; /* a command before it in the same transaction failed: it was not run */
 } hf__trip;
@@ -47,6 +49,22 @@ hf_error *hf__trip_begin(
 hf_error *hf__trip_begin_sync(
 	hf__trip *t, hf__link *l, hf__run *run, int64_t now); /* a Sync alone */
 hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync);
+
+/* One run of a link that has nothing under way, in two parts, and unlike the above in a transaction
+ * as well: start sends it, hf__trip_end with its Sync ends it. Not every run can be split.
+ *
+ * Other threads may do what comes after the start; but one at a time, which others see to. */
+bool hf__trip_splits(const hf__link *l, const hf__run *run);
+hf_error *hf__trip_start(hf__trip *t, hf__link *l, hf__run *run);
+
+/* In between, when the socket can be read: reads what has come, without waiting. ALL: the end has
+ * nothing to wait for. PART: more is to come. ODD: it is nothing to go on with here (a link that
+ * broke, a long answer, something was asked for), and the end sees to it. */
+typedef enum hf__answer { HF__ANSWER_ALL, HF__ANSWER_PART, HF__ANSWER_ODD } hf__answer;
+hf__answer hf__trip_advance(hf__trip *t);
+
+/* receive.c: the same, once there is something in libpq's hands. */
+hf__answer hf__trip_read_ready(hf__trip *t);
 
 /* receive.c: the results of command `index`, and then the Sync. `began`: when the run did. */
 void hf__trip_read(hf__trip *t, int index, int64_t began);

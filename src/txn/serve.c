@@ -62,19 +62,10 @@ static hf__job *take_command_locked(hf_txn *t)
 
 /* --- answers --- */
 
-/* Completes a command and lets go of its transaction. */
-static void answer(hf__job *j, hf__outcome outcome)
-{
-	hf_txn *t = j->more->txn;
-
-	hf__job_complete(j, outcome);
-	hf__txn_put(t);
-}
-
 void hf__txn_refuse(hf__job *j, hf_error *e)
 {
 	e = hf__error_at(e, 0, j->more->verb == HF__TXN_RUN ? j->sql : NULL, &j->site);
-	answer(j, (hf__outcome){ .status = hf_error_status(e), .error = e });
+	hf__job_complete(j, (hf__outcome){ .status = hf_error_status(e), .error = e });
 }
 
 static void refuse_the_rest(hf_txn *t)
@@ -114,7 +105,7 @@ void hf__txn_served(hf__watch *w, hf_future *f)
 	t->is_parked = false;
 	hf__unlock(&t->lock);
 	if (last)
-		answer(last, last->outcome);
+		hf__job_complete(last, last->outcome);
 	refuse_the_rest(t);
 	if (parked)
 		hf__txn_bury(t);
@@ -235,18 +226,32 @@ static hf__job *take_timely_locked(hf_txn *t)
 	return take_command_locked(t);
 }
 
-/* The next command, or NULL: none yet, or (t->ended) none any more. *until: when to look again. */
-static hf__job *next_locked(hf_conn *c, hf_txn *t, int64_t *until)
+hf__job *hf__txn_take_locked(hf_conn *c, hf_txn *t)
 {
 	hf__job *j = take_timely_locked(t);
 
-	if (j) {
-		j->state = HF__JOB_RUNNING;
-		j->worker = c->worker;
-		t->running = j;
-		c->rests = APR_RING_EMPTY(&t->commands, hf__job, link);
+	if (!j)
+		return NULL;
+	j->state = HF__JOB_RUNNING;
+	j->worker = c->worker;
+	t->running = j;
+	c->rests = APR_RING_EMPTY(&t->commands, hf__job, link);
+	return j;
+}
+
+void hf__txn_note_rest_locked(const hf_conn *c, const hf_txn *t)
+{
+	hf__worker_note_held(c->worker, t->is_parked ? HF__HOLD_PARKED : HF__HOLD_IDLE, NULL, NULL,
+		expires_at_locked(t));
+}
+
+/* The next command, or NULL: none yet, or (t->ended) none any more. *until: when to look again. */
+static hf__job *next_locked(hf_conn *c, hf_txn *t, int64_t *until)
+{
+	hf__job *j = hf__txn_take_locked(c, t);
+
+	if (j)
 		return j;
-	}
 	*until = expires_at_locked(t);
 	if (t->abandoned)
 		t->ended = true;
@@ -254,8 +259,7 @@ static hf__job *next_locked(hf_conn *c, hf_txn *t, int64_t *until)
 		expire_locked(t);
 	t->sleeping = !t->ended;
 	if (t->sleeping)
-		hf__worker_note_held(c->worker, t->is_parked ? HF__HOLD_PARKED : HF__HOLD_IDLE,
-			NULL, NULL, *until);
+		hf__txn_note_rest_locked(c, t);
 	return NULL;
 }
 
@@ -306,16 +310,19 @@ static int64_t run_until(const hf_txn *t, const hf__job *j)
 	return own < t->life_until ? own : t->life_until;
 }
 
-/* Runs one command. True: the transaction goes on. */
-static bool serve_one(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j)
+void hf__txn_start_command(hf_conn *c, const hf_txn *t, hf__job *j)
 {
-	bool goes_on;
-
 	j->started_at = hf__now();
 	j->run_until = run_until(t, j);
 	c->job = j;
 	c->run_until = j->run_until;
 	hf__txn_note(c, j);
+}
+
+bool hf__txn_end_command(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j)
+{
+	bool goes_on;
+
 	goes_on = hf__txn_run_command(c, t, j);
 	if (j->outcome.status == HF_E_TIMEOUT && hf__now() >= t->life_until)
 		j->outcome.error = hf__error_amend(j->outcome.error, 0, 0,
@@ -339,22 +346,54 @@ static bool serve_one(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j)
 	}
 	hf__unlock(&t->lock);
 	if (goes_on)
-		answer(j, j->outcome);
+		hf__job_complete(j, j->outcome);
 	return goes_on;
+}
+
+/* Runs one command. True: the transaction goes on. */
+static bool serve_one(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j)
+{
+	hf__txn_start_command(c, t, j);
+	return hf__txn_end_command(c, t, serving, j);
+}
+
+void hf__txn_settle_in(hf_txn *t, hf__worker *w, bool lent)
+{
+	hf__lock(&t->lock);
+	t->worker = w;
+	t->idle_since = hf__now();
+	t->life_until = since(t->idle_since, t->max_ms);
+	t->lent = lent;
+	t->left_at = t->idle_since;
+	hf__unlock(&t->lock);
+}
+
+/* What others have begun while the worker was lent. False: it was the end, or they have come to it
+ * already. */
+static bool take_up(hf_conn *c, hf_txn *t, hf__job *serving)
+{
+	bool ended;
+	hf__job *j;
+
+	hf__lock(&t->lock);
+	ended = t->ended;
+	j = t->running;
+	hf__unlock(&t->lock);
+	return !ended && (!j || hf__txn_end_command(c, t, serving, j));
 }
 
 void hf__txn_serve(hf_conn *c, hf__job *serving)
 {
 	hf_txn *t = serving->more->arg;
+	bool goes_on = true;
 	hf__job *j;
 
-	hf__lock(&t->lock);
-	t->worker = c->worker;
-	t->idle_since = hf__now();
-	t->life_until = since(t->idle_since, t->max_ms);
-	hf__unlock(&t->lock);
-	while ((j = await_command(c, t)) != NULL && serve_one(c, t, serving, j))
-		;
+	if (t->worker)
+		goes_on = take_up(c, t, serving);
+	else
+		hf__txn_settle_in(t, c->worker, false);
+	while (goes_on && (j = await_command(c, t)) != NULL)
+		goes_on = serve_one(c, t, serving, j);
 	hf_error_unref(hf__conn_rollback(c));
 	hf__lock(&t->lock);
 	t->ended = true;

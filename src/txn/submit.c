@@ -38,6 +38,7 @@ static hf_status cancel_command(hf_future *f)
 	} else if (j->state == HF__JOB_RUNNING) {
 		atomic_store(&j->cancel_asked, true);
 		hf__wake_signal(&j->worker->wake);
+		hf__txn_summon_locked(t);
 		st = HF_PENDING;
 	}
 	hf__unlock(&t->lock);
@@ -47,9 +48,23 @@ static hf_status cancel_command(hf_future *f)
 	return st;
 }
 
-static const hf__future_ops command_ops = {
-	.cancel = cancel_command, .destroy = hf__job_destroy, .stuck = hf__job_stuck
-};
+/* It keeps its transaction until here, since a thread that would help may look for it as long. */
+static void destroy_command(hf_future *f)
+{
+	hf_txn *t = ((hf__job *)(void *)f)->more->txn;
+
+	hf__job_destroy(f);
+	hf__txn_put(t);
+}
+
+static const hf__future_ops command_ops = { .cancel = cancel_command,
+	.destroy = destroy_command,
+	.stuck = hf__job_stuck,
+	.help = hf__txn_help,
+	.attend = hf__txn_attend,
+	.watch = hf__txn_watch,
+	.advance = hf__txn_advance,
+	.unwatch = hf__txn_unwatch };
 
 /* Why a command is not taken at all, or NULL. */
 static hf_error *refusal(hf_txn *t)
@@ -106,6 +121,7 @@ static hf_future *submit(hf__job *j, hf_error *e)
 	hf_future *f = &j->future;
 	hf_txn *t = j->more->txn;
 	hf_error *over = NULL;
+	bool send = false;
 
 	j->submitted_at = hf__now();
 	j->more->refused =
@@ -125,9 +141,11 @@ static hf_future *submit(hf__job *j, hf_error *e)
 		APR_RING_INSERT_TAIL(&t->commands, j, hf__job, link);
 		j->more->number = ++t->n_commands;
 		t->ending |= ends(j);
-		hf__txn_wake_locked(t);
+		send = hf__txn_offer_locked(t, j);
 	}
 	hf__unlock(&t->lock);
+	if (send)
+		hf__txn_send(t);
 	if (over)
 		hf__txn_refuse(j, over);
 	return f;

@@ -63,7 +63,9 @@ hf_txn *hf_txn_ref(hf_txn *t)
 
 void hf__txn_wake_locked(hf_txn *t)
 {
-	if (t->worker && t->sleeping)
+	if (t->lent)
+		hf__txn_summon_locked(t);
+	else if (t->worker && t->sleeping)
 		hf__wake_signal(&t->worker->wake);
 }
 
@@ -145,13 +147,25 @@ static hf_txn *txn_new(const hf_site *site, const hf_txn_opts *o)
 	return t;
 }
 
+/* A branch of a global transaction is never waited for command by command. */
+static hf__worker *submit_serving(hf_txn *t, hf__job *j)
+{
+	t->serving = &j->future;
+	if (!t->managed)
+		return hf__job_submit_lent(j);
+	hf__job_submit(j);
+	return NULL;
+}
+
 static hf_error *start_serving(hf_txn *t, hf_pool *p, const hf_txn_opts *o)
 {
 	hf__job *j = hf__job_new(p, HF__JOB_SERVE, &t->site, o->label);
+	hf__worker *w;
 
 	if (!j)
 		return hf__error_nomem();
 	j->more->serve = hf__txn_serve;
+	j->more->lent_ops = &hf__txn_lent_ops;
 	j->more->arg = t;
 	j->more->isolation = o->isolation;
 	j->read_only = o->read_only;
@@ -160,9 +174,11 @@ static hf_error *start_serving(hf_txn *t, hf_pool *p, const hf_txn_opts *o)
 	j->more->acquire_ms = o->acquire_ms;
 	t->pool = hf__pool_ref(p);
 	hf__watch_init(&t->watch, hf__txn_served);
-	t->serving = hf__job_submit(j);
+	w = submit_serving(t, j);
 	hf__txn_get(t);
 	hf__future_watch(t->serving, &t->watch);
+	if (w)
+		hf__txn_lend(t, w);
 	return NULL;
 }
 

@@ -12,6 +12,8 @@
  * what becomes of a transaction (a command that comes, a clock that runs out, somebody who resumes
  * it) does so under this lock, so one of them wins.
  *
+ * It may also be served by those who wait for its commands, while its worker sleeps: see drive.c.
+ *
  * Note "the last command". The future of the command that ends the transaction is completed after
  * the worker is free again, by the watch on the serving job: whoever sees a COMMIT's result finds
  * the connection free. The same watch answers every command that never ran, for whatever reason.
@@ -58,6 +60,12 @@ struct hf_txn {
 	hf__worker *worker;                      /* while it is served */
 	hf__job *running;                        /* taken from commands, not answered yet */
 	bool ended, ending, abandoned, sleeping; /* ending: its COMMIT or ROLLBACK is queued */
+	bool lent;                               /* its worker sleeps: what follows is drive.c's */
+	bool driving;                            /* a thread has its connection, and nobody else */
+	bool wanted;     /* its worker is to take over, once that thread is done */
+	bool bystander;  /* somebody sleeps for what that thread may leave undone */
+	int watched;     /* by so many threads that sleep on its socket */
+	int64_t left_at; /* when the last thread was done */
 	hf_txn_state state;
 	int64_t idle_since;
 	hf__job *last;       /* the command that ended it, with its outcome */
@@ -107,7 +115,8 @@ void hf__txn_release(hf_txn *t); /* of a user's reference */
 hf_txn *hf__txn_get(hf_txn *t);
 void hf__txn_put(hf_txn *t);
 
-/* Wakes whoever serves it, if it sleeps: its queue or its clocks have changed. */
+/* Wakes whoever serves it, if it sleeps: its queue or its clocks have changed. One that is lent is
+ * its worker's from now on. */
 void hf__txn_wake_locked(hf_txn *t);
 
 /* "transaction "label" (file.c:42) was rolled back: why". `why` may be NULL. */
@@ -122,6 +131,17 @@ void hf__txn_serve(hf_conn *c, hf__job *serving);
 /* The serving job is over, or never was: answers every command that is left. */
 void hf__txn_served(hf__watch *w, hf_future *f);
 
+/* The parts of that. take: the first command, which runs from now on; NULL: there is none that came
+ * in time. start: its clock runs. run: up to its answer; the answer of one that ends the
+ * transaction (false) is left to hf__txn_served. */
+hf__job *hf__txn_take_locked(hf_conn *c, hf_txn *t);
+void hf__txn_start_command(hf_conn *c, const hf_txn *t, hf__job *j);
+bool hf__txn_end_command(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j);
+void hf__txn_note_rest_locked(const hf_conn *c, const hf_txn *t);
+
+/* Its worker is `w` from now on. */
+void hf__txn_settle_in(hf_txn *t, hf__worker *w, bool lent);
+
 /* Fails a command that is in no queue any more. Consumes `e`. */
 void hf__txn_refuse(hf__job *j, hf_error *e);
 
@@ -135,6 +155,26 @@ void hf__txn_settle_end(hf_txn *t, hf_txn_state state, bool as_asked, hf_error *
 
 /* Ends one that is parked for longer than its lease: its worker may not have had the time to. */
 void hf__txn_check_lease_locked(hf_txn *t);
+
+/* drive.c: it is served by who waits, until its worker is summoned. */
+
+/* The worker of its serving job was lent to the caller, who lets go of it here. */
+void hf__txn_lend(hf_txn *t, hf__worker *w);
+void hf__txn_summon_locked(hf_txn *t);
+
+/* A command was queued. True: hf__txn_send it, after the lock was released. */
+bool hf__txn_offer_locked(hf_txn *t, const hf__job *j);
+void hf__txn_send(hf_txn *t);
+
+/* For a command's hf__future_ops. */
+void hf__txn_help(hf_future *f);
+void hf__txn_attend(hf_future *f);
+int hf__txn_watch(hf_future *f);
+bool hf__txn_advance(hf_future *f);
+void hf__txn_unwatch(hf_future *f);
+
+/* The serving job's. */
+extern const struct hf__lent_ops hf__txn_lent_ops;
 
 /* command.c: runs one command; its outcome goes into j. True: the transaction goes on. */
 bool hf__txn_run_command(hf_conn *c, hf_txn *t, hf__job *j);

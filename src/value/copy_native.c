@@ -56,7 +56,6 @@ static hf__fit put_timestamp(hf__put *p, const hf_value *v)
 	hf_value x;
 	hf__fit fit = native(p, v, &x);
 	int64_t us = fit == HF__FIT ? x.as.timestamp.us : 0;
-	char *at;
 
 	if (fit != HF__FIT)
 		return fit;
@@ -65,10 +64,7 @@ static hf__fit put_timestamp(hf__put *p, const hf_value *v)
 			return HF__FIT_RANGE;
 		us -= HF__EPOCH_US;
 	}
-	at = hf__put_begin(p, 8);
-	if (at)
-		hf__put8(at, (uint64_t)us);
-	return at ? HF__FIT : HF__FIT_NOMEM;
+	return hf__put_value8(p, (uint64_t)us);
 }
 
 static hf__fit put_date(hf__put *p, const hf_value *v)
@@ -76,7 +72,6 @@ static hf__fit put_date(hf__put *p, const hf_value *v)
 	hf_value x;
 	hf__fit fit = native(p, v, &x);
 	int64_t days = fit == HF__FIT ? x.as.date.days : 0;
-	char *at;
 
 	if (fit != HF__FIT)
 		return fit;
@@ -85,26 +80,19 @@ static hf__fit put_date(hf__put *p, const hf_value *v)
 		if (days < FIRST_DAY || days >= BEHIND_DAY)
 			return HF__FIT_RANGE;
 	}
-	at = hf__put_begin(p, 4);
-	if (at)
-		hf__put4(at, (uint32_t)days);
-	return at ? HF__FIT : HF__FIT_NOMEM;
+	return hf__put_value4(p, (uint32_t)days);
 }
 
 static hf__fit put_time(hf__put *p, const hf_value *v)
 {
 	hf_value x;
 	hf__fit fit = native(p, v, &x);
-	char *at;
 
 	if (fit != HF__FIT)
 		return fit;
 	if (x.as.time.us < 0 || x.as.time.us > HF__DAY_US)
 		return HF__FIT_RANGE;
-	at = hf__put_begin(p, 8);
-	if (at)
-		hf__put8(at, (uint64_t)x.as.time.us);
-	return at ? HF__FIT : HF__FIT_NOMEM;
+	return hf__put_value8(p, (uint64_t)x.as.time.us);
 }
 
 static hf__fit put_timetz(hf__put *p, const hf_value *v)
@@ -190,11 +178,8 @@ static hf__fit put_lsn(hf__put *p, const hf_value *v)
 {
 	hf_value x;
 	hf__fit fit = native(p, v, &x);
-	char *at = fit == HF__FIT ? hf__put_begin(p, 8) : NULL;
 
-	if (at)
-		hf__put8(at, x.as.lsn.v);
-	return at || fit != HF__FIT ? fit : HF__FIT_NOMEM;
+	return fit == HF__FIT ? hf__put_value8(p, x.as.lsn.v) : fit;
 }
 
 /* --- arrays --- */

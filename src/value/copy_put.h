@@ -51,6 +51,34 @@ static inline char *hf__put_begin(hf__put *p, size_t n)
 	return at ? hf__put4(at, (uint32_t)n) : NULL;
 }
 
+/* A whole value of that many bytes behind its length. */
+static inline hf__fit hf__put_value2(hf__put *p, uint16_t x)
+{
+	char *at = hf__put_begin(p, 2);
+
+	if (at)
+		hf__put2(at, x);
+	return at ? HF__FIT : HF__FIT_NOMEM;
+}
+
+static inline hf__fit hf__put_value4(hf__put *p, uint32_t x)
+{
+	char *at = hf__put_begin(p, 4);
+
+	if (at)
+		hf__put4(at, x);
+	return at ? HF__FIT : HF__FIT_NOMEM;
+}
+
+static inline hf__fit hf__put_value8(hf__put *p, uint64_t x)
+{
+	char *at = hf__put_begin(p, 8);
+
+	if (at)
+		hf__put8(at, x);
+	return at ? HF__FIT : HF__FIT_NOMEM;
+}
+
 /* copy_value.c: numbers and texts; the public of them are in hf__put_fn_of. */
 hf__put_fn hf__put_wire_int2, hf__put_wire_int4, hf__put_wire_int8, hf__put_wire_uint,
 	hf__put_wire_float4, hf__put_wire_float8, hf__put_wire_numeric, hf__put_wire_text,

@@ -74,43 +74,28 @@ hf__fit hf__put_wire_int2(hf__put *p, const hf_value *v)
 {
 	int64_t x = 0;
 	hf__fit fit = to_int(v, &x);
-	char *at;
 
 	if (fit != HF__FIT)
 		return fit;
-	if (x < INT16_MIN || x > INT16_MAX)
-		return HF__FIT_RANGE;
-	at = hf__put_begin(p, 2);
-	if (at)
-		hf__put2(at, (uint16_t)x);
-	return at ? HF__FIT : HF__FIT_NOMEM;
+	return x < INT16_MIN || x > INT16_MAX ? HF__FIT_RANGE : hf__put_value2(p, (uint16_t)x);
 }
 
 hf__fit hf__put_wire_int4(hf__put *p, const hf_value *v)
 {
 	int64_t x = 0;
 	hf__fit fit = to_int(v, &x);
-	char *at;
 
 	if (fit != HF__FIT)
 		return fit;
-	if (x < INT32_MIN || x > INT32_MAX)
-		return HF__FIT_RANGE;
-	at = hf__put_begin(p, 4);
-	if (at)
-		hf__put4(at, (uint32_t)x);
-	return at ? HF__FIT : HF__FIT_NOMEM;
+	return x < INT32_MIN || x > INT32_MAX ? HF__FIT_RANGE : hf__put_value4(p, (uint32_t)x);
 }
 
 hf__fit hf__put_wire_int8(hf__put *p, const hf_value *v)
 {
 	int64_t x = 0;
 	hf__fit fit = to_int(v, &x);
-	char *at = fit == HF__FIT ? hf__put_begin(p, 8) : NULL;
 
-	if (at)
-		hf__put8(at, (uint64_t)x);
-	return at || fit != HF__FIT ? fit : HF__FIT_NOMEM;
+	return fit == HF__FIT ? hf__put_value8(p, (uint64_t)x) : fit;
 }
 
 /* oid, xid, cid; xid8 */
@@ -120,7 +105,6 @@ hf__fit hf__put_wire_uint(hf__put *p, const hf_value *v)
 	uint64_t x;
 	int64_t i = 0;
 	hf__fit fit = HF__FIT;
-	char *at;
 
 	if (v->type == HF_T_UINT8) {
 		x = v->as.u;
@@ -132,12 +116,7 @@ hf__fit hf__put_wire_uint(hf__put *p, const hf_value *v)
 		return fit;
 	if (i < 0 || (width == 4 && x > UINT32_MAX))
 		return HF__FIT_RANGE;
-	at = hf__put_begin(p, width);
-	if (at && width == 4)
-		hf__put4(at, (uint32_t)x);
-	else if (at)
-		hf__put8(at, x);
-	return at ? HF__FIT : HF__FIT_NOMEM;
+	return width == 4 ? hf__put_value4(p, (uint32_t)x) : hf__put_value8(p, x);
 }
 
 static hf__fit to_float(const hf_value *v, double *out)
@@ -168,12 +147,9 @@ hf__fit hf__put_wire_float8(hf__put *p, const hf_value *v)
 	double x = 0;
 	uint64_t bits;
 	hf__fit fit = to_float(v, &x);
-	char *at = fit == HF__FIT ? hf__put_begin(p, 8) : NULL;
 
 	memcpy(&bits, &x, sizeof bits);
-	if (at)
-		hf__put8(at, bits);
-	return at || fit != HF__FIT ? fit : HF__FIT_NOMEM;
+	return fit == HF__FIT ? hf__put_value8(p, bits) : fit;
 }
 
 hf__fit hf__put_wire_float4(hf__put *p, const hf_value *v)
@@ -182,17 +158,13 @@ hf__fit hf__put_wire_float4(hf__put *p, const hf_value *v)
 	uint32_t bits;
 	hf__fit fit = to_float(v, &x);
 	float narrow = (float)x;
-	char *at;
 
 	if (fit != HF__FIT)
 		return fit;
 	if (isfinite(x) && isinf(narrow))
 		return HF__FIT_RANGE;
 	memcpy(&bits, &narrow, sizeof bits);
-	at = hf__put_begin(p, 4);
-	if (at)
-		hf__put4(at, bits);
-	return at ? HF__FIT : HF__FIT_NOMEM;
+	return hf__put_value4(p, bits);
 }
 
 hf__fit hf__put_wire_numeric(hf__put *p, const hf_value *v)

@@ -35,6 +35,14 @@ bool hf__sql_controls_txn(const char *sql);
  */
 bool hf__sql_two_phase(const char *sql);
 
+/* Whether it has the name of a function that sets something, or takes a lock, for longer than its
+ * statement: set_config, and those of advisory locks. Cheap. */
+bool hf__sql_outlasts(const char *sql, size_t n);
+
+/* Of those: for longer than its transaction. pg_advisory_lock, and set_config unless its third
+ * argument is plainly `true`. What a function of the user's does cannot be seen. */
+bool hf__sql_changes_session(const char *sql);
+
 /* Whether a semicolon ends a statement in it, be there another behind it or not. */
 bool hf__sql_has_semicolon(const char *sql);
 

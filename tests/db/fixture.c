@@ -2,6 +2,8 @@
 /* What tests of the library against a server share. */
 #include "fixture.h"
 
+#include "pool/pool.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -137,12 +139,26 @@ struct wanted {
 	unsigned n;
 };
 
+/* A worker is idle a moment before it sleeps, and only one that sleeps is borrowed. */
+static bool all_asleep(hf_pool *p)
+{
+	hf__worker *w;
+	bool all = true;
+
+	hf__lock(&p->lock);
+	APR_RING_FOREACH (w, &p->idle, hf__worker, idle)
+		all &= w->asleep;
+	hf__unlock(&p->lock);
+	return all;
+}
+
 static bool is_idle(void *arg)
 {
 	const struct wanted *w = arg;
 	hf_pool_stats s = t_stats(w->pool);
 
-	return s.conns == w->n && s.idle == w->n && s.busy == 0 && s.queued == 0;
+	return s.conns == w->n && s.idle == w->n && s.busy == 0 && s.queued == 0 &&
+	       all_asleep(w->pool);
 }
 
 static bool is_busy(void *arg)

@@ -42,7 +42,8 @@ void t_test_values(int rows);
 /* Polls until `cond` says true. False: it did not within ms. */
 bool t_wait_until(bool (*cond)(void *arg), void *arg, int ms);
 
-/* Fails unless the pool has `conns` connections, all idle and nothing queued, within 10 s. */
+/* Fails unless the pool has `conns` connections, all idle and asleep, and nothing
+ * queued, within 10 s. */
 void t_wait_idle(hf_pool *p, unsigned conns);
 
 /* Fails unless the pool has `busy` busy connections within 10 s. */

@@ -269,6 +269,112 @@ START_TEST(test_settings)
 }
 END_TEST
 
+/* What one leaves in the session is gone before the next runs, whether it was sent with others or
+ * not. */
+static void leaves_session(hf_pool *p)
+{
+	static const char *const leaves[] = {
+		"select set_config('app.x', '42', false)",
+		"select set_config('app.x', '42', length('4') = 2)",
+		"select '42' from (select pg_advisory_lock(3)) s",
+	};
+
+	for (size_t k = 0; k < T_COUNT(leaves); k++)
+		for (int at = 0; at < 5; at++) {
+			uint64_t resets = t_stats(p).resets;
+			hf_future *f[5];
+			struct t_dam dam;
+
+			t_dam_shut(&dam, p);
+			for (int i = 0; i < 5; i++)
+				f[i] = hf_query(
+					p, i == at ? leaves[k]
+						   : "select (coalesce(current_setting("
+						     "'app.x', true), '') <> '')::int + count(*) "
+						     "from pg_locks where locktype = "
+						     "'advisory'");
+			t_dam_open(&dam);
+			for (int i = 0; i < 5; i++)
+				if (i != at)
+					ck_assert_int_eq(t_int(f[i]), 0);
+			t_done(f[at]);
+			t_wait_idle(p, 1);
+			ck_assert_uint_eq(t_stats(p).resets, resets + 1);
+		}
+	ck_assert_uint_eq(t_stats(p).connects, 1);
+	t_expect_together(p, T_DEPTH, 15);
+	t_close(p);
+}
+
+START_TEST(test_session)
+{
+	leaves_session(t_pipe_pool(T_DEPTH));
+	leaves_session(t_group_pool());
+}
+END_TEST
+
+/* A lock for the transaction is let go of before its neighbours run. */
+START_TEST(test_locks)
+{
+	hf_pool *p = t_group_pool();
+	hf_future *f[5];
+	struct t_dam dam;
+
+	t_dam_shut(&dam, p);
+	for (int i = 0; i < 5; i++)
+		f[i] = hf_query(p, i == 1 ? "select 0 from (select pg_advisory_xact_lock(3)) s"
+					  : "select count(*) from pg_locks where locktype = "
+					    "'advisory'");
+	t_dam_open(&dam);
+	for (int i = 0; i < 5; i++)
+		ck_assert_int_eq(t_int(f[i]), 0);
+	t_expect_together(p, T_DEPTH, 5);
+	t_close(p);
+}
+END_TEST
+
+/* What a function sets for its transaction cannot be seen in the text, and stays for those who
+ * share its Sync; but not behind a query that has a Sync of its own, in each of the ways to ask for
+ * one. */
+START_TEST(test_hidden_settings)
+{
+	static const hf_query_opts shares = { .struct_size = sizeof shares, .read_only = true };
+	static const struct {
+		bool reader;
+		hf_query_opts opts;
+	} ways[] = {
+		{ false, { .struct_size = sizeof shares } },
+		{ true, { .struct_size = sizeof shares, .timeout_ms = 60000 } },
+		{ true, { .struct_size = sizeof shares, .isolation = HF_ISO_READ_COMMITTED } },
+	};
+
+	free(t_psql("create or replace function hides() returns int language plpgsql as $$ begin"
+		    " set local \"app.x\" = 7; perform set_config('app.y', '8', true);"
+		    " return 42; end $$"));
+	for (size_t k = 0; k < T_COUNT(ways); k++) {
+		hf_pool *p = ways[k].reader ? t_group_pool() : t_pipe_pool(T_DEPTH);
+
+		for (int at = 0; at < 5; at++) {
+			hf_future *f[5];
+			struct t_dam dam;
+
+			t_dam_shut(&dam, p);
+			for (int i = 0; i < 5; i++)
+				f[i] = i == at ? hf_query_with(p, &ways[k].opts, "select hides()")
+					       : hf_query_with(p, &shares,
+							 "select (coalesce(current_setting('app.x',"
+							 " true), '') || coalesce(current_setting("
+							 "'app.y', true), '') <> '')::int");
+			t_dam_open(&dam);
+			for (int i = 0; i < 5; i++)
+				ck_assert_int_eq(t_int(f[i]), i == at ? 42 : 0);
+		}
+		ck_assert_uint_ge(t_stats(p).fast_lane, 20);
+		t_close(p);
+	}
+}
+END_TEST
+
 T_MAIN("batch_neighbours",
 	{ "the cancel of a member does not stop its group's slow one", test_quick_one, 60 },
 	{ "the cancel of the slow one leaves its group its results", test_slow_one, 60 },
@@ -277,4 +383,7 @@ T_MAIN("batch_neighbours",
 	{ "a function that writes, cancelled behind another, is not told undone",
 		test_writing_function, 60 },
 	{ "nobody is cancelled behind a result that is too large", test_too_large, 60 },
-	{ "one caller's setting is not seen by another", test_settings, 0 })
+	{ "one caller's setting is not seen by another", test_settings, 0 },
+	{ "nor what one leaves in the session", test_session, 0 },
+	{ "nor is one caller's lock held by another", test_locks, 0 },
+	{ "nor a setting that a function hides, with a Sync of its own", test_hidden_settings, 0 })

@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 
+#include <dlfcn.h>
+#include <libpq-fe.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -58,6 +60,50 @@ START_TEST(test_memory)
 		fail_at(skip, wide, false);
 	}
 	free(wide);
+}
+END_TEST
+
+/* --- a link that breaks while a group is opened --- */
+
+static _Atomic(const char *) refused; /* a text that libpq does not take, once */
+
+/* In libpq's place: false as when it has no memory. */
+int PQsendQueryParams(PGconn *pg, const char *sql, int n, const Oid *types,
+	const char *const *values, const int *lengths, const int *formats, int format)
+{
+	static int (*real)(PGconn *, const char *, int, const Oid *, const char *const *,
+		const int *, const int *, int);
+	const char *text = atomic_load(&refused);
+
+	if (text && strstr(sql, text)) {
+		atomic_store(&refused, NULL);
+		return 0;
+	}
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "PQsendQueryParams");
+	return real(pg, sql, n, types, values, lengths, formats, format);
+}
+
+/* What the link did not take was not run: it runs on another. */
+START_TEST(test_opening)
+{
+	hf_pool *p = t_group_pool();
+
+	for (int round = 0; round < 5; round++) {
+		hf_future *f[8];
+		struct t_dam dam;
+
+		t_dam_shut(&dam, p);
+		for (int i = 0; i < 8; i++)
+			f[i] = hf_query(p, "select $1::int", i);
+		atomic_store(&refused, "transaction_read_only");
+		t_dam_open(&dam);
+		for (int i = 0; i < 8; i++)
+			ck_assert_int_eq(t_int(f[i]), i);
+		ck_assert_ptr_null(atomic_load(&refused));
+	}
+	ck_assert_uint_eq(t_stats(p).connects, 6);
+	t_close(p);
 }
 END_TEST
 
@@ -199,11 +245,12 @@ START_TEST(test_borrowed)
 
 	caller = pthread_self();
 	p = t_pool(HF_POOL_OPTS(.max_conns = 1, .on_connect = hook));
-	t_wait_idle(p, 1);
 	for (int i = 0; i < 20; i++) {
-		uint64_t borrowed = t_stats(p).borrowed;
 		hf_result *res = NULL;
+		uint64_t borrowed;
 
+		t_wait_idle(p, 1);
+		borrowed = t_stats(p).borrowed;
 		ck_assert_int_eq(
 			hf_fetch(p, NULL, NULL, "select 1 as a into temp leak_fetch"), HF_OK);
 		ck_assert_uint_eq(t_stats(p).borrowed, borrowed + 1);
@@ -213,7 +260,6 @@ START_TEST(test_borrowed)
 		ck_assert_int_eq(hf_row_int8(hf_result_row(res, 0), 0, -1), 1);
 		hf_result_unref(res);
 		ck_assert_int_eq(atomic_load(&hooks), i + 2);
-		t_wait_idle(p, 1);
 	}
 	ck_assert_int_eq(atomic_load(&on_caller), 0);
 	ck_assert_uint_eq(t_stats(p).connects, 1);
@@ -222,6 +268,7 @@ START_TEST(test_borrowed)
 END_TEST
 
 T_MAIN("batch_trouble", { "a failed allocation does not stop the pool", test_memory, 60 },
+	{ "what a broken link does not take runs on another", test_opening, 0 },
 	{ "a batch ends when the server says nothing", test_frozen, 120 },
 	{ "the log tells a cancelled member from its neighbours", test_log, 0 },
 	{ "the worker cleans what a borrower leaves, not the caller", test_borrowed, 0 })

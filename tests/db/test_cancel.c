@@ -84,6 +84,7 @@ START_TEST(test_cancel_running)
 	ck_assert_uint_eq(t_stats(p).connects, 2);
 	ck_assert_uint_eq(t_stats(p).discards, 0);
 	ck_assert_uint_eq(t_stats(p).canceled, 5);
+	ck_assert_uint_eq(t_stats(p).failed, 0);
 	ck_assert_int_eq(t_backends(), 2);
 	t_close(p);
 }

@@ -126,6 +126,48 @@ START_TEST(test_fails_before_it_reads)
 }
 END_TEST
 
+static hf_status feed_moods(hf_copy *copy, void *arg)
+{
+	hf_status st = HF_OK;
+
+	for (int i = 1; i <= 1000000 && st == HF_OK; i++) {
+		st = hf_copy_row(copy, i == 1000 ? "b" : "a");
+		atomic_store((atomic_int *)arg, i);
+	}
+	return st;
+}
+
+/* It is told in the midst of the rows, and at once: nobody waits for what the server may say
+ * besides its error. In text format, and in binary. */
+START_TEST(test_told_at_once)
+{
+	static const char *const columns[] = { "m mood", "m text check (m = 'a')" };
+
+	for (size_t k = 0; k < T_COUNT(columns); k++) {
+		hf_pool *p = t_pool(HF_POOL_OPTS(.max_conns = 1));
+		int64_t began;
+		char sql[200];
+
+		snprintf(sql, sizeof sql,
+			"drop table if exists moody; drop type if exists mood cascade;"
+			"create type mood as enum ('a'); create table moody (%s)",
+			columns[k]);
+		t_done(hf_script(p, sql));
+		began = hf_now_ns();
+		for (int i = 0; i < 20; i++) {
+			atomic_int rows = 0;
+
+			t_failed(hf_copy_in(p, "moody", feed_moods, &rows, NULL), HF_E_SQL);
+			ck_assert_int_lt(atomic_load(&rows), 1000000);
+		}
+		printf("# 20 failed in %lld ms\n", t_ms_since(began));
+		ck_assert_int_lt(t_ms_since(began), 2000 * t_slow());
+		ck_assert_uint_eq(t_stats(p).connects, 1);
+		t_close(p);
+	}
+}
+END_TEST
+
 /* Notices are none of the server's last words. */
 START_TEST(test_notices)
 {
@@ -367,6 +409,7 @@ T_MAIN("copy_errors",
 	{ "bulk-J3 what the server refuses", test_server_refuses, 0 },
 	{ "bulk-J3 the text is one statement", test_one_statement, 0 },
 	{ "bulk-J3 a server that fails before it reads", test_fails_before_it_reads, 0 },
+	{ "bulk-J3 a server that fails in the midst is heard at once", test_told_at_once, 60 },
 	{ "bulk-J3 a server that has much to say", test_notices, 0 },
 	{ "bulk-J3 a function that fails leaves nothing", test_function_fails, 0 },
 	{ "bulk-J3 a failed row, a stopped reader", test_stopped, 0 },

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CALLERS   8
 #define CONNS     4
@@ -200,6 +201,18 @@ static void check_ledger(void)
 	free(list[1]);
 }
 
+/* On a terminal how far it is; ten million take minutes. */
+static void show_progress(int done, int all)
+{
+	if (!isatty(STDERR_FILENO))
+		return;
+	fprintf(stderr, "\r\033[K");
+	if (done < all)
+		fprintf(stderr, "echo [%-40.*s] %3d %%", done * 40 / all,
+			"########################################", done * 100 / all);
+	fflush(stderr);
+}
+
 static void echo(int depth, long total, int kills)
 {
 	hf_pool *killer = t_pool(HF_POOL_OPTS(.name = "killer", .max_conns = 1));
@@ -219,11 +232,13 @@ static void echo(int depth, long total, int kills)
 
 		ck_assert(t_wait_until(has_come, &until, 600000));
 		kill_some(killer);
+		show_progress(i, kills);
 	}
 	for (int i = 0; i < CALLERS; i++)
 		pthread_join(t[i], NULL);
-	printf("# %ld queries in %lld ms, %d kills, %llu together\n", total, t_ms_since(began),
-		kills, (unsigned long long)t_stats(e.pool).pipelined);
+	printf("# %ld queries in %lld ms, %d kills, %llu together, %ld mismatches\n", total,
+		t_ms_since(began), kills, (unsigned long long)t_stats(e.pool).pipelined,
+		atomic_load(&e.mismatches));
 	fflush(stdout);
 	ck_assert_int_eq(atomic_load(&e.mismatches), 0);
 	if (atomic_load(&e.bad))
@@ -246,7 +261,9 @@ static long wanted(long otherwise)
 
 START_TEST(test_echo)
 {
-	echo(T_DEPTH, wanted(200000), 60);
+	long n = wanted(200000);
+
+	echo(T_DEPTH, n, n < 1000000 ? 60 : 300);
 }
 END_TEST
 

@@ -146,6 +146,32 @@ START_TEST(test_flapping)
 	t_done(add);
 	t_notify(p, "flap", "there");
 	ck_assert_str_eq(t_notice(l)->payload, "there");
+	t_unlisten(l, "flap");
+	ck_assert_uint_eq(t_stats(p).listening, 1); /* the server's side agrees */
+	hf_listener_unref(l);
+	t_close(p);
+}
+END_TEST
+
+/* A drop meets its LISTEN at every stage, under way to the server included: what the server does in
+ * the end is what was wanted last. */
+START_TEST(test_crossing)
+{
+	hf_pool *p = t_pool(NULL);
+	hf_listener *l = hf_listen(p, NULL);
+
+	t_listen(l, "other");
+	for (int i = 0; i < 400; i++) {
+		int64_t until = hf_now_ns() + (i % 200) * 1000;
+		hf_future *add = hf_listener_add(l, "crossing");
+
+		while (hf_now_ns() < until)
+			;
+		t_unlisten(l, "crossing");
+		ck_assert(hf_future_ready(add));
+		hf_future_unref(add);
+		ck_assert_uint_eq(t_stats(p).listening, 1);
+	}
 	hf_listener_unref(l);
 	t_close(p);
 }
@@ -248,5 +274,6 @@ T_MAIN("listen_stop", { "E6 the only subscriber stops promptly", test_stop_only_
 	{ "E7 the last to leave makes the server forget the channel", test_unlisten, 0 },
 	{ "E8 a channel is listened to again", test_again, 0 },
 	{ "E8 the last of many changes of mind counts", test_flapping, 0 },
+	{ "E7 a drop crosses its LISTEN", test_crossing, 0 },
 	{ "E15 a callback stops its own listener", test_stop_inside, 0 },
 	{ "E15 a stop waits for the callback that runs", test_stop_waits, 0 })

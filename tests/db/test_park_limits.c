@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What may be parked, how many of them, and for how long. */
 #include "park.h"
+#include "pipeline.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -41,14 +42,30 @@ START_TEST(test_busy)
 }
 END_TEST
 
+/* The COMMIT of an update waits for that lock. */
+static void commit_waits(int key)
+{
+	char sql[400];
+
+	snprintf(sql, sizeof sql,
+		"create or replace function at_commit() returns trigger language plpgsql as $$ "
+		"begin perform pg_advisory_xact_lock(%d); return null; end $$;"
+		"create constraint trigger waits after update on test_values deferrable initially "
+		"deferred for each row execute function at_commit()",
+		key);
+	free(t_psql(sql));
+}
+
 START_TEST(test_ended)
 {
+	struct t_lock lock;
 	hf_pool *p;
 	hf_future *f;
 	hf_token token;
 	hf_txn *t;
 
 	park_table();
+	commit_waits(11);
 	p = t_pool(HF_POOL_OPTS(.max_conns = 2));
 	t = park_lock(p, NULL);
 	t_done(hf_txn_savepoint(t, "before"));
@@ -63,8 +80,13 @@ START_TEST(test_ended)
 	t_failed(f, HF_E_MISUSE);
 	park_refused(&t, 0, HF_E_TXN_ENDED, "has failed");
 	t_done(hf_txn_rollback_to(t, "before"));
+	t_done(hf_txn_query(t, "update test_values set val2 = 8"));
+	t_lock_take(&lock, 11);
 	f = hf_txn_commit(t);
-	park_refused(&t, 0, HF_E_TXN_ENDED, "ended"); /* or is about to be */
+	park_refused(&t, 0, HF_E_TXN_ENDED, "ended"); /* is being: it has not begun, or it waits */
+	t_wait_blocked(1);
+	park_refused(&t, 0, HF_E_TXN_ENDED, "is being ended");
+	t_lock_drop(&lock);
 	t_done(f);
 	park_refused(&t, 0, HF_E_TXN_ENDED, "was committed");
 	hf_txn_unref(t);

@@ -154,6 +154,47 @@ static void behind_a_slow_one(int depth)
 
 T_BOTH_WAYS(behind_a_slow_one)
 
+/* Who is told at once is ready before his connection is free, and his write is done later. */
+static void ready_before_free(int depth)
+{
+	hf_pool *p;
+
+	t_ledger_new();
+	p = t_pipe_pool(depth);
+	for (int again = 0; again < 5; again++) {
+		hf_future *f[2], *late;
+		struct t_lock lock;
+		struct t_dam dam;
+		char sql[80];
+		int seen[N];
+
+		snprintf(sql, sizeof sql, "select %d from pg_advisory_xact_lock(3)", again);
+		t_lock_take(&lock, 3);
+		t_dam_shut(&dam, p);
+		f[0] = hf_query(p, sql);
+		f[1] = hf_query(p, "insert into ledger values ($1) returning id", again);
+		t_dam_open(&dam);
+		t_wait_blocked(1);
+		ck_assert_int_eq(hf_future_cancel(f[1]), depth > 1 ? HF_PENDING : HF_OK);
+		ck_assert_int_eq(
+			hf_error_is(t_fails(f[1], HF_E_CANCELED), HF_MAYBE_COMMITTED), depth > 1);
+		hf_future_unref(f[1]);
+		ck_assert_uint_eq(t_stats(p).busy, 1);
+		late = hf_query_with(p, HF_QUERY_OPTS(.acquire_ms = 1), "select 1");
+		t_failed(late, HF_E_BUSY);
+		t_lock_drop(&lock);
+		ck_assert_int_eq(t_int(f[0]), again);
+		t_wait_idle(p, 1);
+		t_ledger_read(seen, N);
+		for (int i = 0; i < N; i++)
+			ck_assert_int_eq(seen[i], depth > 1 && i <= again);
+	}
+	t_expect_together(p, depth, 10);
+	t_close(p);
+}
+
+T_BOTH_WAYS(ready_before_free)
+
 /* The slow one itself, in front of a batch, in its middle and at its end: it ends while its lock is
  * still held, and what waited behind it goes on. */
 static void the_slow_one(int depth)
@@ -243,6 +284,9 @@ T_MAIN("pipeline_cancel",
 	{ "a cancelled query ends alone, one by one", at_every_moment_alone, 60 },
 	{ "one that travels behind a slow one is cancelled", behind_a_slow_one_together, 60 },
 	{ "one that waits behind a slow one is cancelled", behind_a_slow_one_alone, 60 },
+	{ "who is told at once is ready before his connection is free", ready_before_free_together,
+		0 },
+	{ "who waits is cancelled for good", ready_before_free_alone, 0 },
 	{ "the slow one is cancelled, and the batch goes on", the_slow_one_together, 60 },
 	{ "the slow one is cancelled, and the queue goes on", the_slow_one_alone, 60 },
 	{ "a whole batch is cancelled", all_of_them_together, 0 },

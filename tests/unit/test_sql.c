@@ -142,5 +142,54 @@ START_TEST(test_render_refuses)
 }
 END_TEST
 
+START_TEST(test_leaves)
+{
+	static const struct {
+		const char *sql;
+		bool outlasts, session;
+	} cases[] = {
+		{ "select 1", false, false },
+		{ "select a_b, set_conf, config from advisory_", false, false },
+		{ "select _advisory", false, false },
+		{ "_", false, false },
+		{ "et_config", false, false },
+		{ "select set_config('a.b', 'x', true)", true, false },
+		{ "select Set_Config ( 'a.b' , f(1, (2)) , /* false */ TRUE )", true, false },
+		{ "select pg_catalog.\"set_config\"('a.b', 'x,y)', true), 1", true, false },
+		{ "select set_config('a.b', 'x', is_local => true)", true, false },
+		{ "select set_config(is_local := true, a => 1)", true, false },
+		{ "select set_config from t", true, false },
+		{ "(select set_config)", true, false },
+		{ "select set_config('a.b', 'x', true", true, true },
+		{ "select 1 -- set_config('a', 'b', false)", true, false },
+		{ "select pg_advisory_xact_lock(1)", true, false },
+		{ "select pg_advisory_unlock_all()", true, false },
+		{ "select set_config('a.b', 'x', false)", true, true },
+		{ "with x as (select SET_CONFIG('a.b', 'x', False)) table x", true, true },
+		{ "select set_config('a.b', 'x', $1)", true, true },
+		{ "select set_config('a.b', 'x', not true)", true, true },
+		{ "select set_config('a.b', 'x', (true))", true, true },
+		{ "select set_config('a.b', true, false)", true, true },
+		{ "select set_config(is_local => false, a => true)", true, true },
+		{ "select set_config('a', 'b', true), set_config('a', 'b', false)", true, true },
+		{ "select set_config('a', set_config('a', 'b', false), true)", true, true },
+		{ "select pg_advisory_lock(1)", true, true },
+		{ "select pg_try_advisory_lock_shared(1)", true, true },
+		{ "select query_to_xml('select set_config(1)')", true, true },
+		{ "select set_config('a', 'b'", true, true },
+		{ "select set_config(", true, true },
+	};
+
+	for (size_t i = 0; i < T_COUNT(cases); i++) {
+		ck_assert_msg(
+			hf__sql_outlasts(cases[i].sql, strlen(cases[i].sql)) == cases[i].outlasts,
+			"%s", cases[i].sql);
+		ck_assert_msg(hf__sql_changes_session(cases[i].sql) == cases[i].session, "%s",
+			cases[i].sql);
+	}
+}
+END_TEST
+
 T_MAIN("sql", { "kinds of statements", test_kinds, 0 }, { "arguments in place", test_render, 0 },
-	{ "what cannot be rendered", test_render_refuses, 0 })
+	{ "what cannot be rendered", test_render_refuses, 0 },
+	{ "what a text leaves behind", test_leaves, 0 })

@@ -4,15 +4,17 @@
 
 #include "base/mem.h"
 #include "pq/stmt_cache.h"
+#include "value/sql.h"
 
 #include <stdio.h>
 
 /* The entry, if it is to be run by its name. */
 static hf__stmt_entry *use(hf__stmt_cache *c, const char *sql, const hf__params *p)
 {
-	hf__stmt_entry *evicted, *e = hf__stmt_cache_use(c, sql, p, true, &evicted);
+	hf__stmt_entry *evicted,
+		*e = hf__stmt_cache_use(c, sql, hf__sql_hash(sql, strlen(sql)), p, true, &evicted);
 
-	hf__free(evicted);
+	hf__stmt_free(evicted);
 	hf__stmt_unpin(e);
 	return hf__stmt_is_named(e) ? e : NULL;
 }
@@ -66,12 +68,14 @@ START_TEST(test_least_recently_used_makes_room)
 		e = use(&c, "select 'old'", NULL);
 	e->prepared = true;
 	use(&c, "select 'new'", NULL);
-	ck_assert_ptr_null(hf__stmt_cache_use(&c, "select 'newer'", NULL, false, &evicted));
+	ck_assert_ptr_null(hf__stmt_cache_use(&c, "select 'newer'",
+		hf__sql_hash("select 'newer'", strlen("select 'newer'")), NULL, false, &evicted));
 	ck_assert_ptr_null(evicted);
-	hf__stmt_unpin(hf__stmt_cache_use(&c, "select 'newer'", NULL, true, &evicted));
+	hf__stmt_unpin(hf__stmt_cache_use(&c, "select 'newer'",
+		hf__sql_hash("select 'newer'", strlen("select 'newer'")), NULL, true, &evicted));
 	ck_assert_ptr_eq(evicted, e);
 	ck_assert_str_eq(evicted->name, "hf_1");
-	hf__free(evicted);
+	hf__stmt_free(evicted);
 	for (int i = 0; i < 1000; i++) {
 		snprintf(sql, sizeof sql, "select %d", i);
 		use(&c, sql, NULL);
@@ -88,8 +92,10 @@ START_TEST(test_pinned_stays)
 	hf__stmt_cache c;
 
 	hf__stmt_cache_init(&c, 1);
-	e = hf__stmt_cache_use(&c, "select 'kept'", NULL, true, &evicted);
-	ck_assert_ptr_null(hf__stmt_cache_use(&c, "select 'other'", NULL, true, &evicted));
+	e = hf__stmt_cache_use(&c, "select 'kept'",
+		hf__sql_hash("select 'kept'", strlen("select 'kept'")), NULL, true, &evicted);
+	ck_assert_ptr_null(hf__stmt_cache_use(&c, "select 'other'",
+		hf__sql_hash("select 'other'", strlen("select 'other'")), NULL, true, &evicted));
 	ck_assert_ptr_null(evicted);
 	hf__stmt_cache_forget(&c, e);
 	hf__stmt_cache_forget(&c, e);

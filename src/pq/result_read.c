@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading a result. Row and column numbers are checked before libpq sees them: out of range it
+ * would call the notice hook of a connection that may be gone. */
+#include "pq/result_inside.h"
+
+#include "value/error.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+uint32_t hf__result_table(const hf_result *r, int col)
+{
+	return r && col >= 0 && col < r->n_columns ? PQftable(r->pg, col) : 0;
+}
+
+size_t hf_result_rows(const hf_result *r)
+{
+	return r ? r->n_rows : 0;
+}
+
+int hf_result_columns(const hf_result *r)
+{
+	return r ? r->n_columns : 0;
+}
+
+static bool has_column(const hf_result *r, int col)
+{
+	return col >= 0 && col < hf_result_columns(r);
+}
+
+const char *hf_result_column_name(const hf_result *r, int col)
+{
+	return has_column(r, col) ? PQfname(r->pg, col) : NULL;
+}
+
+int hf_result_column(const hf_result *r, const char *name)
+{
+	int n = hf_result_columns(r);
+
+	/* Not PQfnumber: it folds case and unquotes, as SQL text would; this is a name. */
+	for (int i = 0; name && i < n; i++)
+		if (strcmp(PQfname(r->pg, i), name) == 0)
+			return i;
+	return -1;
+}
+
+uint32_t hf_result_column_type(const hf_result *r, int col)
+{
+	return has_column(r, col) ? PQftype(r->pg, col) : 0;
+}
+
+int hf__result_format(const hf_result *r, int col)
+{
+	return has_column(r, col) ? PQfformat(r->pg, col) : 0;
+}
+
+/* The last word of the tag. Not PQcmdTuples: a tag that it cannot read makes it call the notice
+ * hook. */
+int64_t hf_result_affected(const hf_result *r)
+{
+	const char *last = strrchr(hf_result_tag(r), ' ');
+
+	return last ? strtoll(last, NULL, 10) : 0;
+}
+
+const char *hf_result_tag(const hf_result *r)
+{
+	return r ? r->tag : "";
+}
+
+const char *hf_result_notices(const hf_result *r)
+{
+	return r && r->notices ? r->notices : "";
+}
+
+size_t hf_result_count(const hf_result *r)
+{
+	return r ? r->n_earlier + 1 : 0;
+}
+
+const hf_result *hf_result_at(const hf_result *r, size_t i)
+{
+	if (!r || i > r->n_earlier)
+		return NULL;
+	return i == r->n_earlier ? r : r->earlier[i];
+}
+
+/* A cell that exists. */
+static hf__cell cell_at(hf_row row, int col)
+{
+	const PGresult *pg = row.res->pg;
+	int n = (int)row.n, len;
+	bool null;
+
+	if (row.res->cells)
+		return row.res->cells[row.n * (size_t)row.res->n_columns + (size_t)col];
+	len = PQgetlength(pg, n, col);
+	null = len == 0 && PQgetisnull(pg, n, col);
+	return (hf__cell){ .type = PQftype(pg, col),
+		.format = PQfformat(pg, col),
+		.data = null ? NULL : PQgetvalue(pg, n, col),
+		.len = len };
+}
+
+/* A cell that does not exist reads as NULL. */
+static hf__cell cell_of(hf_row row, int col)
+{
+	if (row.n >= hf_result_rows(row.res) || !has_column(row.res, col))
+		return (hf__cell){ 0, 0, NULL, 0 };
+	return cell_at(row, col);
+}
+
+bool hf_row_is_null(hf_row row, int col)
+{
+	return cell_of(row, col).data == NULL;
+}
+
+const char *hf_row_text(hf_row row, int col)
+{
+	hf__cell c = cell_of(row, col);
+
+	return hf__cell_text(&c, hf__result_lend, (void *)(uintptr_t)row.res);
+}
+
+hf_bytes hf_row_bytes(hf_row row, int col)
+{
+	hf__cell c = cell_of(row, col);
+
+	return hf__cell_bytes(&c, hf__result_lend, (void *)(uintptr_t)row.res);
+}
+
+static hf_status decode(hf_row row, int col, hf_dest to, char *why, size_t n)
+{
+	hf__cell c = cell_of(row, col);
+
+	return hf__decode(&c, to, hf__result_lend, (void *)(uintptr_t)row.res, why, n);
+}
+
+int64_t hf_row_int8(hf_row row, int col, int64_t otherwise)
+{
+	int64_t v;
+
+	return decode(row, col, (hf_dest){ HF_T_INT8, &v }, NULL, 0) == HF_OK ? v : otherwise;
+}
+
+double hf_row_float8(hf_row row, int col, double otherwise)
+{
+	double v;
+
+	return decode(row, col, (hf_dest){ HF_T_FLOAT8, &v }, NULL, 0) == HF_OK ? v : otherwise;
+}
+
+bool hf_row_bool(hf_row row, int col, bool otherwise)
+{
+	bool v;
+
+	return decode(row, col, (hf_dest){ HF_T_BOOL, &v }, NULL, 0) == HF_OK ? v : otherwise;
+}
+
+static hf_status read_column(hf_row row, int col, hf_dest to, hf_error **out_error)
+{
+	char why[256] = "";
+	hf_status st;
+
+	if (out_error)
+		*out_error = NULL;
+	if (row.n >= hf_result_rows(row.res))
+		return hf__error_give(
+			hf__error_fmt(HF_E_NO_ROWS, 0, "row %zu of a result of %zu rows", row.n,
+				hf_result_rows(row.res)),
+			out_error);
+	if (!has_column(row.res, col))
+		return hf__error_give(
+			hf__error_fmt(HF_E_MISUSE, 0, "column %d of a result of %d columns", col,
+				hf_result_columns(row.res)),
+			out_error);
+	st = decode(row, col, to, why, sizeof why);
+	if (st == HF_OK)
+		return HF_OK;
+	return hf__error_give(
+		hf__error_fmt(st, 0, "column \"%s\": %s", hf_result_column_name(row.res, col), why),
+		out_error);
+}
+
+hf_status hf_row_read(hf_row row, const char *column, hf_dest to, hf_error **out_error)
+{
+	int col = hf_result_column(row.res, column);
+
+	if (col < 0 && row.res)
+		return hf__error_give(hf__error_fmt(HF_E_MISUSE, 0, "no column is named \"%s\"",
+					      column ? column : "(null)"),
+			out_error);
+	return read_column(row, col, to, out_error);
+}
+
+hf_status hf_row_scan_v(hf_row row, const hf_dest *to, size_t n, hf_error **out_error)
+{
+	int columns = row.n < hf_result_rows(row.res) ? hf_result_columns(row.res) : 0;
+
+	if (out_error)
+		*out_error = NULL;
+	for (size_t i = 0; i < n; i++) {
+		hf_status st = HF_E_NO_ROWS;
+
+		if (i < (size_t)columns) {
+			hf__cell c = cell_at(row, (int)i);
+
+			st = hf__decode(
+				&c, to[i], hf__result_lend, (void *)(uintptr_t)row.res, NULL, 0);
+		}
+		if (st != HF_OK) /* once more, for the story */
+			st = read_column(row, (int)i, to[i], out_error);
+		if (st != HF_OK)
+			return st;
+	}
+	return HF_OK;
+}
