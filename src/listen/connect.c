@@ -104,13 +104,25 @@ static void up_locked(hf__group *g, hf__note *gap, hf__promise_ring *kept)
 	APR_RING_FOREACH_SAFE (c, next, &g->channels, hf__channel, all) {
 		if (c->busy) {
 			c->busy = false;
-			hf__channel_set_listening(g, c, true);
 			hf__channel_gap_locked(g, c, gap, g->lost_from);
 			hf__channel_confirm_locked(c, kept);
 		}
 		hf__channel_settle_locked(g, c, kept);
 	}
 	hf__group_rouse_locked(g);
+}
+
+/* So that whoever is told finds it in the statistics. */
+static void count_again(hf__group *g)
+{
+	hf__channel *c;
+
+	hf__lock(&g->lock);
+	APR_RING_FOREACH (c, &g->channels, hf__channel, all)
+		if (c->busy)
+			hf__channel_set_listening(g, c, true);
+	hf__unlock(&g->lock);
+	hf__group_count(g, 0, 0, 0);
 }
 
 static void connected(hf__group *g)
@@ -122,13 +134,13 @@ static void connected(hf__group *g)
 	g->heard_at = hf__now();
 	if (g->lost_from)
 		gap = hf__note_gap(g->lost_from, g->heard_at);
+	count_again(g);
 	hf__lock(&g->lock);
 	up_locked(g, gap, &kept);
 	hf__unlock(&g->lock);
 	hf__note_put(gap);
 	g->lost_from = 0;
 	g->failures = 0;
-	hf__group_count(g, 0, 0, 0);
 	hf__promise_keep_all(&kept);
 	hf__logf(&g->pool->log, HF__LOG_INFO, "listening: connection up (server process %d)",
 		g->link.pid);

@@ -85,6 +85,11 @@ static void write_ten(hf_pool *p)
 		t_done(fs[i]);
 }
 
+static bool ten_came(void *pool)
+{
+	return t_stats(pool).notices == 10;
+}
+
 static void fan_out(int n)
 {
 	hf_pool *p = t_pool(NULL);
@@ -108,7 +113,7 @@ static void fan_out(int n)
 		ck_assert_int_eq(hf_listener_stop(l[i]), HF_OK);
 		hf_listener_unref(l[i]);
 	}
-	ck_assert_uint_eq(t_stats(p).notices, 10);
+	ck_assert(t_wait_until(ten_came, p, 10000));
 	t_close(p);
 }
 

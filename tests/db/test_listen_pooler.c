@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,9 +46,14 @@ static void become_nobody_important(void)
 
 static bool is_up(void *arg)
 {
-	struct stat st;
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	bool up;
 
-	return stat(arg, &st) == 0;
+	snprintf(at.sun_path, sizeof at.sun_path, "%s", (const char *)arg);
+	up = fd >= 0 && connect(fd, (const struct sockaddr *)&at, sizeof at) == 0;
+	close(fd);
+	return up;
 }
 
 static void stop_pooler(void)
@@ -78,6 +86,7 @@ static const char *pooler_dsn(void)
 	pooler = fork();
 	if (pooler == 0) {
 		become_nobody_important();
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* with a case that fails */
 		execl("/usr/sbin/pgbouncer", "pgbouncer", "-q", path, (char *)NULL);
 		_exit(127);
 	}
