@@ -8,11 +8,20 @@ EXAMPLES = \
 	examples/demo \
 	examples/fan_out \
 	examples/interaction \
+	examples/job_feed \
 	examples/listen \
 	examples/lookups \
+	examples/loop_poll \
 	examples/query \
 	examples/seat_reservation \
 	examples/two_engines
+
+if HAVE_UV
+EXAMPLES += examples/loop_uv
+endif
+if HAVE_EVENT
+EXAMPLES += examples/loop_event
+endif
 
 noinst_PROGRAMS += $(EXAMPLES)
 
@@ -29,8 +38,17 @@ examples_demo_SOURCES = \
 examples_demo_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_fan_out_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_interaction_LDADD = libholdfast.la $(PTHREAD_LIBS)
+examples_job_feed_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_listen_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_lookups_LDADD = libholdfast.la $(PTHREAD_LIBS)
+examples_loop_event_SOURCES = examples/loop_event.c examples/loop.c examples/loop.h
+examples_loop_event_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
+examples_loop_event_LDADD = libholdfast.la $(EVENT_LIBS) $(PTHREAD_LIBS)
+examples_loop_poll_SOURCES = examples/loop_poll.c examples/loop.c examples/loop.h
+examples_loop_poll_LDADD = libholdfast.la $(PTHREAD_LIBS)
+examples_loop_uv_SOURCES = examples/loop_uv.c examples/loop.c examples/loop.h
+examples_loop_uv_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+examples_loop_uv_LDADD = libholdfast.la $(UV_LIBS) $(PTHREAD_LIBS)
 examples_query_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_seat_reservation_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_two_engines_LDADD = libholdfast.la $(PTHREAD_LIBS)

@@ -67,6 +67,12 @@ missing_packages() {
 	have_server || echo postgresql
 }
 
+# optional_packages: those without which an example is left out and its test skips.
+optional_packages() {
+	pkg-config --exists libuv 2>/dev/null || echo libuv1-dev
+	pkg-config --exists libevent 2>/dev/null || echo libevent-dev
+}
+
 # apt_install PACKAGE...: as root, or through sudo.
 apt_install() {
 	sudo=
@@ -88,8 +94,8 @@ install_missing() {
 		die "missing: $missing (run as root: apt-get install $missing)"
 	fi
 	echo "  missing: $missing"
-	# shellcheck disable=SC2086 # a list of words
-	stage packages apt_install $missing
+	# shellcheck disable=SC2046,SC2086 # lists of words
+	stage packages apt_install $missing $(optional_packages)
 	missing=$(missing_packages | tr '\n' ' ')
 	[ -z "$missing" ] || die "still missing after installation: $missing"
 }

@@ -82,6 +82,7 @@ DB_TESTS = \
 	tests/db/test_listen_stop \
 	tests/db/test_listen_storm \
 	tests/db/test_log \
+	tests/db/test_loops \
 	tests/db/test_loss \
 	tests/db/test_nesting \
 	tests/db/test_notify \
@@ -183,5 +184,5 @@ AM_TESTS_ENVIRONMENT = \
 	HF_LDFLAGS='$(HF_LDFLAGS)'; \
 	export top_srcdir top_builddir CC NM LIBPQ_CFLAGS HF_CFLAGS HF_LDFLAGS;
 
-EXTRA_DIST += $(SCRIPT_TESTS) tests/run tests/with-pg tests/pg-ctl tests/tsan.supp \
+EXTRA_DIST += $(SCRIPT_TESTS) tests/examples/two_workers tests/run tests/with-pg tests/pg-ctl tests/tsan.supp \
 	tests/valgrind.supp
