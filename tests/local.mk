@@ -130,6 +130,7 @@ DB_TESTS = \
 	tests/db/test_txn_loss \
 	tests/db/test_txn_refusals \
 	tests/db/test_txn_then \
+	tests/db/test_txn_waits \
 	tests/db/test_upkeep \
 	tests/db/test_waiting
 
