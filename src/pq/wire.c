@@ -333,14 +333,14 @@ static void clear_answers(hf__run *run)
 }
 
 /* How long the server took, for the cache. What was sent while another was under way began when
- * that ended; otherwise the way there and back is in it. */
+ * that ended; otherwise the way there and back is in it. What nobody waited for tells nothing. */
 static void note_time(hf__trip *t, int64_t now)
 {
 	hf__link *l = t->l;
 	bool waited = t->sent_at < l->used_at;
 	int64_t took = now - (waited ? l->used_at : t->sent_at);
 
-	if (t->ahead)
+	if (t->split)
 		return;
 	if (!waited && (l->rtt == 0 || took < l->rtt))
 		l->rtt = took;
