@@ -61,7 +61,7 @@ static hf_error *stop_asked(hf_conn *c)
 {
 	hf__ask ask = hf__worker_ask(c->worker);
 
-	if (ask == HF__ASK_NONE && c->run_until > hf__now())
+	if (ask == HF__ASK_NONE && (c->run_until == HF__NEVER || c->run_until > hf__now()))
 		return NULL;
 	if (ask == HF__ASK_NONE)
 		return out_of_time(c);
@@ -149,7 +149,7 @@ static void note_xid(hf_conn *c, const hf__run *run)
 		snprintf(c->xid, sizeof c->xid, "%s", run->xid);
 	if (run->kind == HF__SQL_EMPTY && !run->script)
 		return;
-	if (c->wrote_nothing && strcasestr(run->sql, "notify")) /* others may hear of it */
+	if (run->notifies)
 		c->wrote_nothing = false;
 	if (plain && run->ask_xid && run->main_done)
 		c->xid_stale = false;
@@ -293,8 +293,9 @@ static hf_error *run_again(hf_conn *c, hf__run *run, hf_error *e, hf_result **ou
 
 static bool in_txn(const hf_conn *c)
 {
-	return hf__link_session(c->link) == HF__SESSION_TXN ||
-	       hf__link_session(c->link) == HF__SESSION_FAILED;
+	hf__session s = hf__link_session(c->link);
+
+	return s == HF__SESSION_TXN || s == HF__SESSION_FAILED;
 }
 
 bool hf__conn_send(hf_conn *c, hf__job *j)

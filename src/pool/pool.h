@@ -100,13 +100,13 @@ int hf__pool_backstop_ms(const hf_pool_opts *o); /* idle_in_transaction_session_
 
 /* borrow.c: an idle worker is lent to the calling thread for this job, which is not in the queue;
  * NULL: there is none, or it is no such job. Whoever gets one runs the job, with no lock held. */
-hf__worker *hf__borrow_locked(hf_pool *p, hf__job *j);
+hf__worker *hf__borrow_locked(hf_pool *p, hf__job *j, int64_t now);
 void hf__borrow_run(hf__worker *w, hf__job *j);
 
 /* The same for a serving job: whoever gets the worker looks after it until hf__borrow_end, or
  * hf__worker_summon. fit: whether the link may be used, as far as can be seen without asking; else
  * the job was put back into the queue. */
-hf__worker *hf__borrow_serve_locked(hf_pool *p, hf__job *j);
+hf__worker *hf__borrow_serve_locked(hf_pool *p, hf__job *j, int64_t now);
 bool hf__borrow_fit(hf__worker *w, hf__job *j);
 void hf__borrow_end(hf__worker *w, hf__job *j);
 

@@ -124,6 +124,7 @@ static hf__outcome run_statement(hf_conn *c, hf__job *j)
 		.params = j->params,
 		.kind = j->sql_kind,
 		.script = j->kind == HF__JOB_SCRIPT,
+		.read_at_once = j->fetched,
 		.on_row = j->more->on_row,
 		.row_arg = j->more->arg };
 	hf_result *res = NULL;
@@ -235,8 +236,9 @@ static void roll_back_leftover(hf_conn *c, bool *was_left_open)
 {
 	char name[200];
 
-	if (hf__link_session(c->link) != HF__SESSION_TXN &&
-		hf__link_session(c->link) != HF__SESSION_FAILED)
+	hf__session s = hf__link_session(c->link);
+
+	if (s != HF__SESSION_TXN && s != HF__SESSION_FAILED)
 		return;
 	*was_left_open = true;
 	hf_error_unref(hf__conn_rollback(c));

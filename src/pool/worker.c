@@ -189,7 +189,8 @@ static hf__job *next_job(hf__worker *w)
 			w->resting = false;
 			continue;
 		}
-		if (!w->up || hf__worker_must_end_locked(w) || hf__worker_doubts_locked(w))
+		if (!w->up || hf__worker_must_end_locked(w) ||
+			hf__worker_doubts_locked(w, hf__now()))
 			break;
 		j = take_locked(w);
 		if (j)
@@ -344,7 +345,7 @@ void hf__worker_give_back_locked(hf__worker *w, int64_t now)
 	w->lent = false;
 	w->idle_since = now;
 	w->suspect |= w->link.broken || w->link.dirty;
-	if (hf__worker_stays_locked(w))
+	if (hf__worker_stays_locked(w, now))
 		enter_idle_locked(w);
 	else
 		hf__cond_signal(&w->cond);
@@ -402,7 +403,7 @@ static hf__job *finish(hf__worker *w, hf__job **jobs, int n)
 	hf__worker_count_locked(w, jobs, n, now);
 	untake_locked(w);
 	w->idle_since = now;
-	if (usable && hf__worker_stays_locked(w)) {
+	if (usable && hf__worker_stays_locked(w, now)) {
 		next = take_locked(w);
 		if (!next)
 			enter_idle_locked(w);

@@ -158,7 +158,7 @@ void hf__worker_count_locked(hf__worker *w, hf__job **jobs, int n, int64_t now);
 void hf__worker_put_back_unsent(hf__worker *w, int keep);
 
 /* Whether nothing calls it away from its queries: it is not to end, its link is not in doubt. */
-bool hf__worker_stays_locked(hf__worker *w);
+bool hf__worker_stays_locked(hf__worker *w, int64_t now);
 
 /* After a job has left the queue without being run: whoever waits looks again, and attempts to
  * connect that were for its sake are called off. */
@@ -200,7 +200,7 @@ int hf__pool_staying_locked(const hf_pool *p);
 /* Whether this worker is to end: too many, not needed, closing. Decides it where that is due. */
 bool hf__worker_must_end_locked(hf__worker *w);
 void hf__worker_retire_locked(hf__worker *w);
-bool hf__worker_doubts_locked(const hf__worker *w);
+bool hf__worker_doubts_locked(const hf__worker *w, int64_t now);
 
 /* run.c: a job on a connection. */
 void hf__conn_init(hf_conn *c, hf__worker *w);

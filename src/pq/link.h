@@ -90,9 +90,10 @@ typedef struct hf__run {
 	const char *text;   /* of a script with arguments: what is sent instead, values and all */
 	const hf__params *params;
 	hf__sql_kind kind;
-	bool unnamed;  /* never as a prepared statement */
-	bool shot_at;  /* a cancel of one before it may have hit it */
-	bool script;   /* simple protocol, several statements */
+	bool unnamed;      /* never as a prepared statement */
+	bool shot_at;      /* a cancel of one before it may have hit it */
+	bool script;       /* simple protocol, several statements */
+	bool read_at_once; /* its result is not kept for long: see "packed" in result.c */
 	bool describe; /* not run: its result has columns and no rows; `text`, if any, is sent */
 	struct hf__copy *copy; /* it is a COPY, and goes alone */
 	hf_row_fn *on_row;
@@ -109,6 +110,7 @@ typedef struct hf__run {
 	/* told afterwards */
 	bool sent;           /* the server may have seen some of it */
 	bool main_done;      /* the statement itself worked; what failed came after it */
+	bool notifies;       /* hf__sql_notifies */
 	char tag[64];        /* of its last result */
 	char xid[24];        /* "": none so far */
 	char commit_tag[16]; /* of `commit`; "": it did not come to that, or was not answered */

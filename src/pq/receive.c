@@ -276,7 +276,8 @@ static void take_result(hf__trip *t, PGresult *r, int index, int64_t began)
 		return;
 	case PGRES_FATAL_ERROR:
 	case PGRES_BAD_RESPONSE:
-		keep_error(t, r, index, began);
+		/* Behind the result of a lone one it is the Sync's. */
+		keep_error(t, r, t->lone && t->main ? index + 1 : index, began);
 		break;
 	case PGRES_PIPELINE_ABORTED:
 		t->aborted |= index == t->main_index && !t->error;

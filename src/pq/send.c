@@ -196,8 +196,27 @@ bool hf__trip_send_ahead(hf__trip *t)
 	return send_first(t, HF__FORMAT_USUAL) && send_describe(t) && PQflush(t->l->pg) >= 0;
 }
 
+static bool is_lone(const hf__trip *t)
+{
+	const hf__run *run = t->run;
+
+	return t->may_be_lone && t->named && t->entry->prepared && t->n_commands == 0 &&
+	       !t->evicted && !run->begin && !run->set_read_only && run->set_timeout == 0 &&
+	       !run->describe && !run->on_row && !run->ask_xid && !run->stamp && !run->commit &&
+	       !run->close_portal && !hf__format_must_ask(t->l, t->columns);
+}
+
+/* The same on the wire, and a third less work for libpq. */
+static bool send_lone(hf__trip *t)
+{
+	t->lone = true;
+	return PQexitPipelineMode(t->l->pg) == 1 && send_main(t);
+}
+
 bool hf__trip_send(hf__trip *t, bool sync)
 {
+	if (is_lone(t))
+		return send_lone(t);
 	return (t->describe_index >= 0 || send_first(t, t->columns)) && send_main(t) &&
 	       send_question(t) && send_commit(t) && send_close_portal(t) &&
 	       (!sync || hf__trip_send_sync(t));

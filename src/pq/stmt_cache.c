@@ -147,6 +147,7 @@ static hf__stmt_entry *add(hf__stmt_cache *c, uint32_t hash, const char *sql, co
 	e->hash = hash;
 	e->sets = hf__stmt_sets(sql);
 	e->changes_session = hf__sql_changes_session(sql);
+	e->notifies = hf__sql_notifies(sql);
 	e->n_types = (int)n_types;
 	memcpy(e->sql, sql, strlen(sql) + 1);
 	e->types = (uint32_t *)(void *)(e->sql + text);

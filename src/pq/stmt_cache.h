@@ -27,6 +27,7 @@ typedef struct hf__stmt_entry {
 	hf_result *described; /* for hf__result_pack */
 	bool changes_session; /* hf__sql_changes_session */
 	bool sets;            /* hf__stmt_sets */
+	bool notifies;        /* hf__sql_notifies */
 	char name[16];
 	uint32_t *types; /* behind sql in the same block */
 	char sql[];

@@ -27,8 +27,11 @@ typedef struct hf__trip {
 	unsigned extras;    /* a bit for each command that runs one of link.extras */
 	hf__extra *made[8]; /* those that are prepared on the way, by command made_at */
 	int made_at[8], n_made;
-	bool extra_gone; /* the server has not got one of them */
-	bool split;      /* by hf__trip_start: nobody may have been waiting when it was answered */
+	bool extra_gone;  /* the server has not got one of them */
+	bool split;       /* by hf__trip_start: nobody may have been waiting when it was answered */
+	bool may_be_lone; /* it is read to its end before anything else is sent */
+	bool lone; /* outside pipeline mode: a prepared statement with nothing before or behind it
+		    */
 	int64_t sent_at, began;
 	int reads;            /* so many times something was read of its answers */
 	bool any;             /* of what came of command n_read */
@@ -72,6 +75,9 @@ void hf__trip_read_sync(hf__trip *t, int64_t began);
 
 /* Outside pipeline mode: the next result, sorted in; false at the end. */
 bool hf__trip_read_one(hf__trip *t, int64_t began);
+
+/* Whether the session may not be the same after it. */
+bool hf__trip_changes_session(const hf__trip *t);
 
 /* send.c: what goes before the statement and its preparation, and the question of what it returns.
  * Then hf__trip_send sends the rest. False: sign one of poison. */

@@ -43,6 +43,9 @@ bool hf__sql_outlasts(const char *sql, size_t n);
  * argument is plainly `true`. What a function of the user's does cannot be seen. */
 bool hf__sql_changes_session(const char *sql);
 
+/* Whether others may hear of it: the word NOTIFY stands in it, or a name with that in it. */
+bool hf__sql_notifies(const char *sql);
+
 /* Whether a semicolon ends a statement in it, be there another behind it or not. */
 bool hf__sql_has_semicolon(const char *sql);
 
