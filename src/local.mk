@@ -11,6 +11,7 @@ SRC_BASE = \
 	src/base/lock.c src/base/lock.h \
 	src/base/log.c src/base/log.h \
 	src/base/mem.c src/base/mem.h \
+	src/base/nearest.c src/base/nearest.h \
 	src/base/recycle.c src/base/recycle.h \
 	src/base/ref.h \
 	src/base/ring.h \
@@ -136,18 +137,31 @@ SRC_LISTEN = \
 	src/listen/notify.c \
 	src/listen/pairs.c
 
+# 7: named pools, and what a request does with them
+SRC_ENGINE = \
+	src/engine/again.c \
+	src/engine/engine.c \
+	src/engine/engines.c src/engine/engines.h \
+	src/engine/lookup.c \
+	src/engine/scope.c src/engine/scope.h \
+	src/engine/session.c \
+	src/engine/settings.c \
+	src/engine/thread_scope.c
+
 include_HEADERS = include/holdfast.h
 hfincludedir = $(includedir)/holdfast
 hfinclude_HEADERS = \
 	include/holdfast/base.h \
 	include/holdfast/conn.h \
 	include/holdfast/copy.h \
+	include/holdfast/engine.h \
 	include/holdfast/future.h \
 	include/holdfast/global.h \
 	include/holdfast/inbox.h \
 	include/holdfast/listen.h \
 	include/holdfast/pool.h \
 	include/holdfast/result.h \
+	include/holdfast/scope.h \
 	include/holdfast/status.h \
 	include/holdfast/txn.h \
 	include/holdfast/value.h
@@ -157,7 +171,7 @@ nodist_hfinclude_HEADERS = include/holdfast/version.h
 noinst_LTLIBRARIES += libholdfast-core.la
 libholdfast_core_la_SOURCES = \
 	$(SRC_BASE) $(SRC_VALUE) $(SRC_PQ) $(SRC_ASYNC) $(SRC_POOL) $(SRC_TXN) \
-	$(SRC_LISTEN)
+	$(SRC_LISTEN) $(SRC_ENGINE)
 libholdfast_core_la_LIBADD = $(LIBPQ_LIBS) $(APU_LIBS) $(APR_LIBS) $(PTHREAD_LIBS)
 
 lib_LTLIBRARIES += libholdfast.la

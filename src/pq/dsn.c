@@ -5,7 +5,9 @@
  * passed on. Keys are checked here first, so that an unknown one can be named. */
 #include "pq/dsn.h"
 
+#include "base/attr.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/strbuf.h"
 #include "value/error.h"
 
@@ -17,6 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+static const char *const pool_keys[] = { "pool_size", "pool_min", "pool_queue", "pool_timeout",
+	"pool_recycle", "pool_read_only", "pool_name" };
 
 /* While a string is being read. */
 struct reader {
@@ -36,17 +41,37 @@ static void fail(struct reader *r, const char *fmt, const char *key)
 #pragma GCC diagnostic pop
 }
 
+/* Of libpq's options and the pool's. NULL: none is near. */
+static const char *nearest_known(const struct reader *r, const char *key)
+{
+	const char *meant = NULL;
+	int distance = 0;
+
+	for (size_t i = 0; i < hf_countof(pool_keys); i++)
+		hf__nearest(key, pool_keys[i], &meant, &distance);
+	for (PQconninfoOption *o = r->known; o && o->keyword; o++)
+		hf__nearest(key, o->keyword, &meant, &distance);
+	return meant;
+}
+
 /* A key that libpq does not know is named, unless it does not look like one: then it may be a piece
  * of a password with a blank or a question mark in it. */
 static void fail_unknown(struct reader *r, const char *key)
 {
-	if (key[strspn(key, "abcdefghijklmnopqrstuvwxyz_")] == '\0')
-		fail(r, "connection option \"%s\" is unknown", key);
-	else
+	const char *meant;
+
+	if (r->error)
+		return;
+	if (key[strspn(key, "abcdefghijklmnopqrstuvwxyz_")] != '\0') {
 		fail(r,
 			"an unknown connection option%s (it is not shown: it may be a piece of a "
 			"password)",
 			"");
+		return;
+	}
+	meant = nearest_known(r, key);
+	r->error = hf__error_fmt(HF_E_MISUSE, 0, "connection option \"%s\" is unknown%s%s%s", key,
+		meant ? ": did you mean \"" : "", meant ? meant : "", meant ? "\"?" : "");
 }
 
 static bool libpq_knows(const struct reader *r, const char *key)
@@ -89,11 +114,7 @@ static void take_pool_key(struct reader *r, const char *key, const char *value)
 		hf__free(p->name);
 		p->name = hf__strdup(value);
 	} else {
-		fail(r,
-			"connection option \"%s\" is unknown: pool_size, pool_min, pool_queue, "
-			"pool_timeout, "
-			"pool_recycle, pool_read_only and pool_name are known",
-			key);
+		fail_unknown(r, key);
 	}
 }
 
