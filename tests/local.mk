@@ -11,12 +11,15 @@ UNIT_TESTS = \
 	tests/unit/test_completion \
 	tests/unit/test_copy_row \
 	tests/unit/test_dsn \
+	tests/unit/test_engines \
 	tests/unit/test_error \
 	tests/unit/test_future \
 	tests/unit/test_future_fork \
 	tests/unit/test_inbox \
 	tests/unit/test_queue \
 	tests/unit/test_recycle \
+	tests/unit/test_scope \
+	tests/unit/test_settings \
 	tests/unit/test_sql \
 	tests/unit/test_stmt_cache \
 	tests/unit/test_time
