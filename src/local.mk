@@ -183,3 +183,13 @@ libholdfast_la_LDFLAGS += -Wl,--version-script=$(top_srcdir)/src/holdfast.map
 libholdfast_la_DEPENDENCIES = libholdfast-core.la $(top_srcdir)/src/holdfast.map
 endif
 EXTRA_DIST += src/holdfast.map
+
+# Ini files: a library of its own, since it needs one more.
+hfinclude_HEADERS += include/holdfast/ini.h
+if HAVE_INIH
+lib_LTLIBRARIES += libholdfast-ini.la
+endif
+libholdfast_ini_la_SOURCES = src/adapt/ini.c
+libholdfast_ini_la_CPPFLAGS = $(AM_CPPFLAGS) $(INIH_CFLAGS)
+libholdfast_ini_la_LIBADD = libholdfast.la $(INIH_LIBS)
+libholdfast_ini_la_LDFLAGS = $(AM_LDFLAGS) $(HF_SOFLAGS) -version-info 0:0:0

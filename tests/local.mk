@@ -24,6 +24,14 @@ UNIT_TESTS = \
 	tests/unit/test_stmt_cache \
 	tests/unit/test_time
 
+if HAVE_INIH
+UNIT_TESTS += tests/unit/test_ini
+endif
+# Not the library: that one brings another copy of holdfast.
+tests_unit_test_ini_SOURCES = tests/unit/test_ini.c src/adapt/ini.c
+tests_unit_test_ini_CPPFLAGS = $(AM_CPPFLAGS) $(INIH_CFLAGS)
+tests_unit_test_ini_LDADD = $(LDADD) $(INIH_LIBS)
+
 # With a private server each: tests/run starts it through tests/with-pg.
 DB_TESTS = \
 	tests/db/test_abandon \
