@@ -58,6 +58,7 @@ DB_TESTS = \
 	tests/db/test_copy_types \
 	tests/db/test_echo \
 	tests/db/test_echo_memory \
+	tests/db/test_engines_fork \
 	tests/db/test_errors \
 	tests/db/test_extras \
 	tests/db/test_failover \
@@ -119,6 +120,8 @@ DB_TESTS = \
 	tests/db/test_proxy \
 	tests/db/test_pipeline \
 	tests/db/test_query \
+	tests/db/test_scope_commit \
+	tests/db/test_scope_sessions \
 	tests/db/test_script \
 	tests/db/test_secrets \
 	tests/db/test_session_reset \
