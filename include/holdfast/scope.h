@@ -63,8 +63,10 @@ HF_API hf_session *hf_scope_any(hf_scope *s);
  * its next statement for such an engine begins another transaction. Otherwise all is rolled back,
  * or (HF_MAYBE_COMMITTED) *out_error says what became of each part: as hf_global_commit. After a
  * failure statements of such sessions, and a second commit, answer HF_E_TXN_ENDED until
- * hf_scope_rollback; but after HF_E_DEADLOCK (a thread of one of its pools) nothing was done. Where
- * there is nothing to commit, HF_OK. HF_E_TXN_ENDED after the end. Blocks until all is decided. */
+ * hf_scope_rollback; but after HF_E_DEADLOCK (a thread of one of its pools) nothing was done. A
+ * statement that could not begin (no such engine, no memory) fails the commit with its error, as it
+ * would be missing. Where there is nothing to commit, HF_OK. HF_E_TXN_ENDED after the end. Blocks
+ * until all is decided. */
 HF_CHECK hf_status hf_scope_commit(hf_scope *s, hf_error **out_error);
 
 /* Rolls the transactions back, waits until they are, and aborts what has joined. The scope goes on,

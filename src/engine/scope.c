@@ -214,6 +214,7 @@ static void drop_global(hf_scope *s)
 	APR_RING_FOREACH (each, &s->sessions, hf_session, link)
 		each->txn = NULL;
 	s->global = hf_global_free(s->global);
+	s->lost = hf_error_unref(s->lost);
 }
 
 hf_status hf_scope_commit(hf_scope *s, hf_error **out_error)
@@ -221,6 +222,13 @@ hf_status hf_scope_commit(hf_scope *s, hf_error **out_error)
 	hf_error *e = hf__scope_refusal(s);
 	hf_status st;
 
+	if (!e && s->lost) {
+		st = s->global ? hf_global_abort(s->global) : HF_OK;
+		e = st == HF_E_DEADLOCK
+			    ? hf__error_fmt(
+				      st, 0, "a thread of one of its pools cannot wait for a scope")
+			    : hf_error_ref(s->lost);
+	}
 	if (e || !s->global)
 		return hf__error_give(e, out_error);
 	st = hf_global_commit(s->global, &e);
@@ -235,9 +243,9 @@ hf_status hf_scope_rollback(hf_scope *s)
 	hf_error *e = hf__scope_refusal(s);
 	hf_status st;
 
-	if (e || !s->global)
+	if (e)
 		return hf__error_give(e, NULL);
-	st = hf_global_abort(s->global);
+	st = s->global ? hf_global_abort(s->global) : HF_OK;
 	if (st == HF_E_DEADLOCK)
 		return st;
 	drop_global(s); /* also what a failed commit has left */

@@ -37,6 +37,7 @@ struct hf_scope {
 	char *txn_label;
 	char **any; /* names and NULL */
 	hf_global *global;
+	hf_error *lost; /* why a statement could not even begin: there is no commit without it */
 	APR_RING_HEAD(hf__session_ring, hf_session) sessions;
 };
 

@@ -68,6 +68,15 @@ static hf_txn *begin(const hf_site *site, hf_session *s)
 	return hf_global_begin_at(site, s->scope->global, s->engine->pool, &o);
 }
 
+/* What was refused would be missing from a commit. */
+static hf_error *lose(hf_session *s, hf_error *e)
+{
+	if (s && s->scope && !s->scope->ended && s->scope->forks == hf__fork_count() &&
+		!s->scope->lost)
+		s->scope->lost = hf_error_ref(e);
+	return e;
+}
+
 /* Before a statement. */
 static hf_error *start(const hf_site *site, hf_session *s)
 {
@@ -75,37 +84,56 @@ static hf_error *start(const hf_site *site, hf_session *s)
 
 	if (!e && has_txn(s) && !s->txn && !(s->txn = begin(site, s)))
 		e = hf__error_nomem();
-	if (!e)
-		s->status = HF_SESSION_START;
-	return e;
+	if (e)
+		return lose(s, e);
+	s->status = HF_SESSION_START;
+	return NULL;
 }
 
 /* --- statements --- */
 
-/* *o with what the mode adds. NULL, or why not; the callback's argument is known either way. */
-static hf_error *settle(
-	const hf_site *site, hf_session *s, const hf_query_opts *opts, hf_query_opts *o)
+/* The options with what the mode adds, in *room if need be. Those that are made wrong stay as they
+ * are: whoever takes them says so. */
+static const hf_query_opts *settle(
+	const hf_session *s, const hf_query_opts *opts, hf_query_opts *room)
 {
 	hf_error *e = NULL;
 
-	if (hf__opts_copy(o, sizeof *o, opts, "HF_QUERY_OPTS", &e) == HF_OK)
-		e = start(site, s);
-	if (!e && s->mode == HF_MODE_READ)
-		o->read_only = true;
-	return e;
+	if (s->mode != HF_MODE_READ)
+		return opts;
+	if (hf__opts_copy(room, sizeof *room, opts, "HF_QUERY_OPTS", &e) == HF_OK) {
+		room->read_only = true;
+		return room;
+	}
+	hf_error_unref(e);
+	return opts;
+}
+
+/* Frees what a refused query was given. */
+static void drop_opts(const hf_query_opts *opts)
+{
+	hf_query_opts o;
+	hf_error *e = NULL;
+
+	hf__opts_copy(&o, sizeof o, opts, "HF_QUERY_OPTS", &e);
+	hf_error_unref(e);
+	if (o.free_arg)
+		o.free_arg(o.arg);
 }
 
 hf_future *hf_session_query_at(const hf_site *site, hf_session *s, const hf_query_opts *opts,
 	const char *sql, const hf_value *args, size_t n)
 {
-	hf_query_opts o;
-	hf_error *e = settle(site, s, opts, &o);
+	hf_error *e = start(site, s);
+	hf_query_opts room;
 
-	if (e)
-		return hf__job_refuse(NULL, e, site, o.free_arg, o.arg);
+	if (e) {
+		drop_opts(opts);
+		return hf__job_refuse(NULL, e, site, NULL, NULL);
+	}
 	if (has_txn(s))
-		return hf_txn_query_with_at(site, s->txn, &o, sql, args, n);
-	return hf_query_with_at(site, s->engine->pool, &o, sql, args, n);
+		return hf_txn_query_with_at(site, s->txn, opts, sql, args, n);
+	return hf_query_with_at(site, s->engine->pool, settle(s, opts, &room), sql, args, n);
 }
 
 /* Waits for a command of a transaction. */
@@ -124,33 +152,38 @@ static hf_status fetch_in_txn(hf_future *f, hf_result **out, hf_error **out_erro
 hf_status hf_session_fetch_at(const hf_site *site, hf_session *s, const hf_query_opts *opts,
 	hf_result **out, hf_error **out_error, const char *sql, const hf_value *args, size_t n)
 {
-	hf_query_opts o;
-	hf_error *e = settle(site, s, opts, &o);
+	hf_error *e = start(site, s);
+	hf_query_opts room;
 
 	if (e) {
+		drop_opts(opts);
 		if (out)
 			*out = NULL;
-		if (o.free_arg)
-			o.free_arg(o.arg);
 		return hf__error_give(hf__error_at(e, 0, NULL, site), out_error);
 	}
 	if (has_txn(s))
 		return fetch_in_txn(
-			hf_txn_query_with_at(site, s->txn, &o, sql, args, n), out, out_error);
-	return hf_fetch_with_at(site, s->engine->pool, &o, out, out_error, sql, args, n);
+			hf_txn_query_with_at(site, s->txn, opts, sql, args, n), out, out_error);
+	return hf_fetch_with_at(
+		site, s->engine->pool, settle(s, opts, &room), out, out_error, sql, args, n);
 }
 
 hf_future *hf_session_run_at(const hf_site *site, hf_session *s, const hf_job *job)
 {
-	hf_error *e = NULL;
+	hf_error *bad = NULL, *e = start(site, s);
 	hf_job j;
 
-	if (hf__opts_copy(&j, sizeof j, job, "HF_JOB", &e) == HF_OK)
-		e = start(site, s);
-	if (e)
+	if (!e && has_txn(s))
+		return hf_txn_run_at(site, s->txn, job);
+	hf__opts_copy(&j, sizeof j, job, "HF_JOB", &bad);
+	if (e) {
+		hf_error_unref(bad);
 		return hf__job_refuse(NULL, e, site, j.free_arg, j.arg);
-	if (has_txn(s))
-		return hf_txn_run_at(site, s->txn, &j);
+	}
+	if (bad) {
+		hf_error_unref(bad);
+		return hf_submit_at(site, s->engine->pool, job); /* which says so */
+	}
 	j.read_only |= s->mode == HF_MODE_READ;
 	return hf_submit_at(site, s->engine->pool, &j);
 }

@@ -156,6 +156,7 @@ START_TEST(test_late_engine)
 	hf_engines *e = three();
 	hf_scope *s = hf_scope_new(e, NULL);
 	hf_session *late = hf_scope_session(s, "audit");
+	hf_error *why;
 	hf_pool *p;
 
 	says(late, HF_E_MISUSE, "no engine is called \"audit\"");
@@ -163,6 +164,12 @@ START_TEST(test_late_engine)
 		hf_engines_open(e, "audit", NOWHERE, HF_ENGINE_OPTS(.pool = &lazy), NULL), HF_OK);
 	p = hf_engines_get(e, "audit", NULL);
 	ck_assert_ptr_eq(hf_session_pool(late), p);
+	/* What could not begin would be missing. */
+	ck_assert_int_eq(hf_scope_commit(s, &why), HF_E_MISUSE);
+	ck_assert_ptr_nonnull(strstr(hf_error_message(why), "no engine is called \"audit\""));
+	hf_error_unref(why);
+	ck_assert_int_eq(hf_scope_rollback(s), HF_OK);
+	ck_assert_int_eq(hf_scope_commit(s, &why), HF_OK);
 	hf_pool_unref(p);
 	hf_scope_unref(s);
 	close_all(e);
