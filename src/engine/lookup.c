@@ -96,10 +96,9 @@ static hf_error *find_locked(hf_engines *e, const char *name, hf__engine **out, 
 	const hf__alias *r;
 
 	if (!name || strcmp(name, "!default") == 0) {
-		name = e->default_name;
-		if (!*name)
+		*out = *e->default_name ? hf__engine_named_locked(e, e->default_name) : NULL;
+		if (!*out)
 			return no_default_locked(e);
-		*out = hf__engine_named_locked(e, name);
 		*mode = (*out)->mode;
 		return NULL;
 	}
