@@ -126,6 +126,8 @@ hf_error *hf__engines_find(hf_engines *e, const char *name, hf__engine **out, hf
 	why = find_locked(e, name, out, mode);
 	if (!why)
 		hf__engine_get(*out);
+	else
+		*out = NULL; /* it may have been found, and refused */
 	hf__unlock(&e->lock);
 	return why;
 }

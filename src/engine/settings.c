@@ -260,19 +260,19 @@ static hf_error *read_engine(
 	wanted *w, const char *prefix, const hf_setting *settings, size_t count, size_t i)
 {
 	const char *word, *name;
-	hf_error *e;
+	hf_error *e = NULL;
 	int n;
 
 	*w = (wanted){ .engine = { .struct_size = sizeof w->engine, .pool = &w->pool },
 		.pool = { .struct_size = sizeof w->pool } };
 	name = name_of(prefix, &settings[i], &n, &word);
-	e = read_name(w, &settings[i], name, n);
 	for (size_t j = i; !e && j < count; j++) {
 		if (!is_for(prefix, &settings[j], name, n))
 			continue;
-		name_of(prefix, &settings[j], &n, &word);
-		e = settings[j].value ? set_option(w, word, &settings[j])
-				      : bad_value(&settings[j], "a value");
+		e = read_name(w, &settings[j], name_of(prefix, &settings[j], &n, &word), n);
+		if (!e)
+			e = settings[j].value ? set_option(w, word, &settings[j])
+					      : bad_value(&settings[j], "a value");
 	}
 	if (!e && !w->dsn)
 		e = hf__error_fmt(

@@ -12,7 +12,9 @@
 
 #define NOWHERE "host=/nonexistent dbname=x"
 
-static const hf_pool_opts lazy = { .struct_size = sizeof lazy, .min_conns = HF_NONE };
+static const hf_pool_opts lazy = {
+	.struct_size = sizeof lazy, .min_conns = HF_NONE, .acquire_ms = 300
+};
 #define LAZY(...) HF_ENGINE_OPTS(.pool = &lazy, __VA_ARGS__)
 
 static hf_error *why;
@@ -311,4 +313,4 @@ T_MAIN("engines",
 	{ "F23 options that do not fit together", test_zope_requires_scope__fail, 0 },
 	{ "F37 a copy shares the pools and goes its own ways", test_copy, 0 },
 	{ "one pool under several names", test_shared_pool, 0 },
-	{ "every allocation failing in turn", test_every_allocation_failing, 0 })
+	{ "every allocation failing in turn", test_every_allocation_failing, 60 })
