@@ -269,7 +269,8 @@ static hf_error *read_engine(
 	for (size_t j = i; !e && j < count; j++) {
 		if (!is_for(prefix, &settings[j], name, n))
 			continue;
-		e = read_name(w, &settings[j], name_of(prefix, &settings[j], &n, &word), n);
+		name = name_of(prefix, &settings[j], &n, &word);
+		e = read_name(w, &settings[j], name, n);
 		if (!e)
 			e = settings[j].value ? set_option(w, word, &settings[j])
 					      : bad_value(&settings[j], "a value");
