@@ -54,7 +54,7 @@ static hf_error *open_again(hf_engines *e, hf__engine *g)
 	if (why)
 		return why;
 	if (swap(e, g, fresh)) {
-		hf__engine_close(g, 0); /* in a child it answers HF_E_FORKED, and does nothing */
+		hf__engine_close(g, 0); /* in a child it does nothing */
 		hf__engine_put(g);      /* the registry's */
 	} else {
 		hf__engine_close(fresh, 0);
