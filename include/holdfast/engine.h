@@ -103,13 +103,6 @@ HF_CHECK hf_status hf_engines_reopen(hf_engines *e, const char *name, hf_error *
  * none. NULL: *out_error (may be NULL) says why. */
 HF_OWNED hf_engines *hf_engines_copy(hf_engines *e, hf_error **out_error);
 
-/* The same, but each engine has a pool of its own, opened as the other was, on another database of
- * its server: for a test or a tenant that has a database to itself. NULL: *out_error (may be NULL)
- * says why: HF_E_MISUSE without a name, and where an engine came with hf_engines_add; and whatever
- * hf_engines_open answers. Whether the database is there shows with the first statement, or with
- * .strict. Blocks as hf_engines_open does. */
-HF_OWNED hf_engines *hf_engines_copy_at(hf_engines *e, const char *database, hf_error **out_error);
-
 /* Closes every pool that it opened, all within ms (0: the longest of their shutdown_ms), and
  * forgets all engines. Idempotent. HF_PENDING: some are not closed yet (see hf_pool_close) and end
  * in the background. HF_E_DEADLOCK on a thread of one of its pools: nothing was done. */

@@ -83,12 +83,6 @@ static hf_error *open_all_again(hf_engines *e)
 	return why;
 }
 
-static hf_error *not_ours(const hf__engine *g)
-{
-	return hf__error_fmt(HF_E_MISUSE, 0,
-		"engine \"%s\" was added with a pool of yours: open that again", g->name);
-}
-
 static hf_error *open_one_again(hf_engines *e, const char *name)
 {
 	hf__engine *g;
@@ -97,7 +91,10 @@ static hf_error *open_one_again(hf_engines *e, const char *name)
 
 	if (why)
 		return why;
-	why = g->dsn ? open_again(e, g) : not_ours(g);
+	why = g->dsn ? open_again(e, g)
+		     : hf__error_fmt(HF_E_MISUSE, 0,
+			       "engine \"%s\" was added with a pool of yours: open that again",
+			       g->name);
 	hf__engine_put(g);
 	return why;
 }
@@ -136,36 +133,21 @@ hf_status hf_engines_reopen(hf_engines *e, const char *name, hf_error **out_erro
 
 /* --- in another registry --- */
 
-/* The same engine, with its pool, or with one for this database. */
-static hf_error *other_engine(const hf__engine *g, const char *database, hf__engine **out)
+static bool copy_engines_locked(hf_engines *e, hf_engines *to)
 {
-	if (database)
-		return g->dsn ? hf__engine_at(g, database, out) : not_ours(g);
-	*out = hf__engine_share(g);
-	return *out ? NULL : hf__error_nomem();
-}
+	hf__engine *g;
 
-static hf_error *copy_engines(hf_engines *e, const char *database, hf_engines *to)
-{
-	hf_error *why = NULL;
-	hf__engine *other;
-	size_t n;
-	hf__engine **all = all_of(e, &n);
+	APR_RING_FOREACH (g, &e->engines, hf__engine, link) {
+		hf__engine *other = hf__engine_share(g);
 
-	if (!all)
-		return hf__error_nomem();
-	for (size_t i = 0; i < n; i++) {
-		if (!why)
-			why = other_engine(all[i], database, &other);
-		if (!why)
-			APR_RING_INSERT_TAIL(&to->engines, other, hf__engine, link);
-		hf__engine_put(all[i]);
+		if (!other)
+			return false;
+		APR_RING_INSERT_TAIL(&to->engines, other, hf__engine, link);
 	}
-	hf__free(all);
-	return why;
+	return true;
 }
 
-static hf_error *copy_roles_locked(hf_engines *e, hf_engines *to)
+static bool copy_roles_locked(hf_engines *e, hf_engines *to)
 {
 	hf__alias *r;
 
@@ -174,44 +156,29 @@ static hf_error *copy_roles_locked(hf_engines *e, hf_engines *to)
 		hf__alias *other = hf__alloc(sizeof *other);
 
 		if (!other)
-			return hf__error_nomem();
+			return false;
 		*other = *r;
 		APR_RING_INSERT_TAIL(&to->roles, other, hf__alias, link);
 	}
-	return NULL;
-}
-
-static hf_engines *copy(hf_engines *e, const char *database, hf_error **out_error)
-{
-	hf_error *why = hf__engines_refusal(e);
-	hf_engines *to = why ? NULL : hf_engines_new();
-
-	if (!why && !to)
-		why = hf__error_nomem();
-	if (!why)
-		why = copy_engines(e, database, to);
-	if (!why) {
-		hf__lock(&e->lock);
-		why = copy_roles_locked(e, to);
-		hf__unlock(&e->lock);
-	}
-	if (why)
-		to = hf_engines_unref(to);
-	hf__error_give(why, out_error);
-	return to;
+	return true;
 }
 
 hf_engines *hf_engines_copy(hf_engines *e, hf_error **out_error)
 {
-	return copy(e, NULL, out_error);
-}
+	hf_error *why = hf__engines_refusal(e);
+	hf_engines *to = why ? NULL : hf_engines_new();
+	bool ok = to != NULL;
 
-hf_engines *hf_engines_copy_at(hf_engines *e, const char *database, hf_error **out_error)
-{
-	if (database && *database)
-		return copy(e, database, out_error);
-	hf__error_give(hf__error_fmt(HF_E_MISUSE, 0, "the name of the database is %s",
-			       database ? "empty" : "NULL"),
-		out_error);
-	return NULL;
+	if (ok) {
+		hf__lock(&e->lock);
+		ok = copy_engines_locked(e, to) && copy_roles_locked(e, to);
+		hf__unlock(&e->lock);
+	}
+	if (!ok) {
+		to = hf_engines_unref(to);
+		if (!why)
+			why = hf__error_nomem();
+	}
+	hf__error_give(why, out_error);
+	return to;
 }

@@ -195,24 +195,6 @@ hf_error *hf__engine_again(const hf__engine *g, hf__engine **out)
 		g->name, g->dsn, &(const hf_engine_opts){ .mode = g->mode, .pool = &g->opts }, out);
 }
 
-hf_error *hf__engine_at(const hf__engine *g, const char *database, hf__engine **out)
-{
-	hf_pool_opts o = g->opts;
-	char *dsn = hf__dsn_at(g->dsn, database);
-	char *listen_dsn = o.listen_dsn ? hf__dsn_at(o.listen_dsn, database) : NULL;
-	hf_error *e = NULL;
-
-	if (!dsn || (o.listen_dsn && !listen_dsn))
-		e = hf__error_nomem();
-	o.listen_dsn = listen_dsn;
-	if (!e)
-		e = hf__engine_open(
-			g->name, dsn, &(const hf_engine_opts){ .mode = g->mode, .pool = &o }, out);
-	wipe_free(dsn);
-	wipe_free(listen_dsn);
-	return e;
-}
-
 /* --- with somebody's --- */
 
 hf_error *hf__engine_on(const char *name, hf_pool *p, const hf_engine_opts *opts, hf__engine **out)

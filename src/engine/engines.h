@@ -84,9 +84,6 @@ hf_error *hf__engine_on(const char *name, hf_pool *p, const hf_engine_opts *opts
 /* The same engine with another pool, opened as its own was. */
 hf_error *hf__engine_again(const hf__engine *g, hf__engine **out);
 
-/* The same engine on another database: another pool, opened as its own was. */
-hf_error *hf__engine_at(const hf__engine *g, const char *database, hf__engine **out);
-
 /* The same engine, whose pool is not its own. NULL: no memory. */
 hf__engine *hf__engine_share(const hf__engine *g);
 

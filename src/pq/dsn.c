@@ -310,7 +310,7 @@ hf_status hf__dsn_init(hf__dsn *d, const char *dsn, hf__dsn_pool *pool, hf_error
 	*d = (hf__dsn){ 0 };
 	*pool = (hf__dsn_pool){ 0 };
 	r.known = PQconndefaults();
-	if (hf__dsn_is_uri(dsn))
+	if (strncmp(dsn, "postgresql://", 13) == 0 || strncmp(dsn, "postgres://", 11) == 0)
 		read_uri(&r, dsn);
 	else
 		read_keywords(&r, dsn);

@@ -32,12 +32,6 @@ typedef struct hf__dsn_session {
  * string cannot be parsed, or has an unknown key, which the message names. */
 hf_status hf__dsn_init(hf__dsn *d, const char *dsn, hf__dsn_pool *pool, hf_error **out_error);
 
-bool hf__dsn_is_uri(const char *dsn);
-
-/* The same connection string for another database, dsn_at.c: yours to hf__free. NULL: no memory. It
- * must be one that hf__dsn_init takes. */
-char *hf__dsn_at(const char *dsn, const char *database);
-
 /* Adds keepalives, TLS and session defaults for what was not given. */
 hf_status hf__dsn_complete(hf__dsn *d, const hf__dsn_session *session, hf_error **out_error);
 

@@ -190,28 +190,6 @@ START_TEST(test_every_allocation_failing)
 }
 END_TEST
 
-/* In each form, whatever it said before, and whatever is in the name. */
-START_TEST(test_another_database)
-{
-	static const char *const from[] = { "", "host=h dbname='a b' password='it\\'s'",
-		"service=shop", "postgresql://ann:pw@h/shop", "postgres://h/shop?dbname=x&port=1",
-		"postgresql:///?pool_size=3" };
-	static const char name[] = "it's \\ a&b=c?%/\xc3\xa9";
-
-	for (size_t i = 0; i < T_COUNT(from); i++) {
-		char *text = hf__dsn_at(from[i], name);
-		hf__dsn_pool pool;
-		hf__dsn d = read_dsn(text, &pool, &plain);
-
-		ck_assert_str_eq(value(&d, "dbname"), name);
-		ck_assert_str_eq(value(&d, "password"), i == 1 ? "it's" : i == 3 ? "pw" : "");
-		ck_assert_int_eq(pool.size, i == 5 ? 3 : 0);
-		hf__dsn_finish(&d);
-		hf__free(text);
-	}
-}
-END_TEST
-
 T_MAIN("dsn", { "pool keys in a URI are taken out", test_pool_keys_in_uri, 0 },
 	{ "pool keys among keywords are taken out", test_pool_keys_in_keywords, 0 },
 	{ "refusals name the key and no secret", test_refusals_name_the_key_and_no_secret, 0 },
@@ -221,5 +199,4 @@ T_MAIN("dsn", { "pool keys in a URI are taken out", test_pool_keys_in_uri, 0 },
 		test_tls_is_verified_beyond_this_machine, 0 },
 	{ "session settings travel in the startup packet",
 		test_session_settings_travel_in_the_startup_packet, 0 },
-	{ "F37 the same for another database", test_another_database, 0 },
 	{ "every allocation failing in turn", test_every_allocation_failing, 0 })

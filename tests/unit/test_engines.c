@@ -248,40 +248,6 @@ START_TEST(test_copy)
 }
 END_TEST
 
-/* Whose pools are its own, in the same order and with the same roles. */
-START_TEST(test_copy_at)
-{
-	hf_engines *e = registry(), *copy;
-	hf_pool *theirs, *own;
-
-	goes_well(hf_engines_open(e, "main", NOWHERE, LAZY(.is_default = true), &why));
-	goes_well(hf_engines_open(
-		e, "audit", "postgresql://localhost:1/x?pool_size=3&pool_min=0", NULL, &why));
-	goes_well(hf_engines_assign(e, "trail", "audit", &why));
-	copy = hf_engines_copy_at(e, "y", &why);
-	goes_well(copy ? HF_OK : hf_error_status(why));
-	names_are(copy, "main, audit");
-	ck_assert(same_pool(copy, "trail", "audit"));
-	ck_assert(same_pool(copy, NULL, "main"));
-	theirs = hf_engines_get(e, "audit", NULL);
-	own = hf_engines_get(copy, "audit", NULL);
-	ck_assert_ptr_ne(theirs, own);
-	close_all(copy);
-	ck_assert_int_eq(hf_pool_get_state(own), HF_POOL_CLOSED);
-	ck_assert_int_eq(hf_pool_get_state(theirs), HF_POOL_OPEN);
-	ck_assert_ptr_null(hf_engines_copy_at(e, "", &why));
-	says(HF_E_MISUSE, HF_E_MISUSE, "the name of the database is empty");
-	ck_assert_ptr_null(hf_engines_copy_at(e, NULL, &why));
-	says(HF_E_MISUSE, HF_E_MISUSE, "is NULL");
-	goes_well(hf_engines_add(e, "added", theirs, NULL, &why));
-	ck_assert_ptr_null(hf_engines_copy_at(e, "y", &why));
-	says(HF_E_MISUSE, HF_E_MISUSE, "engine \"added\" was added with a pool of yours");
-	hf_pool_unref(theirs);
-	hf_pool_unref(own);
-	close_all(e);
-}
-END_TEST
-
 START_TEST(test_shared_pool)
 {
 	hf_engines *e = registry();
@@ -304,19 +270,17 @@ END_TEST
 /* True: all of it went well. */
 static bool use_everything(void)
 {
-	hf_engines *e = hf_engines_new(), *copy = NULL, *other = NULL;
+	hf_engines *e = hf_engines_new(), *copy = NULL;
 	hf_scope *s = NULL;
 	bool ok = e &&
 		  hf_engines_open(e, "main", NOWHERE, LAZY(.is_default = true), NULL) == HF_OK &&
 		  hf_engines_assign(e, "reader", "main", NULL) == HF_OK &&
 		  (s = hf_scope_new(e, HF_SCOPE_OPTS(.label = "x"))) != NULL &&
 		  hf_session_pool(hf_reader(s)) && hf_session_txn(hf_writer(s)) &&
-		  hf_scope_rollback(s) == HF_OK && (copy = hf_engines_copy(e, NULL)) != NULL &&
-		  (other = hf_engines_copy_at(e, "y", NULL)) != NULL;
+		  hf_scope_rollback(s) == HF_OK && (copy = hf_engines_copy(e, NULL)) != NULL;
 
 	hf_scope_unref(s);
 	hf_engines_unref(copy);
-	hf_engines_unref(other);
 	if (e && hf_engines_close(e, 0) != HF_OK)
 		ok = false;
 	hf_engines_unref(e);
@@ -348,6 +312,5 @@ T_MAIN("engines",
 	{ "C1 F7 roles are given to engines while it runs", test_roles, 0 },
 	{ "F23 options that do not fit together", test_zope_requires_scope__fail, 0 },
 	{ "F37 a copy shares the pools and goes its own ways", test_copy, 0 },
-	{ "F37 a copy on another database has pools of its own", test_copy_at, 0 },
 	{ "one pool under several names", test_shared_pool, 0 },
 	{ "every allocation failing in turn", test_every_allocation_failing, 60 })
