@@ -263,9 +263,8 @@ hf_engines *hf_engines_copy_at(hf_engines *e, const char *database, hf_error **o
 		why = copy_roles_locked(e, to) ? NULL : hf__error_nomem();
 		hf__unlock(&e->lock);
 	}
-	/* It is nobody's yet, so nothing is in the way of closing it. */
-	if (why && hf_engines_close(to, 0) != HF_PENDING)
-		to = hf_engines_unref(to);
+	if (why)
+		to = hf_engines_unref(to); /* closes what is open, in the background */
 	hf__error_give(why, out_error);
 	return to;
 }
