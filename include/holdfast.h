@@ -17,5 +17,7 @@
 #include <holdfast/txn.h>
 #include <holdfast/global.h>
 #include <holdfast/listen.h>
+#include <holdfast/engine.h>
+#include <holdfast/scope.h>
 
 #endif

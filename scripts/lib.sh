@@ -67,8 +67,10 @@ missing_packages() {
 	have_server || echo postgresql
 }
 
-# optional_packages: those without which an example is left out and its test skips.
+# optional_packages: those without which an example or a library beside the core is left out and its
+# test skips.
 optional_packages() {
+	pkg-config --exists inih 2>/dev/null || echo libinih-dev
 	pkg-config --exists libuv 2>/dev/null || echo libuv1-dev
 	pkg-config --exists libevent 2>/dev/null || echo libevent-dev
 }

@@ -11,6 +11,7 @@ SRC_BASE = \
 	src/base/lock.c src/base/lock.h \
 	src/base/log.c src/base/log.h \
 	src/base/mem.c src/base/mem.h \
+	src/base/nearest.c src/base/nearest.h \
 	src/base/recycle.c src/base/recycle.h \
 	src/base/ref.h \
 	src/base/ring.h \
@@ -54,6 +55,7 @@ SRC_PQ = \
 	src/pq/command.c \
 	src/pq/copy.c src/pq/copy.h \
 	src/pq/dsn.c src/pq/dsn.h \
+	src/pq/dsn_target.c \
 	src/pq/extras.c src/pq/extras.h \
 	src/pq/format.c src/pq/format.h \
 	src/pq/link.c src/pq/link.h \
@@ -136,18 +138,31 @@ SRC_LISTEN = \
 	src/listen/notify.c \
 	src/listen/pairs.c
 
+# 7: named pools, and what a request does with them
+SRC_ENGINE = \
+	src/engine/again.c \
+	src/engine/engine.c \
+	src/engine/engines.c src/engine/engines.h \
+	src/engine/lookup.c \
+	src/engine/scope.c src/engine/scope.h \
+	src/engine/session.c \
+	src/engine/settings.c \
+	src/engine/thread_scope.c
+
 include_HEADERS = include/holdfast.h
 hfincludedir = $(includedir)/holdfast
 hfinclude_HEADERS = \
 	include/holdfast/base.h \
 	include/holdfast/conn.h \
 	include/holdfast/copy.h \
+	include/holdfast/engine.h \
 	include/holdfast/future.h \
 	include/holdfast/global.h \
 	include/holdfast/inbox.h \
 	include/holdfast/listen.h \
 	include/holdfast/pool.h \
 	include/holdfast/result.h \
+	include/holdfast/scope.h \
 	include/holdfast/status.h \
 	include/holdfast/txn.h \
 	include/holdfast/value.h
@@ -157,7 +172,7 @@ nodist_hfinclude_HEADERS = include/holdfast/version.h
 noinst_LTLIBRARIES += libholdfast-core.la
 libholdfast_core_la_SOURCES = \
 	$(SRC_BASE) $(SRC_VALUE) $(SRC_PQ) $(SRC_ASYNC) $(SRC_POOL) $(SRC_TXN) \
-	$(SRC_LISTEN)
+	$(SRC_LISTEN) $(SRC_ENGINE)
 libholdfast_core_la_LIBADD = $(LIBPQ_LIBS) $(APU_LIBS) $(APR_LIBS) $(PTHREAD_LIBS)
 
 lib_LTLIBRARIES += libholdfast.la
@@ -169,3 +184,13 @@ libholdfast_la_LDFLAGS += -Wl,--version-script=$(top_srcdir)/src/holdfast.map
 libholdfast_la_DEPENDENCIES = libholdfast-core.la $(top_srcdir)/src/holdfast.map
 endif
 EXTRA_DIST += src/holdfast.map
+
+# Ini files: a library of its own, since it needs one more.
+hfinclude_HEADERS += include/holdfast/ini.h
+if HAVE_INIH
+lib_LTLIBRARIES += libholdfast-ini.la
+endif
+libholdfast_ini_la_SOURCES = src/adapt/ini.c
+libholdfast_ini_la_CPPFLAGS = $(AM_CPPFLAGS) $(INIH_CFLAGS)
+libholdfast_ini_la_LIBADD = libholdfast.la $(INIH_LIBS)
+libholdfast_ini_la_LDFLAGS = $(AM_LDFLAGS) $(HF_SOFLAGS) -version-info 0:0:0

@@ -11,15 +11,26 @@ UNIT_TESTS = \
 	tests/unit/test_completion \
 	tests/unit/test_copy_row \
 	tests/unit/test_dsn \
+	tests/unit/test_engines \
 	tests/unit/test_error \
 	tests/unit/test_future \
 	tests/unit/test_future_fork \
 	tests/unit/test_inbox \
 	tests/unit/test_queue \
 	tests/unit/test_recycle \
+	tests/unit/test_scope \
+	tests/unit/test_settings \
 	tests/unit/test_sql \
 	tests/unit/test_stmt_cache \
 	tests/unit/test_time
+
+if HAVE_INIH
+UNIT_TESTS += tests/unit/test_ini
+endif
+# Not the library: that one brings another copy of holdfast.
+tests_unit_test_ini_SOURCES = tests/unit/test_ini.c src/adapt/ini.c
+tests_unit_test_ini_CPPFLAGS = $(AM_CPPFLAGS) $(INIH_CFLAGS)
+tests_unit_test_ini_LDADD = $(LDADD) $(INIH_LIBS)
 
 # With a private server each: tests/run starts it through tests/with-pg.
 DB_TESTS = \
@@ -47,6 +58,8 @@ DB_TESTS = \
 	tests/db/test_copy_types \
 	tests/db/test_echo \
 	tests/db/test_echo_memory \
+	tests/db/test_engines_fork \
+	tests/db/test_engines_servers \
 	tests/db/test_errors \
 	tests/db/test_extras \
 	tests/db/test_failover \
@@ -108,6 +121,10 @@ DB_TESTS = \
 	tests/db/test_proxy \
 	tests/db/test_pipeline \
 	tests/db/test_query \
+	tests/db/test_scope_commit \
+	tests/db/test_scope_life \
+	tests/db/test_scope_manager \
+	tests/db/test_scope_sessions \
 	tests/db/test_script \
 	tests/db/test_secrets \
 	tests/db/test_session_reset \

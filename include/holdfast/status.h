@@ -71,6 +71,11 @@ HF_API bool hf_error_is(const hf_error *e, unsigned any_of_traits);
 HF_OWNED hf_error *hf_error_ref(const hf_error *e);
 HF_API hf_error *hf_error_unref(hf_error *e);
 
+/* An error of your own, for wrappers and adapters that answer as holdfast does: one line of text,
+ * without secrets. Never NULL: without memory, or for HF_OK and HF_PENDING, it is another error
+ * that says so. */
+HF_OWNED hf_error *hf_error_make(hf_status st, const char *fmt, ...) HF_PRINTF(2);
+
 /* "HF_E_BUSY" for HF_E_BUSY; "HF_?" for a number that is no status. Lent for ever. */
 HF_API const char *hf_status_name(hf_status st);
 

@@ -5,6 +5,7 @@
  * Debug builds (HF_DEBUG) assert it, and that a lock is released by its owner. No foreign code
  * (callbacks, hooks, free functions, the network) is ever run with a lock held.
  *
+ *   HF__L_ENGINES  a registry: which engines it has, and what names mean
  *   HF__L_TXN      a transaction's queue of commands
  *   HF__L_POOL     a pool: its queue, its workers, its counters
  *   HF__L_LISTEN   a pool's listening: its channels, its listeners and what waits for them
@@ -18,7 +19,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { HF__L_TXN = 1, HF__L_POOL, HF__L_LISTEN, HF__L_FUTURE, HF__L_INBOX, HF__L_LEAF, HF__L_MAX };
+enum {
+	HF__L_ENGINES = 1,
+	HF__L_TXN,
+	HF__L_POOL,
+	HF__L_LISTEN,
+	HF__L_FUTURE,
+	HF__L_INBOX,
+	HF__L_LEAF,
+	HF__L_MAX
+};
 
 typedef struct hf__mutex {
 	pthread_mutex_t m;

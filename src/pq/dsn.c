@@ -5,7 +5,9 @@
  * passed on. Keys are checked here first, so that an unknown one can be named. */
 #include "pq/dsn.h"
 
+#include "base/attr.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/strbuf.h"
 #include "value/error.h"
 
@@ -17,6 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+static const char *const pool_keys[] = { "pool_size", "pool_min", "pool_queue", "pool_timeout",
+	"pool_recycle", "pool_read_only", "pool_name" };
 
 /* While a string is being read. */
 struct reader {
@@ -36,17 +41,37 @@ static void fail(struct reader *r, const char *fmt, const char *key)
 #pragma GCC diagnostic pop
 }
 
+/* Of libpq's options and the pool's. NULL: none is near. */
+static const char *nearest_known(const struct reader *r, const char *key)
+{
+	const char *meant = NULL;
+	int distance = 0;
+
+	for (size_t i = 0; i < hf_countof(pool_keys); i++)
+		hf__nearest(key, pool_keys[i], &meant, &distance);
+	for (PQconninfoOption *o = r->known; o && o->keyword; o++)
+		hf__nearest(key, o->keyword, &meant, &distance);
+	return meant;
+}
+
 /* A key that libpq does not know is named, unless it does not look like one: then it may be a piece
  * of a password with a blank or a question mark in it. */
 static void fail_unknown(struct reader *r, const char *key)
 {
-	if (key[strspn(key, "abcdefghijklmnopqrstuvwxyz_")] == '\0')
-		fail(r, "connection option \"%s\" is unknown", key);
-	else
+	const char *meant;
+
+	if (r->error)
+		return;
+	if (key[strspn(key, "abcdefghijklmnopqrstuvwxyz_")] != '\0') {
 		fail(r,
 			"an unknown connection option%s (it is not shown: it may be a piece of a "
 			"password)",
 			"");
+		return;
+	}
+	meant = nearest_known(r, key);
+	r->error = hf__error_fmt(HF_E_MISUSE, 0, "connection option \"%s\" is unknown%s%s%s", key,
+		meant ? ": did you mean \"" : "", meant ? meant : "", meant ? "\"?" : "");
 }
 
 static bool libpq_knows(const struct reader *r, const char *key)
@@ -89,11 +114,7 @@ static void take_pool_key(struct reader *r, const char *key, const char *value)
 		hf__free(p->name);
 		p->name = hf__strdup(value);
 	} else {
-		fail(r,
-			"connection option \"%s\" is unknown: pool_size, pool_min, pool_queue, "
-			"pool_timeout, "
-			"pool_recycle, pool_read_only and pool_name are known",
-			key);
+		fail_unknown(r, key);
 	}
 }
 
@@ -212,7 +233,7 @@ static void read_keywords(struct reader *r, const char *dsn)
 	hf__strbuf_finish(&value);
 }
 
-static char *find(const hf__dsn *d, const char *key)
+char *hf__dsn_get(const hf__dsn *d, const char *key)
 {
 	for (size_t i = 0; i < d->n; i++)
 		if (strcmp(d->keys[i], key) == 0)
@@ -227,7 +248,7 @@ static void wipe_free(char *s)
 	hf__free(s);
 }
 
-static bool set(hf__dsn *d, const char *key, const char *value)
+bool hf__dsn_set(hf__dsn *d, const char *key, const char *value)
 {
 	char **keys, **values;
 
@@ -276,7 +297,7 @@ static hf_status parse_rest(hf__dsn *d, const char *rest, hf_error **out_error)
 	}
 	for (PQconninfoOption *o = options; o->keyword && ok; o++)
 		if (o->val)
-			ok = set(d, o->keyword, o->val);
+			ok = hf__dsn_set(d, o->keyword, o->val);
 	PQconninfoFree(options);
 	return ok ? HF_OK : hf__error_give(hf__error_nomem(), out_error);
 }
@@ -310,12 +331,12 @@ hf_status hf__dsn_init(hf__dsn *d, const char *dsn, hf__dsn_pool *pool, hf_error
 
 static bool set_default(hf__dsn *d, const char *key, const char *value)
 {
-	return find(d, key) || set(d, key, value);
+	return hf__dsn_get(d, key) || hf__dsn_set(d, key, value);
 }
 
 static const char *given(const hf__dsn *d, const char *key, const char *env)
 {
-	const char *v = find(d, key);
+	const char *v = hf__dsn_get(d, key);
 
 	return v && *v ? v : getenv(env);
 }
@@ -365,9 +386,9 @@ static bool set_root(hf__dsn *d, hf_error **why)
 	if (access(path, R_OK) == 0)
 		return true;
 	if (PQlibVersion() >= 160000)
-		return set(d, "sslrootcert", "system");
+		return hf__dsn_set(d, "sslrootcert", "system");
 	if (access(bundle, R_OK) == 0)
-		return set(d, "sslrootcert", bundle);
+		return hf__dsn_set(d, "sslrootcert", bundle);
 	*why = hf__error_fmt(HF_E_MISUSE, 0,
 		"a server beyond this machine is verified (sslmode=verify-full), but "
 		"there is no root certificate: give sslrootcert, or choose another sslmode aloud");
@@ -380,13 +401,14 @@ static bool set_tls(hf__dsn *d, const hf__dsn_session *want, hf_error **why)
 	const char *host = addr ? addr : given(d, "host", "PGHOST");
 	bool says = given(d, "sslmode", "PGSSLMODE") || given(d, "service", "PGSERVICE");
 
-	if (!says && !all_local(host) && (!set(d, "sslmode", "verify-full") || !set_root(d, why)))
+	if (!says && !all_local(host) &&
+		(!hf__dsn_set(d, "sslmode", "verify-full") || !set_root(d, why)))
 		return false;
 	if (!want->strict_auth)
 		return true;
-	if (!set(d, "channel_binding", "require"))
+	if (!hf__dsn_set(d, "channel_binding", "require"))
 		return false;
-	return PQlibVersion() < 160000 || set(d, "require_auth", "scram-sha-256");
+	return PQlibVersion() < 160000 || hf__dsn_set(d, "require_auth", "scram-sha-256");
 }
 
 /* The session's own settings go into the startup packet: RESET ALL returns to it, not to what was
@@ -408,20 +430,21 @@ static bool set_session(hf__dsn *d, const hf__dsn_session *want)
 			&o, " -c idle_in_transaction_session_timeout=%d", want->idle_in_txn_ms);
 	if (theirs)
 		hf__strbuf_printf(&o, " %s", theirs);
-	ok = !o.failed && set(d, "options", hf__strbuf_text(&o));
+	ok = !o.failed && hf__dsn_set(d, "options", hf__strbuf_text(&o));
 	hf__strbuf_finish(&o);
-	return ok && set(d, "client_encoding", "UTF8");
+	return ok && hf__dsn_set(d, "client_encoding", "UTF8");
 }
 
-static bool describe(hf__dsn *d)
+bool hf__dsn_describe(hf__dsn *d)
 {
 	static const char *const keys[] = { "service", "host", "hostaddr", "port", "dbname",
 		"user" };
 	hf__strbuf b = HF__STRBUF_INIT;
 
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-		if (find(d, keys[i]))
-			hf__strbuf_printf(&b, "%s%s=%s", b.n ? " " : "", keys[i], find(d, keys[i]));
+		if (hf__dsn_get(d, keys[i]))
+			hf__strbuf_printf(
+				&b, "%s%s=%s", b.n ? " " : "", keys[i], hf__dsn_get(d, keys[i]));
 	if (b.n == 0)
 		hf__strbuf_puts(&b, "default server");
 	d->where = hf__strbuf_take(&b);
@@ -438,7 +461,7 @@ hf_status hf__dsn_complete(hf__dsn *d, const hf__dsn_session *want, hf_error **o
 		{ "gssencmode", "disable" },
 	};
 	hf_error *why = NULL;
-	bool ok = describe(d);
+	bool ok = hf__dsn_describe(d);
 
 	for (size_t i = 0; ok && i < sizeof defaults / sizeof *defaults; i++)
 		ok = set_default(d, defaults[i][0], defaults[i][1]);

@@ -270,3 +270,17 @@ const char *hf_status_name(hf_status st)
 
 	return (size_t)st < hf_countof(names) ? names[st] : "HF_?";
 }
+
+hf_error *hf_error_make(hf_status st, const char *fmt, ...)
+{
+	va_list ap;
+	hf_error *e;
+
+	if (st == HF_OK || st == HF_PENDING)
+		return hf__error_fmt(
+			HF_E_MISUSE, 0, "hf_error_make: %s is no error", hf_status_name(st));
+	va_start(ap, fmt);
+	e = hf__error_vfmt(st, 0, fmt, ap);
+	va_end(ap);
+	return e;
+}

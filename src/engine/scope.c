@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* Scopes: their life, their sessions, their ends. */
+#include "engine/scope.h"
+
+#include "base/fork.h"
+#include "base/mem.h"
+#include "value/error.h"
+#include "value/opts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+hf_error *hf__scope_refusal(const hf_scope *s)
+{
+	if (!s)
+		return hf__error_fmt(HF_E_MISUSE, 0, "the scope is NULL");
+	if (s->forks != hf__fork_count())
+		return hf__error_forked();
+	if (s->ended)
+		return hf__error_fmt(HF_E_TXN_ENDED, 0, "scope \"%s\" has ended", s->label);
+	return NULL;
+}
+
+/* --- life --- */
+
+static void free_names(char **names)
+{
+	for (size_t i = 0; names && names[i]; i++)
+		hf__free(names[i]);
+	hf__free(names);
+}
+
+/* NULL: no memory. */
+static char **copy_names(const char *const *names)
+{
+	size_t n = 0;
+	char **copy;
+
+	while (names[n])
+		n++;
+	copy = hf__calloc((n + 1) * sizeof(char *));
+	for (size_t i = 0; copy && i < n; i++) {
+		copy[i] = hf__strdup(names[i]);
+		if (!copy[i]) {
+			free_names(copy);
+			return NULL;
+		}
+	}
+	return copy;
+}
+
+static void scope_free(hf_scope *s)
+{
+	while (!APR_RING_EMPTY(&s->sessions, hf_session, link)) {
+		hf_session *each = APR_RING_FIRST(&s->sessions);
+
+		APR_RING_REMOVE(each, link);
+		hf__free(each);
+	}
+	hf_engines_unref(s->engines);
+	free_names(s->any);
+	hf__free(s->txn_label);
+	hf__free(s->label);
+	hf__free(s);
+}
+
+/* False: no memory, or options that are not made as they should. */
+static bool take_opts(hf_scope *s, const hf_scope_opts *opts)
+{
+	static const char *const preferences[] = { "reader", "writer", NULL };
+	hf_error *e = NULL;
+	hf_scope_opts o;
+
+	hf__opts_copy(&o, sizeof o, opts, "HF_SCOPE_OPTS", &e);
+	if (!e)
+		hf__opts_copy(&s->txn, sizeof s->txn, o.txn, "HF_TXN_OPTS", &e);
+	if (e) {
+		hf_error_unref(e);
+		return false;
+	}
+	s->user = o.user;
+	s->two_phase = o.two_phase;
+	s->label = hf__strdup(o.label ? o.label : "scope");
+	s->txn_label = hf__strdup(s->txn.label ? s->txn.label : s->label);
+	s->txn.label = s->txn_label;
+	s->any = copy_names(o.any ? o.any : preferences);
+	return s->label && s->txn_label && s->any;
+}
+
+hf_scope *hf_scope_new(hf_engines *e, const hf_scope_opts *opts)
+{
+	hf_error *why = hf__engines_refusal(e);
+	hf_scope *s = why ? NULL : hf__calloc(sizeof *s);
+
+	hf_error_unref(why);
+	if (!s)
+		return NULL;
+	hf__ref_init(&s->refs);
+	s->forks = hf__fork_count();
+	s->engines = hf_engines_ref(e);
+	APR_RING_INIT(&s->sessions, hf_session, link);
+	if (take_opts(s, opts))
+		return s;
+	scope_free(s);
+	return NULL;
+}
+
+hf_scope *hf_scope_ref(hf_scope *s)
+{
+	if (s)
+		hf__ref_get(&s->refs);
+	return s;
+}
+
+hf_scope *hf_scope_unref(hf_scope *s)
+{
+	if (!s || s->forks != hf__fork_count() || !hf__ref_put(&s->refs))
+		return NULL;
+	hf_scope_end(s);
+	scope_free(s);
+	return NULL;
+}
+
+void *hf_scope_user(const hf_scope *s)
+{
+	return s ? s->user : NULL;
+}
+
+const char *hf_scope_label(const hf_scope *s)
+{
+	return s ? s->label : "";
+}
+
+/* --- sessions --- */
+
+static hf_session *find(const hf_scope *s, const char *name)
+{
+	hf_session *each;
+
+	APR_RING_FOREACH (each, &s->sessions, hf_session, link)
+		if (strncmp(each->name, name, HF__NAME_MAX) == 0)
+			return each;
+	return NULL;
+}
+
+hf_session *hf_scope_session(hf_scope *s, const char *name)
+{
+	hf_session *each;
+
+	if (!s)
+		return hf__session_none(HF_E_MISUSE);
+	if (s->forks != hf__fork_count())
+		return hf__session_none(HF_E_FORKED);
+	name = name ? name : "!default";
+	each = find(s, name);
+	if (each)
+		return each;
+	each = hf__calloc(sizeof *each);
+	if (!each)
+		return hf__session_none(HF_E_NOMEM);
+	each->scope = s;
+	snprintf(each->name, sizeof each->name, "%s", name);
+	APR_RING_INSERT_TAIL(&s->sessions, each, hf_session, link);
+	return each;
+}
+
+hf_session *hf_scope_any(hf_scope *s)
+{
+	if (!s || s->forks != hf__fork_count())
+		return hf_scope_session(s, NULL);
+	for (size_t i = 0; s->any[i]; i++)
+		if (hf_scope_status(s, s->any[i]) == HF_SESSION_START)
+			return find(s, s->any[i]);
+	return hf_scope_session(s, s->any[0] ? s->any[0] : "!any");
+}
+
+hf_session_status hf_scope_status(hf_scope *s, const char *name)
+{
+	hf_session *each = NULL;
+
+	if (s && s->forks == hf__fork_count())
+		each = find(s, name ? name : "!default");
+	return each ? each->status : HF_SESSION_INIT;
+}
+
+const char *hf_session_status_name(hf_session_status st)
+{
+	switch (st) {
+	case HF_SESSION_INIT:
+		return "INIT";
+	case HF_SESSION_START:
+		return "START";
+	case HF_SESSION_END:
+		return "END";
+	}
+	return "?";
+}
+
+/* --- ends --- */
+
+hf_global *hf__scope_global(hf_scope *s)
+{
+	if (!s->global)
+		s->global =
+			hf_global_new(HF_GLOBAL_OPTS(.label = s->label, .two_phase = s->two_phase));
+	return s->global;
+}
+
+/* With every transaction of the scope. */
+static void drop_global(hf_scope *s)
+{
+	hf_session *each;
+
+	APR_RING_FOREACH (each, &s->sessions, hf_session, link)
+		each->txn = NULL;
+	s->global = hf_global_free(s->global);
+	s->lost = hf_error_unref(s->lost);
+}
+
+hf_status hf_scope_commit(hf_scope *s, hf_error **out_error)
+{
+	hf_error *e = hf__scope_refusal(s);
+	hf_status st;
+
+	if (!e && s->lost) {
+		st = s->global ? hf_global_abort(s->global) : HF_OK;
+		e = st == HF_E_DEADLOCK
+			    ? hf__error_fmt(
+				      st, 0, "a thread of one of its pools cannot wait for a scope")
+			    : hf_error_ref(s->lost);
+	}
+	if (e || !s->global)
+		return hf__error_give(e, out_error);
+	st = hf_global_commit(s->global, &e);
+	if (st == HF_OK)
+		drop_global(s);
+	hf__error_give(e, out_error);
+	return st;
+}
+
+hf_status hf_scope_rollback(hf_scope *s)
+{
+	hf_error *e = hf__scope_refusal(s);
+	hf_status st;
+
+	if (e)
+		return hf__error_give(e, NULL);
+	st = s->global ? hf_global_abort(s->global) : HF_OK;
+	if (st == HF_E_DEADLOCK)
+		return st;
+	drop_global(s); /* also what a failed commit has left */
+	return HF_OK;
+}
+
+hf_status hf_scope_join(hf_scope *s, const hf_participant *p)
+{
+	hf_error *e = hf__scope_refusal(s);
+	hf_global *g = e ? NULL : hf__scope_global(s);
+
+	if (g)
+		return hf_global_join(g, p);
+	if (p && p->free_arg)
+		p->free_arg(p->arg);
+	return hf__error_give(e ? e : hf__error_nomem(), NULL);
+}
+
+hf_status hf_scope_end(hf_scope *s)
+{
+	hf_session *each;
+
+	if (!s)
+		return HF_E_MISUSE;
+	if (s->forks != hf__fork_count())
+		return HF_E_FORKED;
+	if (s->ended)
+		return HF_OK;
+	s->ended = true;
+	drop_global(s);
+	APR_RING_FOREACH (each, &s->sessions, hf_session, link) {
+		if (each->status == HF_SESSION_START)
+			each->status = HF_SESSION_END;
+		hf__engine_put(each->engine);
+		each->engine = NULL;
+	}
+	return HF_OK;
+}

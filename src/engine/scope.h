@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of a scope and its sessions.
+ *
+ * No lock: one thread at a time uses it. What is shared is in the registry, the pools and the
+ * global transaction.
+ *
+ * A session looks its engine up when it needs it first, and keeps a reference until the scope ends.
+ * Those whose mode has a transaction begin a branch of scope->global with their first statement; a
+ * commit or a rollback frees that one and with it all branches. A commit that failed leaves it,
+ * ended as it is: its branches then tell, with each statement, what has become of them. */
+#ifndef HF_ENGINE_SCOPE_H
+#define HF_ENGINE_SCOPE_H
+
+#include "engine/engines.h"
+
+#include <holdfast/scope.h>
+
+struct hf_session {
+	APR_RING_ENTRY(hf_session) link;
+	hf_scope *scope; /* lent: it owns this; NULL: a static one, which stands for `none` */
+	hf_status none;
+	char name[HF__NAME_MAX + 1]; /* "!default" for the default; cut where it is too long */
+	hf__engine *engine;          /* a reference, once it was looked up */
+	hf_mode mode;                /* then */
+	hf_txn *txn;                 /* lent by scope->global; NULL: not begun */
+	hf_session_status status;
+};
+
+struct hf_scope {
+	hf__ref refs;
+	unsigned forks;
+	hf_engines *engines; /* a reference */
+	char *label;
+	void *user;
+	bool two_phase, ended;
+	hf_txn_opts txn; /* its label is scope->label, where it has none of its own */
+	char *txn_label;
+	char **any; /* names and NULL */
+	hf_global *global;
+	hf_error *lost; /* why a statement could not even begin: there is no commit without it */
+	APR_RING_HEAD(hf__session_ring, hf_session) sessions;
+};
+
+/* session.c: a static one whose statements answer this. */
+hf_session *hf__session_none(hf_status why);
+
+/* Why the scope takes no calls: NULL, forked, ended. */
+hf_error *hf__scope_refusal(const hf_scope *s);
+
+/* The scope's global transaction, made if there is none. NULL: no memory. */
+hf_global *hf__scope_global(hf_scope *s);
+
+#endif

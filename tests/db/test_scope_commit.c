@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* The end of a scope with several engines: one commit, in one phase and in two, with what is no
+ * database; and what a failure leaves. */
+#include "engines.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static hf_engines *both(bool two_phase)
+{
+	hf_engines *e = hf_engines_new();
+	hf_pool_opts o = *HF_POOL_OPTS(.max_conns = 2, .two_phase = two_phase);
+
+	t_engines();
+	ck_assert_int_eq(
+		hf_engines_open(e, "writer", t_dsn(), HF_ENGINE_OPTS(.pool = &o), NULL), HF_OK);
+	ck_assert_int_eq(
+		hf_engines_open(e, "bank", t_bank_dsn(), HF_ENGINE_OPTS(.pool = &o), NULL), HF_OK);
+	return e;
+}
+
+static void close_all(hf_engines *e)
+{
+	ck_assert_int_eq(hf_engines_close(e, 0), HF_OK);
+	hf_engines_unref(e);
+}
+
+static hf_future *add(hf_scope *s, const char *engine, int id)
+{
+	return hf_session_query(
+		hf_scope_session(s, engine), "insert into part values ($1, 'x')", id);
+}
+
+/* † zope.sqlalchemy: testTwoEngines, testTwoPhase; pyramid_sqlassist: the writer's commit. */
+START_TEST(test_two_engines)
+{
+	for (int two = 0; two < 2; two++) {
+		hf_engines *e = both(two);
+		hf_scope *s = hf_scope_new(e, HF_SCOPE_OPTS(.label = "order", .two_phase = two));
+		hf_error *why;
+
+		t_done(add(s, "writer", 1));
+		t_done(add(s, "bank", 1));
+		ck_assert_int_eq(t_parts(), 0);
+		if (hf_scope_commit(s, &why) != HF_OK)
+			ck_abort_msg("%s", hf_error_message(why));
+		ck_assert_int_eq(t_parts(), 101);
+		ck_assert_int_eq(t_prepared(), 0);
+		t_done(add(s, "writer", 2)); /* and it goes on */
+		ck_assert_int_eq(hf_scope_commit(s, NULL), HF_OK);
+		t_done(add(s, "bank", 2));
+		hf_scope_unref(s);
+		ck_assert_int_eq(t_parts(), 201);
+		close_all(e);
+	}
+}
+END_TEST
+
+/* † zope.sqlalchemy: testFailedJoin, testAbortAfterCommit: failed until it is rolled back. */
+START_TEST(test_failed_until_rollback)
+{
+	hf_engines *e = both(false);
+	hf_scope *s = hf_scope_new(e, HF_SCOPE_OPTS(.label = "order"));
+	hf_error *why;
+
+	t_done(add(s, "writer", 1));
+	t_done(add(s, "bank", 1));
+	t_failed(add(s, "bank", 1), HF_E_SQL);
+	ck_assert_int_eq(hf_scope_commit(s, &why), HF_E_SQL);
+	ck_assert_str_eq(hf_error_sqlstate(why), "23505");
+	hf_error_unref(why);
+	t_failed(add(s, "writer", 2), HF_E_TXN_ENDED);
+	ck_assert_int_eq(hf_scope_commit(s, &why), HF_E_TXN_ENDED);
+	hf_error_unref(why);
+	ck_assert_int_eq(hf_scope_rollback(s), HF_OK);
+	ck_assert_int_eq(t_parts(), 0);
+	t_done(add(s, "writer", 3));
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_OK);
+	ck_assert_int_eq(t_parts(), 100);
+	hf_scope_unref(s);
+	close_all(e);
+}
+END_TEST
+
+/* † zope.sqlalchemy: testSessionCommitDisallowed, testSessionSavepointCommitAllowed, testSavepoint.
+ */
+START_TEST(test_session_commit_disallowed)
+{
+	hf_engines *e = both(false);
+	hf_scope *s = hf_scope_new(e, NULL);
+	hf_txn *t = hf_session_txn(hf_writer(s));
+
+	t_done(add(s, "writer", 1));
+	t_failed(hf_txn_commit(t), HF_E_MISUSE);
+	t_done(hf_txn_savepoint(t, "a"));
+	t_done(add(s, "writer", 2));
+	t_done(hf_txn_rollback_to(t, "a"));
+	t_done(add(s, "writer", 3));
+	t_done(hf_txn_release(t, "a"));
+	ck_assert_int_eq(t_parts(), 0);
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_OK);
+	ck_assert_int_eq(t_psql_int("select sum(id) from part"), 4);
+	hf_scope_unref(s);
+	close_all(e);
+}
+END_TEST
+
+static void note_finish(void *arg)
+{
+	strcat(arg, "commit ");
+}
+
+static void note_abort(void *arg)
+{
+	strcat(arg, "abort ");
+}
+
+/* † pyramid_sqlassist: test_tm__not_enabled, test_tm__enabled_valid__commit and __abort. */
+START_TEST(test_tm__enabled_valid__commit)
+{
+	hf_engines *e = both(false);
+	hf_scope *s = hf_scope_new(e, NULL);
+	char story[64] = "";
+	const hf_participant mail = { .struct_size = sizeof mail,
+		.name = "mail",
+		.finish = note_finish,
+		.abort = note_abort,
+		.arg = story };
+
+	t_done(add(s, "writer", 1));
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_OK);
+	ck_assert_str_eq(story, "");
+	t_done(add(s, "writer", 2));
+	ck_assert_int_eq(hf_scope_join(s, &mail), HF_OK);
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_OK);
+	ck_assert_str_eq(story, "commit ");
+	ck_assert_int_eq(hf_scope_join(s, &mail), HF_OK);
+	ck_assert_int_eq(hf_scope_rollback(s), HF_OK);
+	ck_assert_str_eq(story, "commit abort ");
+	ck_assert_int_eq(hf_scope_join(s, &mail), HF_OK);
+	hf_scope_unref(s);
+	ck_assert_str_eq(story, "commit abort abort ");
+	ck_assert_int_eq(t_parts(), 200);
+	close_all(e);
+}
+END_TEST
+
+/* Reads go to what is assigned, writes stay; a name says more than a role. */
+START_TEST(test_routing)
+{
+	hf_engines *e = both(false);
+	hf_scope *s;
+	char *shop = t_psql("select current_database()");
+
+	ck_assert_int_eq(
+		hf_engines_open(e, "master", t_dsn(), HF_ENGINE_OPTS(.is_default = true), NULL),
+		HF_OK);
+	for (int i = 0; i < 2; i++) {
+		hf_result *res;
+		hf_error *why;
+
+		s = hf_scope_new(e, NULL);
+		if (hf_session_fetch(hf_reader(s), &res, &why, "select current_database()") !=
+			HF_OK)
+			ck_abort_msg("%s", hf_error_message(why));
+		ck_assert_str_eq(hf_row_text(hf_result_row(res, 0), 0), i ? "holdfast_bank" : shop);
+		hf_result_unref(res);
+		t_failed(add(s, "reader", 9), HF_E_SQL);
+		t_done(add(s, "writer", i));
+		t_done(add(s, "master", 10 + i));
+		ck_assert_int_eq(hf_scope_commit(s, NULL), HF_OK);
+		ck_assert_int_eq(t_parts(), (i + 1) * 200);
+		hf_scope_unref(s);
+		ck_assert_int_eq(hf_engines_assign(e, "reader", "bank", NULL), HF_OK);
+	}
+	free(shop);
+	close_all(e);
+}
+END_TEST
+
+T_MAIN("scope_commit",
+	{ "D27 D28 one commit over two engines, in one phase and in two", test_two_engines, 0 },
+	{ "F14 a commit that failed, until it is rolled back", test_failed_until_rollback, 0 },
+	{ "a session's transaction is ended by its scope alone", test_session_commit_disallowed,
+		0 },
+	{ "F25 what is no database takes part", test_tm__enabled_valid__commit, 0 },
+	{ "C1 C2 reads are routed while it runs, and a name wins", test_routing, 0 })
