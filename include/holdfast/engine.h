@@ -107,7 +107,7 @@ HF_OWNED hf_engines *hf_engines_copy(hf_engines *e, hf_error **out_error);
  * by pools of its own, opened with the same settings. NULL: *out_error (may be NULL) says why:
  * HF_E_MISUSE for an engine whose pool is not this registry's own (hf_engines_add,
  * hf_engines_copy), and for a name that no database can have; and what hf_engines_open answers.
- * Nothing is left open then. Blocks as hf_engines_open does. */
+ * What is open then is closed in the background. Blocks as hf_engines_open does. */
 HF_OWNED hf_engines *hf_engines_copy_at(hf_engines *e, const char *database, hf_error **out_error);
 
 /* Closes every pool that it opened, all within ms (0: the longest of their shutdown_ms), and

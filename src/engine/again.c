@@ -55,7 +55,7 @@ static hf_error *open_again(hf_engines *e, hf__engine *g)
 	if (why)
 		return why;
 	if (swap(e, g, fresh)) {
-		hf__engine_close(g, 0); /* in a child it answers HF_E_FORKED, and does nothing */
+		hf__engine_close(g, 0); /* in a child it does nothing */
 		hf__engine_put(g);      /* the registry's */
 	} else {
 		hf__engine_close(fresh, 0);
@@ -262,9 +262,8 @@ hf_engines *hf_engines_copy_at(hf_engines *e, const char *database, hf_error **o
 		why = copy_roles_locked(e, to) ? NULL : hf__error_nomem();
 		hf__unlock(&e->lock);
 	}
-	/* It is nobody's yet, so nothing is in the way of closing it. */
-	if (why && hf_engines_close(to, 0) != HF_PENDING)
-		to = hf_engines_unref(to);
+	if (why)
+		to = hf_engines_unref(to); /* closes what is open, in the background */
 	hf__error_give(why, out_error);
 	return to;
 }

@@ -302,17 +302,19 @@ END_TEST
 /* True: all of it went well. */
 static bool use_everything(void)
 {
-	hf_engines *e = hf_engines_new(), *copy = NULL;
+	hf_engines *e = hf_engines_new(), *copy = NULL, *other = NULL;
 	hf_scope *s = NULL;
 	bool ok = e &&
 		  hf_engines_open(e, "main", NOWHERE, LAZY(.is_default = true), NULL) == HF_OK &&
 		  hf_engines_assign(e, "reader", "main", NULL) == HF_OK &&
 		  (s = hf_scope_new(e, HF_SCOPE_OPTS(.label = "x"))) != NULL &&
 		  hf_session_pool(hf_reader(s)) && hf_session_txn(hf_writer(s)) &&
-		  hf_scope_rollback(s) == HF_OK && (copy = hf_engines_copy(e, NULL)) != NULL;
+		  hf_scope_rollback(s) == HF_OK && (copy = hf_engines_copy(e, NULL)) != NULL &&
+		  (other = hf_engines_copy_at(e, "y", NULL)) != NULL;
 
 	hf_scope_unref(s);
 	hf_engines_unref(copy);
+	hf_engines_unref(other);
 	if (e && hf_engines_close(e, 0) != HF_OK)
 		ok = false;
 	hf_engines_unref(e);
