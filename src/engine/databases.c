@@ -71,7 +71,7 @@ static hf_error *create_all(struct team *t, const char *name, const hf_database_
 
 static void drop_made(struct team *t, const char *name)
 {
-	for (size_t i = 0; i < t->n; i++)
+	for (size_t i = 0; t->made && i < t->n; i++)
 		if (t->made[i])
 			hf_error_unref(hf__database_drop(t->all[i]->pool, name, NULL, NULL, 0));
 }

@@ -2,6 +2,8 @@
 /* Databases: made, found and listed. Dropping them is in test_databases_drop.c. */
 #include "fixture.h"
 
+#include "base/mem.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -354,6 +356,57 @@ START_TEST(test_maintenance)
 }
 END_TEST
 
+/* --- without memory --- */
+
+/* All verbs, each of which may fail for want of memory and nothing else. The database that is to be
+ * made is there, and the one to be dropped is not: the server's part of it takes its time. */
+static bool run_all(hf_pool *p, hf_engines *e, long *seen)
+{
+	hf_engines *made = hf_engines_create_database(
+		e, "hf_poor", HF_DATABASE_OPTS(.if_missing = true), &why);
+	hf_result *res = NULL;
+	bool there = false, ok = made != NULL;
+	char *url = NULL;
+
+	ok = ok && (url = hf_pool_url(p)) != NULL;
+	ok = ok && hf_database_exists(p, "hf_poor", &there, &why) == HF_OK && there;
+	ok = ok && hf_database_list(p, true, &res, &why) == HF_OK;
+	ok = ok && hf_engines_drop_database(
+			   made, "hf_rich", HF_DROP_OPTS(.if_exists = true), &why) == HF_OK;
+	*seen = hf__mem_seen();
+	hf__mem_fail(0, 0);
+	ck_assert_msg(ok || (made && !url) || hf_error_status(why) == HF_E_NOMEM, "%s",
+		hf_error_message(why));
+	why = hf_error_unref(why);
+	hf_result_unref(res);
+	if (made)
+		close_all(made);
+	free(url);
+	return ok;
+}
+
+START_TEST(test_every_allocation_failing)
+{
+	hf_pool_opts lazy = *HF_POOL_OPTS(.min_conns = HF_NONE, .max_conns = 1);
+	hf_pool *p = t_pool(&lazy);
+	hf_engines *e = hf_engines_new();
+	long seen, n = 0, failed = 0;
+
+	ck_assert_int_eq(hf_pool_close(p, 0), HF_OK);
+	works(hf_engines_open(e, "writer", t_dsn(), HF_ENGINE_OPTS(.pool = &lazy), &why));
+	works(hf_database_create(p, "hf_poor", NULL, &why));
+	do {
+		hf__mem_fail(n, 1);
+		failed += !run_all(p, e, &seen);
+	} while (seen > n++);
+	ck_assert_int_gt(failed, 100);
+	ck_assert_int_lt(failed, n);
+	works(hf_database_drop(p, "hf_poor", NULL, &why));
+	hf_pool_unref(p);
+	close_all(e);
+}
+END_TEST
+
 T_MAIN("databases",
 	{ "F30 F35 F37 a random database is made, used, closed and dropped",
 		test_set_up_and_tear_down, 0 },
@@ -364,4 +417,5 @@ T_MAIN("databases",
 	{ "F30 a read-only pool makes none", test_read_only, 0 },
 	{ "F32 the current database exists, a random one does not", test_database_exist, 0 },
 	{ "F33 the list has the current database, and flags templates", test_databases, 0 },
-	{ "F32 the database to connect to is one that lets us in", test_maintenance, 0 })
+	{ "F32 the database to connect to is one that lets us in", test_maintenance, 0 },
+	{ "F30 F31 every allocation failing in turn", test_every_allocation_failing, 120 })
