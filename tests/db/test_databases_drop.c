@@ -94,13 +94,17 @@ START_TEST(test_closes_itself)
 }
 END_TEST
 
-/* All that the registry has opened there, and nothing else. */
+/* All that the registry has opened there, and nothing else: not what leads to a database of this
+ * name on another server. */
 START_TEST(test_closes_own_engines)
 {
 	static const char *const names[] = { "writer", "reader", "other" };
 	hf_engines *e = hf_engines_new();
-	hf_pool *at = t_pool(NULL), *pools[3];
+	hf_pool *at = t_pool(NULL), *pools[3], *far;
 
+	works(hf_engines_open(e, "far", "host=/nonexistent dbname=" NAME,
+		HF_ENGINE_OPTS(.mode = HF_MODE_READ), &why));
+	far = hf_engines_get(e, "far", NULL);
 	works(hf_database_create(at, NAME, HF_DATABASE_OPTS(.if_missing = true), &why));
 	for (int i = 0; i < 3; i++) {
 		works(hf_engines_open(e, names[i], i < 2 ? dsn_to(NAME) : t_dsn(), NULL, &why));
@@ -112,6 +116,7 @@ START_TEST(test_closes_own_engines)
 	ck_assert_int_eq(hf_pool_get_state(pools[0]), HF_POOL_CLOSED);
 	ck_assert_int_eq(hf_pool_get_state(pools[1]), HF_POOL_CLOSED);
 	ck_assert_int_eq(hf_pool_get_state(pools[2]), HF_POOL_OPEN);
+	ck_assert_int_eq(hf_pool_get_state(far), HF_POOL_OPEN);
 	t_failed(hf_query(pools[0], "select 1"), HF_E_CLOSED);
 	/* The engines are still there, for when the database is. */
 	works(hf_database_create(at, NAME, NULL, &why));
@@ -124,6 +129,7 @@ START_TEST(test_closes_own_engines)
 	works(hf_engines_drop_database(e, NAME, HF_DROP_OPTS(.if_exists = true), &why));
 	for (int i = 0; i < 3; i++)
 		hf_pool_unref(pools[i]);
+	hf_pool_unref(far);
 	ck_assert_int_eq(hf_engines_close(e, 0), HF_OK);
 	hf_engines_unref(e);
 	t_close(at);
