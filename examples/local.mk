@@ -5,6 +5,7 @@
 EXAMPLES = \
 	examples/bank \
 	examples/bulk_load \
+	examples/databases \
 	examples/demo \
 	examples/fan_out \
 	examples/interaction \
@@ -27,6 +28,7 @@ noinst_PROGRAMS += $(EXAMPLES)
 
 examples_bank_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_bulk_load_LDADD = libholdfast.la $(PTHREAD_LIBS)
+examples_databases_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_demo_SOURCES = \
 	examples/demo.c \
 	examples/demo.h \

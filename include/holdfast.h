@@ -19,5 +19,6 @@
 #include <holdfast/listen.h>
 #include <holdfast/engine.h>
 #include <holdfast/scope.h>
+#include <holdfast/admin.h>
 
 #endif

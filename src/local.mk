@@ -141,17 +141,23 @@ SRC_LISTEN = \
 # 7: named pools, and what a request does with them
 SRC_ENGINE = \
 	src/engine/again.c \
+	src/engine/database.c src/engine/database.h \
+	src/engine/databases.c \
 	src/engine/engine.c \
 	src/engine/engines.c src/engine/engines.h \
 	src/engine/lookup.c \
+	src/engine/maintenance.c src/engine/maintenance.h \
+	src/engine/ping.c \
 	src/engine/scope.c src/engine/scope.h \
 	src/engine/session.c \
 	src/engine/settings.c \
+	src/engine/tables.c \
 	src/engine/thread_scope.c
 
 include_HEADERS = include/holdfast.h
 hfincludedir = $(includedir)/holdfast
 hfinclude_HEADERS = \
+	include/holdfast/admin.h \
 	include/holdfast/base.h \
 	include/holdfast/conn.h \
 	include/holdfast/copy.h \

@@ -56,6 +56,8 @@ DB_TESTS = \
 	tests/db/test_copy_errors \
 	tests/db/test_copy_stop \
 	tests/db/test_copy_types \
+	tests/db/test_databases \
+	tests/db/test_databases_drop \
 	tests/db/test_echo \
 	tests/db/test_echo_memory \
 	tests/db/test_engines_fork \
@@ -95,6 +97,7 @@ DB_TESTS = \
 	tests/db/test_listen_stop \
 	tests/db/test_listen_storm \
 	tests/db/test_log \
+	tests/db/test_log_life \
 	tests/db/test_loops \
 	tests/db/test_loss \
 	tests/db/test_nesting \
@@ -110,6 +113,7 @@ DB_TESTS = \
 	tests/db/test_park_limits \
 	tests/db/test_park_race \
 	tests/db/test_participants \
+	tests/db/test_ping \
 	tests/db/test_pipeline_begin \
 	tests/db/test_pipeline_cancel \
 	tests/db/test_pipeline_commit \
@@ -134,6 +138,7 @@ DB_TESTS = \
 	tests/db/test_stream \
 	tests/db/test_stream_huge \
 	tests/db/test_submit \
+	tests/db/test_tables \
 	tests/db/test_transact \
 	tests/db/test_transact_ends \
 	tests/db/test_transact_lost \

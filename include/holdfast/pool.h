@@ -24,6 +24,8 @@ typedef struct hf_pool hf_pool;
 typedef struct hf_conn hf_conn;
 typedef struct hf_reply hf_reply;
 
+/* ERROR: holdfast cannot do its work. WARN: something was lost, or will be. INFO: the lives of
+ * pools and connections, and what changes a schema. DEBUG: every statement. */
 typedef enum hf_log_level { HF_LOG_ERROR, HF_LOG_WARN, HF_LOG_INFO, HF_LOG_DEBUG } hf_log_level;
 
 /* One line, without a newline, free of secrets and control characters. Called from any thread of

@@ -13,8 +13,7 @@
 
 /* --- new pools --- */
 
-/* References to all engines, *n of them, in an array to hf__free. NULL: no memory. */
-static hf__engine **all_of(hf_engines *e, size_t *n)
+hf__engine **hf__engines_all(hf_engines *e, size_t *n)
 {
 	hf__engine **all, *g;
 	size_t room = 1;
@@ -69,7 +68,7 @@ static hf_error *open_all_again(hf_engines *e)
 {
 	hf_error *why = NULL, *one;
 	size_t n;
-	hf__engine **all = all_of(e, &n);
+	hf__engine **all = hf__engines_all(e, &n);
 
 	if (!all)
 		return hf__error_nomem();
@@ -232,7 +231,7 @@ static hf_error *open_all_at(hf_engines *e, const char *database, hf_engines *to
 {
 	hf_error *why = NULL;
 	size_t n;
-	hf__engine **all = all_of(e, &n), *fresh;
+	hf__engine **all = hf__engines_all(e, &n), *fresh;
 
 	if (!all)
 		return hf__error_nomem();

@@ -59,6 +59,9 @@ hf_error *hf__engines_refusal(const hf_engines *e);
  * it. NULL, or why there is none: with the names of those there are. */
 hf_error *hf__engines_find(hf_engines *e, const char *name, hf__engine **out, hf_mode *mode);
 
+/* References to all engines, *n of them, in an array to hf__free. NULL: no memory. */
+hf__engine **hf__engines_all(hf_engines *e, size_t *n);
+
 /* The parts of that, lookup.c. Of this very name; NULL: there is none. */
 hf__engine *hf__engine_named_locked(hf_engines *e, const char *name);
 hf__alias *hf__alias_named_locked(hf_engines *e, const char *role);

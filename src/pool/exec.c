@@ -3,6 +3,7 @@
  * thread whose the connection is: the worker's own, or whom it is lent to. */
 #include "pool/pool.h"
 
+#include "base/attr.h"
 #include "base/clock.h"
 #include "value/error.h"
 
@@ -220,13 +221,34 @@ unsigned hf__conn_fate(const hf_conn *c, const hf__run *run, const hf_error *e, 
 	return in_txn || run->begin || reads ? HF_RETRYABLE : HF_MAYBE_COMMITTED;
 }
 
+/* By its command tag; of a script that is its last statement's. */
+static bool defines(const char *tag)
+{
+	static const char *const verbs[] = { "CREATE ", "ALTER ", "DROP ", "COMMENT", "GRANT",
+		"REVOKE", "TRUNCATE" };
+
+	for (size_t i = 0; i < hf_countof(verbs); i++)
+		if (strncmp(tag, verbs[i], strlen(verbs[i])) == 0)
+			return true;
+	return false;
+}
+
 void hf__conn_log_run(
 	const hf_conn *c, const hf__run *run, const hf_error *e, int64_t began, const hf_site *site)
 {
 	const hf__log *log = &c->worker->pool->log;
+	bool definition = !e && hf__logs(log, HF__LOG_INFO) && defines(run->tag);
+	double ms;
 	hf__strbuf shown = HF__STRBUF_INIT;
-	char name[200];
+	char place[200];
 
+	if (!definition && !hf__logs(log, HF__LOG_DEBUG))
+		return;
+	ms = (double)(hf__now() - began) / 1e6;
+	hf__site_name(c->job->more->label, site, place, sizeof place);
+	/* Without its text, which may have a password in it. */
+	if (definition)
+		hf__logf(log, HF__LOG_INFO, "%.3f ms %s: %s", ms, place, run->tag);
 	if (!hf__logs(log, HF__LOG_DEBUG))
 		return;
 	for (int i = 0; run->params && i < run->params->n; i++) {
@@ -239,8 +261,7 @@ void hf__conn_log_run(
 		else
 			hf__strbuf_printf(&shown, "%s'%s'", i ? ", " : " [", v);
 	}
-	hf__logf(log, HF__LOG_DEBUG, "%.3f ms %s: %s%s%s%s%s", (double)(hf__now() - began) / 1e6,
-		hf__site_name(c->job->more->label, site, name, sizeof name),
+	hf__logf(log, HF__LOG_DEBUG, "%.3f ms %s: %s%s%s%s%s", ms, place,
 		c->worker->pool->opts.log_params && run->text ? run->text : run->sql,
 		hf__strbuf_text(&shown), shown.n ? "]" : "", e ? " failed: " : "",
 		e ? hf_error_message(e) : "");

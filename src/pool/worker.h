@@ -269,7 +269,7 @@ bool hf__conn_send(hf_conn *c, hf__job *j);
  * in a transaction that was open before. */
 unsigned hf__conn_fate(const hf_conn *c, const hf__run *run, const hf_error *e, bool in_txn);
 
-/* At DEBUG: one statement that ran. */
+/* At DEBUG: one statement that ran. At INFO: that it was one which changed the schema. */
 void hf__conn_log_run(const hf_conn *c, const hf__run *run, const hf_error *e, int64_t began,
 	const hf_site *site);
 

@@ -86,6 +86,19 @@ bool hf__link_gone(const hf__link *l)
 	return l->pg && (l->fatal[0] || PQstatus(l->pg) != CONNECTION_OK);
 }
 
+void hf__link_peer(const hf__link *l, char *out, size_t n)
+{
+	const char *host = PQhost(l->pg), *port = PQport(l->pg);
+
+	snprintf(out, n, "%s, port %s", host && *host ? host : "the default host",
+		port && *port ? port : "unknown");
+}
+
+int hf__link_version(const hf__link *l)
+{
+	return PQserverVersion(l->pg);
+}
+
 bool hf__link_tells_outcomes(const hf__link *l)
 {
 	return l->server[0] && l->pg && PQserverVersion(l->pg) >= 130000;
@@ -232,7 +245,7 @@ static void connect_message(char *out, size_t size, const char *text, const char
 
 static hf_error *connect_error(hf__link *l, const hf__dsn *dsn, const char *instead)
 {
-	char state[6] = "", message[800], full[1000];
+	char state[6] = "", message[800], full[1400], peer[300] = "";
 	const char *text = instead ? instead : PQerrorMessage(l->pg);
 	const char *at = find_sqlstate(text, state);
 	hf__error_spec spec = { .status = HF_E_CONNECT,
@@ -240,8 +253,12 @@ static hf_error *connect_error(hf__link *l, const hf__dsn *dsn, const char *inst
 		.sqlstate = at ? state : NULL,
 		.message = full };
 
+	/* libpq's own words name the server. */
+	if (instead)
+		hf__link_peer(l, peer, sizeof peer);
 	connect_message(message, sizeof message, text, at);
-	snprintf(full, sizeof full, "cannot connect (%s): %s", dsn->where, message);
+	snprintf(full, sizeof full, "cannot connect (%s): %s%s%s", dsn->where, message,
+		instead ? ": " : "", peer);
 	return hf__error_new(&spec);
 }
 

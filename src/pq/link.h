@@ -153,6 +153,12 @@ hf_error *hf__link_command(hf__link *l, const char *sql, const hf__guard *guard)
 /* Everything that a job may have left in the session goes, but prepared statements stay. */
 hf_error *hf__link_reset(hf__link *l, const hf__guard *guard);
 
+/* "host, port 5432", of the server that it leads to or tries; for messages. */
+void hf__link_peer(const hf__link *l, char *out, size_t n);
+
+/* Of the server: 150004. */
+int hf__link_version(const hf__link *l);
+
 hf__session hf__link_session(const hf__link *l);
 /* Whether the server ended the session, as opposed to us not trusting it any more. */
 bool hf__link_gone(const hf__link *l);
