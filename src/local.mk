@@ -8,6 +8,7 @@ SRC_BASE = \
 	src/base/clock.c src/base/clock.h \
 	src/base/fork.c src/base/fork.h \
 	src/base/gate.c src/base/gate.h \
+	src/base/histogram.c src/base/histogram.h \
 	src/base/lock.c src/base/lock.h \
 	src/base/log.c src/base/log.h \
 	src/base/mem.c src/base/mem.h \
@@ -143,9 +144,13 @@ SRC_ENGINE = \
 	src/engine/engine.c \
 	src/engine/engines.c src/engine/engines.h \
 	src/engine/lookup.c \
+	src/engine/metrics.c \
+	src/engine/prometheus.c \
 	src/engine/scope.c src/engine/scope.h \
 	src/engine/session.c \
 	src/engine/settings.c \
+	src/engine/snapshot.c src/engine/snapshot.h \
+	src/engine/stats_table.c \
 	src/engine/thread_scope.c
 
 include_HEADERS = include/holdfast.h
@@ -157,8 +162,10 @@ hfinclude_HEADERS = \
 	include/holdfast/engine.h \
 	include/holdfast/future.h \
 	include/holdfast/global.h \
+	include/holdfast/histogram.h \
 	include/holdfast/inbox.h \
 	include/holdfast/listen.h \
+	include/holdfast/metrics.h \
 	include/holdfast/pool.h \
 	include/holdfast/result.h \
 	include/holdfast/scope.h \
