@@ -200,3 +200,13 @@ libholdfast_ini_la_SOURCES = src/adapt/ini.c
 libholdfast_ini_la_CPPFLAGS = $(AM_CPPFLAGS) $(INIH_CFLAGS)
 libholdfast_ini_la_LIBADD = libholdfast.la $(INIH_LIBS)
 libholdfast_ini_la_LDFLAGS = $(AM_LDFLAGS) $(HF_SOFLAGS) -version-info 0:0:0
+
+# JSON: the same, for the same reason.
+hfinclude_HEADERS += include/holdfast/json.h
+if HAVE_JANSSON
+lib_LTLIBRARIES += libholdfast-json.la
+endif
+libholdfast_json_la_SOURCES = src/adapt/json.c
+libholdfast_json_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+libholdfast_json_la_LIBADD = libholdfast.la $(JANSSON_LIBS)
+libholdfast_json_la_LDFLAGS = $(AM_LDFLAGS) $(HF_SOFLAGS) -version-info 0:0:0

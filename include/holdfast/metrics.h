@@ -56,10 +56,10 @@ HF_OWNED char *hf_snapshot_text(const hf_snapshot *s);
 
 /* The text format of Prometheus, version 0.0.4, to be served as
  * "text/plain; version=0.0.4; charset=utf-8". Every name begins with "holdfast_", every sample has
- * the label engine, and holdfast_engine_info has pool, mode and state of each; an engine that
- * shares the pool of another has nothing but that one. A histogram has one bucket for each doubling
- * from 16.384 us to 549.8 s, whose bounds are exact. Times are seconds. Yours to free() with the C
- * library; NULL without memory, or for NULL. */
+ * the label engine. holdfast_engine_info tells of each its pool and mode, and same_as: an engine
+ * that shares the pool of another has that, holdfast_engine_open, and no numbers. A histogram has
+ * one bucket for each doubling from 16.384 us to 549.8 s, whose bounds are exact. Times are
+ * seconds. Yours to free() with the C library; NULL without memory, or for NULL. */
 HF_OWNED char *hf_snapshot_prometheus(const hf_snapshot *s);
 
 /* --- one by one, for other formats --- */

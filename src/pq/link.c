@@ -63,14 +63,13 @@ void hf__link_trip_sent(hf__link *l)
 
 void hf__link_trip_ended(hf__link *l)
 {
-	bool in_txn;
+	PGTransactionStatusType in;
 
 	hf_assert(l->n_trips > 0);
 	if (--l->n_trips > 0)
 		return;
-	in_txn = PQtransactionStatus(l->pg) == PQTRANS_INTRANS ||
-		 PQtransactionStatus(l->pg) == PQTRANS_INERROR;
-	show(l, in_txn ? HF__SHOWN_IN_TXN : HF__SHOWN_IDLE);
+	in = PQtransactionStatus(l->pg);
+	show(l, in == PQTRANS_INTRANS || in == PQTRANS_INERROR ? HF__SHOWN_IN_TXN : HF__SHOWN_IDLE);
 }
 
 /* Runs in the middle of libpq's parsing: it copies, and calls nothing of libpq that talks. */
