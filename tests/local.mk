@@ -106,6 +106,8 @@ DB_TESTS = \
 	tests/db/test_log \
 	tests/db/test_loops \
 	tests/db/test_loss \
+	tests/db/test_metrics \
+	tests/db/test_metrics_load \
 	tests/db/test_nesting \
 	tests/db/test_notify \
 	tests/db/test_open \
