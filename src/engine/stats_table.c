@@ -127,7 +127,10 @@ static void put_cell(char *cell, size_t n, const hf_engine_stats *e, const struc
 		snprintf(cell, n, "%" PRIu64, v);
 		break;
 	case MS:
-		put_duration(cell, n, v * 1000000);
+		if (v > 0)
+			put_duration(cell, n, v * 1000000);
+		else
+			snprintf(cell, n, "-");
 		break;
 	case QUANTILE:
 		if (h->count > 0)
