@@ -74,13 +74,14 @@ void hf__pool_count_run_locked(hf_pool *p, const hf__job *j, int64_t now)
 
 static uint64_t read_tally(_Atomic uint64_t *n)
 {
-	return atomic_load_explicit(n, memory_order_relaxed);
+	return atomic_load_explicit(n, memory_order_acquire);
 }
 
 void hf__tally_add_to(hf__tally *t, hf_pool_stats *s)
 {
-	s->statements += read_tally(&t->statements);
+	/* In this order: there are never more failures than statements. */
 	s->statement_failures += read_tally(&t->failures);
+	s->statements += read_tally(&t->statements);
 	s->commits += read_tally(&t->commits);
 	s->rollbacks += read_tally(&t->rollbacks);
 }
@@ -126,7 +127,8 @@ static void fill_gauges_locked(hf_pool *p, hf_pool_stats *s)
 
 	s->conns = gauge(p->n_up);
 	s->idle = gauge(p->n_idle);
-	s->busy = gauge(p->n_busy);
+	/* A job may have lost its connection and not have been put back yet. */
+	s->busy = gauge(p->n_busy < p->n_up - p->n_idle ? p->n_busy : p->n_up - p->n_idle);
 	s->connecting = gauge(p->n_workers - p->n_up);
 	s->pinned = gauge(p->n_pinned);
 	s->queued = gauge(p->queue.n);

@@ -125,7 +125,7 @@ typedef struct hf__worker {
 static inline void hf__tally_one(_Atomic uint64_t *n)
 {
 	atomic_store_explicit(
-		n, atomic_load_explicit(n, memory_order_relaxed) + 1, memory_order_relaxed);
+		n, atomic_load_explicit(n, memory_order_relaxed) + 1, memory_order_release);
 }
 
 /* stats.c */
