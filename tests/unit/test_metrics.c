@@ -185,12 +185,18 @@ static struct page read_page(const char *text)
 
 static void has(const char *text, const char *part)
 {
-	ck_assert_msg(strstr(text, part) != NULL, "\"%s\" is not in:\n%s", part, text);
+	if (!strstr(text, part)) {
+		fputs(text, stderr); /* too long for check */
+		ck_abort_msg("\"%s\" is not there", part);
+	}
 }
 
 static void has_not(const char *text, const char *part)
 {
-	ck_assert_msg(strstr(text, part) == NULL, "\"%s\" is in:\n%s", part, text);
+	if (strstr(text, part)) {
+		fputs(text, stderr);
+		ck_abort_msg("\"%s\" is there", part);
+	}
 }
 
 START_TEST(test_prometheus)
