@@ -13,6 +13,7 @@ EXAMPLES = \
 	examples/listen \
 	examples/lookups \
 	examples/loop_poll \
+	examples/metrics \
 	examples/query \
 	examples/seat_reservation \
 	examples/two_engines
@@ -51,6 +52,7 @@ examples_loop_poll_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_loop_uv_SOURCES = examples/loop_uv.c examples/loop.c examples/loop.h
 examples_loop_uv_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 examples_loop_uv_LDADD = libholdfast.la $(UV_LIBS) $(PTHREAD_LIBS)
+examples_metrics_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_query_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_seat_reservation_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_two_engines_LDADD = libholdfast.la $(PTHREAD_LIBS)

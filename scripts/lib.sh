@@ -71,6 +71,7 @@ missing_packages() {
 # test skips.
 optional_packages() {
 	pkg-config --exists inih 2>/dev/null || echo libinih-dev
+	pkg-config --exists jansson 2>/dev/null || echo libjansson-dev
 	pkg-config --exists libuv 2>/dev/null || echo libuv1-dev
 	pkg-config --exists libevent 2>/dev/null || echo libevent-dev
 }

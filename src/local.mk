@@ -8,6 +8,7 @@ SRC_BASE = \
 	src/base/clock.c src/base/clock.h \
 	src/base/fork.c src/base/fork.h \
 	src/base/gate.c src/base/gate.h \
+	src/base/histogram.c src/base/histogram.h \
 	src/base/lock.c src/base/lock.h \
 	src/base/log.c src/base/log.h \
 	src/base/mem.c src/base/mem.h \
@@ -147,10 +148,14 @@ SRC_ENGINE = \
 	src/engine/engines.c src/engine/engines.h \
 	src/engine/lookup.c \
 	src/engine/maintenance.c src/engine/maintenance.h \
+	src/engine/metrics.c \
 	src/engine/ping.c \
+	src/engine/prometheus.c \
 	src/engine/scope.c src/engine/scope.h \
 	src/engine/session.c \
 	src/engine/settings.c \
+	src/engine/snapshot.c src/engine/snapshot.h \
+	src/engine/stats_table.c \
 	src/engine/tables.c \
 	src/engine/thread_scope.c
 
@@ -164,8 +169,10 @@ hfinclude_HEADERS = \
 	include/holdfast/engine.h \
 	include/holdfast/future.h \
 	include/holdfast/global.h \
+	include/holdfast/histogram.h \
 	include/holdfast/inbox.h \
 	include/holdfast/listen.h \
+	include/holdfast/metrics.h \
 	include/holdfast/pool.h \
 	include/holdfast/result.h \
 	include/holdfast/scope.h \
@@ -200,3 +207,13 @@ libholdfast_ini_la_SOURCES = src/adapt/ini.c
 libholdfast_ini_la_CPPFLAGS = $(AM_CPPFLAGS) $(INIH_CFLAGS)
 libholdfast_ini_la_LIBADD = libholdfast.la $(INIH_LIBS)
 libholdfast_ini_la_LDFLAGS = $(AM_LDFLAGS) $(HF_SOFLAGS) -version-info 0:0:0
+
+# JSON: the same, for the same reason.
+hfinclude_HEADERS += include/holdfast/json.h
+if HAVE_JANSSON
+lib_LTLIBRARIES += libholdfast-json.la
+endif
+libholdfast_json_la_SOURCES = src/adapt/json.c
+libholdfast_json_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+libholdfast_json_la_LIBADD = libholdfast.la $(JANSSON_LIBS)
+libholdfast_json_la_LDFLAGS = $(AM_LDFLAGS) $(HF_SOFLAGS) -version-info 0:0:0

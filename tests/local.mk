@@ -15,7 +15,9 @@ UNIT_TESTS = \
 	tests/unit/test_error \
 	tests/unit/test_future \
 	tests/unit/test_future_fork \
+	tests/unit/test_histogram \
 	tests/unit/test_inbox \
+	tests/unit/test_metrics \
 	tests/unit/test_queue \
 	tests/unit/test_recycle \
 	tests/unit/test_scope \
@@ -31,6 +33,14 @@ endif
 tests_unit_test_ini_SOURCES = tests/unit/test_ini.c src/adapt/ini.c
 tests_unit_test_ini_CPPFLAGS = $(AM_CPPFLAGS) $(INIH_CFLAGS)
 tests_unit_test_ini_LDADD = $(LDADD) $(INIH_LIBS)
+
+if HAVE_JANSSON
+UNIT_TESTS += tests/unit/test_json
+endif
+tests_unit_test_json_SOURCES = tests/unit/test_json.c src/adapt/json.c
+tests_unit_test_json_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_json_LDADD = $(LDADD) $(JANSSON_LIBS)
+tests_unit_test_histogram_LDADD = $(LDADD) -lm
 
 # With a private server each: tests/run starts it through tests/with-pg.
 DB_TESTS = \
@@ -100,6 +110,8 @@ DB_TESTS = \
 	tests/db/test_log_life \
 	tests/db/test_loops \
 	tests/db/test_loss \
+	tests/db/test_metrics \
+	tests/db/test_metrics_load \
 	tests/db/test_nesting \
 	tests/db/test_notify \
 	tests/db/test_open \

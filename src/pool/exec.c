@@ -387,6 +387,7 @@ hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_s
 			HF_E_MISUSE, 0, "the script ended the transaction that it ran in");
 	if (e && !c->poison && !decided && hf__link_session(c->link) != HF__SESSION_IDLE)
 		c->poison = hf_error_ref(e);
+	hf__conn_count_run(c, e);
 	hf__conn_log_run(c, run, e, began, site);
 	return e;
 }

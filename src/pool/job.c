@@ -65,7 +65,7 @@ static hf_status job_cancel(hf_future *f)
 	if (j->state == HF__JOB_QUEUED) {
 		hf__queue_remove(&p->queue, j);
 		j->state = HF__JOB_DONE;
-		hf__pool_count_end_locked(p, HF_E_CANCELED);
+		hf__pool_count_end_locked(p, j, HF_E_CANCELED);
 		hf__worker_recheck_locked(p);
 		st = HF_OK;
 	} else if (j->state == HF__JOB_RUNNING) {

@@ -183,6 +183,7 @@ static hf_pool *pool_new(void)
 	hf__job_init_pool(p);
 	p->forks = hf__fork_count();
 	p->epoll = p->house_wake.fd = -1;
+	p->opened_at = hf__now();
 	p->state = HF_POOL_CLOSED;
 	return p;
 }

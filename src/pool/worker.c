@@ -228,7 +228,7 @@ static hf_error *requeue_locked(hf_pool *p, hf__job *j)
 	j->worker = NULL;
 	if (e) {
 		j->state = HF__JOB_DONE;
-		hf__pool_count_end_locked(p, hf_error_status(e));
+		hf__pool_count_end_locked(p, j, hf_error_status(e));
 		hf__worker_recheck_locked(p);
 	} else {
 		j->state = HF__JOB_QUEUED;
@@ -377,16 +377,13 @@ void hf__worker_before_done(hf__worker *w, hf__job **jobs, int n)
 
 void hf__worker_count_locked(hf__worker *w, hf__job **jobs, int n, int64_t now)
 {
-	hf_pool_stats *s = &w->pool->stats;
-
 	for (int i = 0; i < n; i++) {
 		hf__job *j = jobs[i];
 
 		j->state = HF__JOB_DONE;
 		j->worker = NULL;
-		hf__pool_count_end_locked(w->pool, j->outcome.status);
-		s->queue_ns += (uint64_t)(j->started_at - j->submitted_at);
-		s->run_ns += (uint64_t)(now - j->started_at);
+		hf__pool_count_end_locked(w->pool, j, j->outcome.status);
+		hf__pool_count_run_locked(w->pool, j, now);
 	}
 }
 
@@ -491,6 +488,7 @@ static void end_worker(hf__worker *w)
 	answer_wake_locked(w);
 	APR_RING_REMOVE(w, all);
 	APR_RING_INSERT_TAIL(&p->ended, w, hf__worker, all);
+	hf__tally_add_to(&w->tally, &p->stats);
 	p->n_workers--;
 	p->n_retiring -= w->retire;
 	hf__worker_wake_one_locked(p);

@@ -88,6 +88,12 @@ typedef struct hf__held {
 	int64_t statement_at; /* 0: none */
 } hf__held;
 
+/* What is counted for every statement, without the pool's lock. Whoever has the link counts, so
+ * that there is one writer at a time, and a load and a store are enough; anybody may read. */
+typedef struct hf__tally {
+	_Atomic uint64_t statements, failures, commits, rollbacks;
+} hf__tally;
+
 typedef struct hf__worker {
 	APR_RING_ENTRY(hf__worker)
 	all, idle; /* guarded by pool->lock, as all below but link and conn */
@@ -111,9 +117,19 @@ typedef struct hf__worker {
 	hf__held held;       /* while there is a job; guarded by held_lock */
 	bool hold_told;      /* the log has heard that it takes long */
 	int number;
+	hf__tally tally;
 	hf__link link; /* the worker's own thread only, or whom it is lent to */
 	hf_conn conn;
 } hf__worker;
+
+static inline void hf__tally_one(_Atomic uint64_t *n)
+{
+	atomic_store_explicit(
+		n, atomic_load_explicit(n, memory_order_relaxed) + 1, memory_order_release);
+}
+
+/* stats.c */
+void hf__tally_add_to(hf__tally *t, hf_pool_stats *s);
 
 /* Whether the queue waits and nobody will come for it, though one more worker may be started. */
 bool hf__worker_wanted_locked(const hf_pool *p);
@@ -272,6 +288,16 @@ unsigned hf__conn_fate(const hf_conn *c, const hf__run *run, const hf_error *e, 
 /* At DEBUG: one statement that ran. At INFO: that it was one which changed the schema. */
 void hf__conn_log_run(const hf_conn *c, const hf__run *run, const hf_error *e, int64_t began,
 	const hf_site *site);
+
+/* One more statement has ended: well, or so. */
+static inline void hf__conn_count_run(hf_conn *c, const hf_error *e)
+{
+	hf__tally *t = &c->worker->tally;
+
+	hf__tally_one(&t->statements);
+	if (e)
+		hf__tally_one(&t->failures);
+}
 
 const char *hf__conn_begin_text(hf_conn *c);        /* lent by the connection */
 hf__guard hf__conn_guard(hf_conn *c, int limit_ms); /* 0: no limit */

@@ -2,6 +2,7 @@
 /* A link: opening, closing, watching and waiting. What is said over it is in wire.c. */
 #include "pq/link.h"
 
+#include "base/attr.h"
 #include "base/clock.h"
 #include "base/fork.h"
 #include "base/mem.h"
@@ -28,6 +29,11 @@ void hf__link_init(hf__link *l, const hf__link_config *cfg)
 	l->sock = l->fork_slot = -1;
 }
 
+static void show(hf__link *l, hf__shown what)
+{
+	atomic_store_explicit(&l->shown, (int)what, memory_order_relaxed);
+}
+
 void hf__link_close(hf__link *l)
 {
 	if (!l->pg)
@@ -45,6 +51,25 @@ void hf__link_close(hf__link *l)
 	l->broken = l->dirty = l->foreign_stmts = false;
 	l->floats = HF__FLOATS_ASK;
 	l->fatal[0] = l->server[0] = '\0';
+	l->n_trips = 0;
+	show(l, HF__SHOWN_IDLE);
+}
+
+void hf__link_trip_sent(hf__link *l)
+{
+	if (l->n_trips++ == 0)
+		show(l, HF__SHOWN_ACTIVE);
+}
+
+void hf__link_trip_ended(hf__link *l)
+{
+	PGTransactionStatusType in;
+
+	hf_assert(l->n_trips > 0);
+	if (--l->n_trips > 0)
+		return;
+	in = PQtransactionStatus(l->pg);
+	show(l, in == PQTRANS_INTRANS || in == PQTRANS_INERROR ? HF__SHOWN_IN_TXN : HF__SHOWN_IDLE);
 }
 
 /* Runs in the middle of libpq's parsing: it copies, and calls nothing of libpq that talks. */

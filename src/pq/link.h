@@ -19,6 +19,8 @@
 
 #include <holdfast/result.h>
 
+#include <stdatomic.h>
+
 typedef enum hf__ask { HF__ASK_NONE, HF__ASK_CANCEL, HF__ASK_ABORT } hf__ask;
 
 /* Whether the session writes floats with all their digits and bytea in hex. */
@@ -47,6 +49,9 @@ typedef struct hf__link_config {
 	bool read_only;
 } hf__link_config;
 
+/* What others may know of a link while it is used: roughly what pg_stat_activity shows. */
+typedef enum hf__shown { HF__SHOWN_IDLE, HF__SHOWN_ACTIVE, HF__SHOWN_IN_TXN } hf__shown;
+
 typedef struct hf__link {
 	hf__link_config cfg;
 	PGconn *pg; /* NULL: closed */
@@ -64,6 +69,8 @@ typedef struct hf__link {
 	bool foreign_stmts; /* prepared statements may be there that the cache did not make */
 	char fatal[6];      /* SQLSTATE of a FATAL notice; "" */
 	char server[96];    /* which server this is, in which life of it; "": not known */
+	int n_trips;        /* sent, and not ended */
+	atomic_int shown;   /* an hf__shown; read by anybody */
 	/* of the run under way */
 	hf__ask asked;
 	bool late; /* a cancel was sent since its time was up */
@@ -122,6 +129,10 @@ typedef struct hf__run {
 
 void hf__link_init(hf__link *l, const hf__link_config *cfg);
 void hf__link_close(hf__link *l); /* ends the session; accepts a closed link */
+
+/* A trip was sent; one has ended. */
+void hf__link_trip_sent(hf__link *l);
+void hf__link_trip_ended(hf__link *l);
 
 /* Connects, and answers NULL or the story, HF_E_CONNECT with the server's SQLSTATE if it gave one.
  */

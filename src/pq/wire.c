@@ -368,6 +368,7 @@ static hf_error *begin_trip(hf__trip *t, bool wants, bool may_evict, bool sync)
 	if (may_set(t))
 		t->l->floats = HF__FLOATS_ASK;
 	t->run->sent = true;
+	hf__link_trip_sent(t->l);
 	if (asks_first(t))
 		ask_first(t);
 	if (!t->l->broken && !hf__trip_send(t, sync))
@@ -383,6 +384,7 @@ static hf_error *end_trip(hf__trip *t, struct results *rs, hf_result **out)
 	settle_cancel(t->l);
 	note_tag(t, rs);
 	note_time(t, now);
+	hf__link_trip_ended(t->l);
 	learn_columns(t);
 	if (may_set(t))
 		t->l->floats = HF__FLOATS_ASK;
@@ -410,6 +412,7 @@ hf_error *hf__trip_begin_sync(hf__trip *t, hf__link *l, hf__run *run, int64_t no
 	t->sent_at = now;
 	clear_answers(run);
 	run->sent = true;
+	hf__link_trip_sent(l);
 	if (!hf__trip_send_sync(t))
 		l->broken = true;
 	return NULL;
@@ -478,6 +481,7 @@ static hf_error *run_trip(
 	t.sent_at = began;
 	begin_run(l, &run->guard);
 	if (alone) {
+		hf__link_trip_sent(l);
 		run_alone(&t, &rs, began);
 		return end_trip(&t, &rs, out);
 	}
