@@ -193,3 +193,10 @@ libholdfast_ini_la_SOURCES = src/adapt/ini.c
 libholdfast_ini_la_CPPFLAGS = $(AM_CPPFLAGS) $(INIH_CFLAGS)
 libholdfast_ini_la_LIBADD = libholdfast.la $(INIH_LIBS)
 libholdfast_ini_la_LDFLAGS = $(AM_LDFLAGS) $(HF_SOFLAGS) -version-info 0:0:0
+
+# APR's pools: a library of its own, so that nobody else meets types of APR.
+hfinclude_HEADERS += include/holdfast/apr.h
+lib_LTLIBRARIES += libholdfast-apr.la
+libholdfast_apr_la_SOURCES = src/adapt/apr.c
+libholdfast_apr_la_LIBADD = libholdfast.la $(APR_LIBS)
+libholdfast_apr_la_LDFLAGS = $(AM_LDFLAGS) $(HF_SOFLAGS) -version-info 0:0:0
