@@ -174,6 +174,7 @@ if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la tests/libapr.la
 tests_libapr_la_SOURCES = src/adapt/apr.c
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
+	tests/db/apr.h \
 	tests/db/codecs.c tests/db/codecs.h \
 	tests/db/commit_fate.h \
 	tests/db/copy_feed.h \
