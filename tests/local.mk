@@ -168,6 +168,7 @@ SCRIPT_TESTS = \
 	scripts/check-docs \
 	tests/headers/run \
 	tests/compile_fail/run \
+	tests/examples/request_scope \
 	tests/examples/run
 
 if HAVE_CHECK
