@@ -55,6 +55,7 @@ SRC_PQ = \
 	src/pq/command.c \
 	src/pq/copy.c src/pq/copy.h \
 	src/pq/dsn.c src/pq/dsn.h \
+	src/pq/dsn_target.c \
 	src/pq/extras.c src/pq/extras.h \
 	src/pq/format.c src/pq/format.h \
 	src/pq/link.c src/pq/link.h \

@@ -69,6 +69,7 @@ DB_TESTS = \
 	tests/db/test_echo \
 	tests/db/test_echo_memory \
 	tests/db/test_engines_fork \
+	tests/db/test_engines_servers \
 	tests/db/test_errors \
 	tests/db/test_extras \
 	tests/db/test_failover \
@@ -131,6 +132,8 @@ DB_TESTS = \
 	tests/db/test_pipeline \
 	tests/db/test_query \
 	tests/db/test_scope_commit \
+	tests/db/test_scope_life \
+	tests/db/test_scope_manager \
 	tests/db/test_scope_sessions \
 	tests/db/test_script \
 	tests/db/test_secrets \

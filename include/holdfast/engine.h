@@ -103,6 +103,13 @@ HF_CHECK hf_status hf_engines_reopen(hf_engines *e, const char *name, hf_error *
  * none. NULL: *out_error (may be NULL) says why. */
 HF_OWNED hf_engines *hf_engines_copy(hf_engines *e, hf_error **out_error);
 
+/* Another registry with the same engines, roles and default at another database of their servers,
+ * by pools of its own, opened with the same settings. NULL: *out_error (may be NULL) says why:
+ * HF_E_MISUSE for an engine whose pool is not this registry's own (hf_engines_add,
+ * hf_engines_copy), and for a name that no database can have; and what hf_engines_open answers.
+ * What is open then is closed in the background. Blocks as hf_engines_open does. */
+HF_OWNED hf_engines *hf_engines_copy_at(hf_engines *e, const char *database, hf_error **out_error);
+
 /* Closes every pool that it opened, all within ms (0: the longest of their shutdown_ms), and
  * forgets all engines. Idempotent. HF_PENDING: some are not closed yet (see hf_pool_close) and end
  * in the background. HF_E_DEADLOCK on a thread of one of its pools: nothing was done. */

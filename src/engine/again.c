@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The engines of a registry once more: with new pools, also in the child of a fork, or in another
- * registry. */
+ * registry, also at another database. */
 #include "engine/engines.h"
 
 #include "base/fork.h"
 #include "base/mem.h"
+#include "pq/dsn.h"
+#include "value/codec.h"
 #include "value/error.h"
 
 #include <string.h>
@@ -54,7 +56,7 @@ static hf_error *open_again(hf_engines *e, hf__engine *g)
 	if (why)
 		return why;
 	if (swap(e, g, fresh)) {
-		hf__engine_close(g, 0); /* in a child it answers HF_E_FORKED, and does nothing */
+		hf__engine_close(g, 0); /* in a child it does nothing */
 		hf__engine_put(g);      /* the registry's */
 	} else {
 		hf__engine_close(fresh, 0);
@@ -179,6 +181,90 @@ hf_engines *hf_engines_copy(hf_engines *e, hf_error **out_error)
 		if (!why)
 			why = hf__error_nomem();
 	}
+	hf__error_give(why, out_error);
+	return to;
+}
+
+/* --- at another database --- */
+
+static hf_error *refuse_database(const char *database)
+{
+	hf__strbuf b = HF__STRBUF_INIT;
+	hf_error *why = NULL;
+
+	hf__ident(&b, database, "database", &why);
+	hf__strbuf_finish(&b);
+	return why;
+}
+
+static void wipe_free(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+	hf__free(text);
+}
+
+static hf_error *open_at(const hf__engine *g, const char *database, hf__engine **out)
+{
+	hf_pool_opts opts = g->opts;
+	char *dsn, *listen_dsn;
+	hf_error *why;
+
+	if (!g->dsn)
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			"engine \"%s\" cannot be opened at another database: its pool is not its "
+			"own",
+			g->name);
+	dsn = hf__dsn_text_at(g->dsn, database);
+	listen_dsn = opts.listen_dsn ? hf__dsn_text_at(opts.listen_dsn, database) : NULL;
+	why = !dsn || (opts.listen_dsn && !listen_dsn) ? hf__error_nomem() : NULL;
+	opts.listen_dsn = listen_dsn;
+	if (!why)
+		why = hf__engine_open(g->name, dsn,
+			&(const hf_engine_opts){ .mode = g->mode, .pool = &opts }, out);
+	wipe_free(dsn);
+	wipe_free(listen_dsn);
+	return why;
+}
+
+/* Nobody else knows of `to` yet. */
+static hf_error *open_all_at(hf_engines *e, const char *database, hf_engines *to)
+{
+	hf_error *why = NULL;
+	size_t n;
+	hf__engine **all = all_of(e, &n), *fresh;
+
+	if (!all)
+		return hf__error_nomem();
+	for (size_t i = 0; i < n; i++) {
+		if (!why)
+			why = open_at(all[i], database, &fresh);
+		if (!why)
+			APR_RING_INSERT_TAIL(&to->engines, fresh, hf__engine, link);
+		hf__engine_put(all[i]);
+	}
+	hf__free(all);
+	return why;
+}
+
+hf_engines *hf_engines_copy_at(hf_engines *e, const char *database, hf_error **out_error)
+{
+	hf_error *why = hf__engines_refusal(e);
+	hf_engines *to = NULL;
+
+	if (!why)
+		why = refuse_database(database);
+	if (!why && !(to = hf_engines_new()))
+		why = hf__error_nomem();
+	if (!why)
+		why = open_all_at(e, database, to);
+	if (!why) {
+		hf__lock(&e->lock);
+		why = copy_roles_locked(e, to) ? NULL : hf__error_nomem();
+		hf__unlock(&e->lock);
+	}
+	if (why)
+		to = hf_engines_unref(to); /* closes what is open, in the background */
 	hf__error_give(why, out_error);
 	return to;
 }

@@ -227,5 +227,7 @@ hf__engine *hf__engine_share(const hf__engine *g)
 
 hf_status hf__engine_close(hf__engine *g, int ms)
 {
-	return g->dsn ? hf_pool_close(g->pool, ms) : HF_OK;
+	hf_status st = g->dsn ? hf_pool_close(g->pool, ms) : HF_OK;
+
+	return st == HF_E_FORKED ? HF_OK : st; /* the parent's: left alone */
 }

@@ -248,6 +248,38 @@ START_TEST(test_copy)
 }
 END_TEST
 
+START_TEST(test_copy_at)
+{
+	static const char *const bad[] = { NULL, "",
+		"a234567890123456789012345678901234567890123456789012345678901234", "\xff" };
+	hf_engines *e = registry(), *copy;
+	hf_pool *p;
+
+	goes_well(hf_engines_open(e, "main", NOWHERE, LAZY(.is_default = true), &why));
+	open_lazy(e, "reader");
+	goes_well(hf_engines_assign(e, "trail", "main", &why));
+	copy = hf_engines_copy_at(e, "other", &why);
+	goes_well(copy ? HF_OK : HF_E_NOMEM);
+	names_are(copy, "main, reader");
+	ck_assert(same_pool(copy, "trail", "main"));
+	ck_assert(same_pool(copy, NULL, "main"));
+	p = hf_engines_get(e, "main", NULL);
+	close_all(copy);
+	ck_assert_int_eq(hf_pool_get_state(p), HF_POOL_OPEN);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		ck_assert_ptr_null(hf_engines_copy_at(e, bad[i], &why));
+		says(hf_error_status(why), HF_E_MISUSE, "the name of the database");
+	}
+	ck_assert_ptr_null(hf_engines_copy_at(NULL, "other", &why));
+	says(hf_error_status(why), HF_E_MISUSE, "NULL");
+	goes_well(hf_engines_add(e, "mine", p, NULL, &why));
+	ck_assert_ptr_null(hf_engines_copy_at(e, "other", &why));
+	says(hf_error_status(why), HF_E_MISUSE, "\"mine\" cannot be opened at another database");
+	hf_pool_unref(p);
+	close_all(e);
+}
+END_TEST
+
 START_TEST(test_shared_pool)
 {
 	hf_engines *e = registry();
@@ -270,17 +302,19 @@ END_TEST
 /* True: all of it went well. */
 static bool use_everything(void)
 {
-	hf_engines *e = hf_engines_new(), *copy = NULL;
+	hf_engines *e = hf_engines_new(), *copy = NULL, *other = NULL;
 	hf_scope *s = NULL;
 	bool ok = e &&
 		  hf_engines_open(e, "main", NOWHERE, LAZY(.is_default = true), NULL) == HF_OK &&
 		  hf_engines_assign(e, "reader", "main", NULL) == HF_OK &&
 		  (s = hf_scope_new(e, HF_SCOPE_OPTS(.label = "x"))) != NULL &&
 		  hf_session_pool(hf_reader(s)) && hf_session_txn(hf_writer(s)) &&
-		  hf_scope_rollback(s) == HF_OK && (copy = hf_engines_copy(e, NULL)) != NULL;
+		  hf_scope_rollback(s) == HF_OK && (copy = hf_engines_copy(e, NULL)) != NULL &&
+		  (other = hf_engines_copy_at(e, "y", NULL)) != NULL;
 
 	hf_scope_unref(s);
 	hf_engines_unref(copy);
+	hf_engines_unref(other);
 	if (e && hf_engines_close(e, 0) != HF_OK)
 		ok = false;
 	hf_engines_unref(e);
@@ -312,5 +346,6 @@ T_MAIN("engines",
 	{ "C1 F7 roles are given to engines while it runs", test_roles, 0 },
 	{ "F23 options that do not fit together", test_zope_requires_scope__fail, 0 },
 	{ "F37 a copy shares the pools and goes its own ways", test_copy, 0 },
+	{ "F37 a copy at another database has pools of its own", test_copy_at, 0 },
 	{ "one pool under several names", test_shared_pool, 0 },
 	{ "every allocation failing in turn", test_every_allocation_failing, 60 })
