@@ -24,6 +24,12 @@ static inline apr_pool_t *t_apr_pool(void)
 	return p;
 }
 
+/* A pool with as many connections as it may have: two. */
+static inline hf_pool *t_two(void)
+{
+	return t_pool(HF_POOL_OPTS(.min_conns = 2, .max_conns = 2));
+}
+
 static inline apr_pool_t *t_apr_sub(apr_pool_t *parent)
 {
 	apr_pool_t *p;

@@ -98,7 +98,7 @@ END_TEST
 /* One that is waiting for its connection still is waited for no longer than it would itself. */
 START_TEST(test_txn_queued)
 {
-	hf_pool *pool = t_pool(HF_POOL_OPTS(.max_conns = 1, .acquire_ms = 500));
+	hf_pool *pool = t_pool(HF_POOL_OPTS(.max_conns = 1, .acquire_ms = 2000));
 	apr_pool_t *p = t_apr_pool(), *q = t_apr_pool();
 	int64_t began;
 	hf_txn *t;
@@ -120,7 +120,7 @@ END_TEST
 /* Two requests, each with a pool of its own: the first takes its transaction back to park it. */
 START_TEST(test_txn_parks)
 {
-	hf_pool *pool = t_pool(HF_POOL_OPTS(.max_conns = 2));
+	hf_pool *pool = t_two();
 	apr_pool_t *p = t_apr_pool();
 	hf_token token;
 	hf_txn *t;
@@ -137,7 +137,7 @@ START_TEST(test_txn_parks)
 	t_done(hf_txn_commit(hf_apr_own_txn(t, p)));
 	apr_pool_destroy(p);
 	ck_assert_int_eq(t_psql_int("select val1 from test_values"), 4711);
-	t_wait_idle(pool, t_stats(pool).conns);
+	t_wait_idle(pool, 2);
 	t_close(pool);
 }
 END_TEST
@@ -316,7 +316,7 @@ static bool is_told(void *arg)
 /* arg lies in the pool; notices that come later find nobody. */
 START_TEST(test_listener_stops)
 {
-	hf_pool *pool = t_pool(NULL);
+	hf_pool *pool = t_two();
 	apr_pool_t *p = t_apr_pool();
 	atomic_int *n = apr_pcalloc(p, sizeof *n);
 	hf_listener *l = hf_apr_own_listener(
