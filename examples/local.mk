@@ -24,6 +24,9 @@ endif
 if HAVE_EVENT
 EXAMPLES += examples/loop_event
 endif
+if HAVE_MHD
+EXAMPLES += examples/request_scope
+endif
 
 noinst_PROGRAMS += $(EXAMPLES)
 
@@ -54,5 +57,7 @@ examples_loop_uv_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 examples_loop_uv_LDADD = libholdfast.la $(UV_LIBS) $(PTHREAD_LIBS)
 examples_metrics_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_query_LDADD = libholdfast.la $(PTHREAD_LIBS)
+examples_request_scope_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS)
+examples_request_scope_LDADD = libholdfast.la $(MHD_LIBS) $(PTHREAD_LIBS)
 examples_seat_reservation_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_two_engines_LDADD = libholdfast.la $(PTHREAD_LIBS)

@@ -217,3 +217,10 @@ libholdfast_json_la_SOURCES = src/adapt/json.c
 libholdfast_json_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 libholdfast_json_la_LIBADD = libholdfast.la $(JANSSON_LIBS)
 libholdfast_json_la_LDFLAGS = $(AM_LDFLAGS) $(HF_SOFLAGS) -version-info 0:0:0
+
+# APR's pools: a library of its own, so that nobody else meets types of APR.
+hfinclude_HEADERS += include/holdfast/apr.h
+lib_LTLIBRARIES += libholdfast-apr.la
+libholdfast_apr_la_SOURCES = src/adapt/apr.c
+libholdfast_apr_la_LIBADD = libholdfast.la $(APR_LIBS)
+libholdfast_apr_la_LDFLAGS = $(AM_LDFLAGS) $(HF_SOFLAGS) -version-info 0:0:0

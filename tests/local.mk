@@ -26,6 +26,7 @@ UNIT_TESTS = \
 	tests/unit/test_stmt_cache \
 	tests/unit/test_time
 
+UNIT_TESTS += tests/unit/test_apr
 if HAVE_INIH
 UNIT_TESTS += tests/unit/test_ini
 endif
@@ -42,11 +43,20 @@ tests_unit_test_json_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_json_LDADD = $(LDADD) $(JANSSON_LIBS)
 tests_unit_test_histogram_LDADD = $(LDADD) -lm
 
+# Nor this one, for the same reason.
+tests_unit_test_apr_LDADD = tests/libapr.la $(LDADD)
+tests_db_test_apr_future_LDADD = tests/libapr.la $(LDADD)
+tests_db_test_apr_life_LDADD = tests/libapr.la $(LDADD)
+tests_db_test_apr_scope_LDADD = tests/libapr.la $(LDADD)
+
 # With a private server each: tests/run starts it through tests/with-pg.
 DB_TESTS = \
 	tests/db/test_abandon \
 	tests/db/test_acquire \
 	tests/db/test_allocations \
+	tests/db/test_apr_future \
+	tests/db/test_apr_life \
+	tests/db/test_apr_scope \
 	tests/db/test_arguments \
 	tests/db/test_atomic \
 	tests/db/test_batch_neighbours \
@@ -178,11 +188,14 @@ SCRIPT_TESTS = \
 	scripts/check-docs \
 	tests/headers/run \
 	tests/compile_fail/run \
+	tests/examples/request_scope \
 	tests/examples/run
 
 if HAVE_CHECK
-check_LTLIBRARIES += tests/libtest.la
+check_LTLIBRARIES += tests/libtest.la tests/libapr.la
+tests_libapr_la_SOURCES = src/adapt/apr.c
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
+	tests/db/apr.h \
 	tests/db/codecs.c tests/db/codecs.h \
 	tests/db/commit_fate.h \
 	tests/db/copy_feed.h \
@@ -216,8 +229,8 @@ LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/run
 AM_TESTS_ENVIRONMENT = \
 	top_srcdir='$(abs_top_srcdir)'; top_builddir='$(abs_top_builddir)'; CC='$(CC)'; \
 	NM='$(NM)'; LIBPQ_CFLAGS='$(LIBPQ_CFLAGS)'; HF_CFLAGS='$(HF_CFLAGS)'; \
-	HF_LDFLAGS='$(HF_LDFLAGS)'; \
-	export top_srcdir top_builddir CC NM LIBPQ_CFLAGS HF_CFLAGS HF_LDFLAGS;
+	HF_LDFLAGS='$(HF_LDFLAGS)'; APR_CFLAGS='$(APR_CFLAGS)'; \
+	export top_srcdir top_builddir CC NM LIBPQ_CFLAGS HF_CFLAGS HF_LDFLAGS APR_CFLAGS;
 
 EXTRA_DIST += $(SCRIPT_TESTS) tests/examples/two_workers tests/run tests/with-pg tests/pg-ctl tests/tsan.supp \
 	tests/valgrind.supp
