@@ -295,7 +295,7 @@ static void end_main(hf__trip *t)
 {
 	hf__run *run = t->run;
 
-	run->main_done = !t->l->broken && !t->error;
+	run->main_done = !t->l->broken && !t->error && !t->aborted;
 	if (!run->commit || !run->main_done)
 		return;
 	run->guard = run->commit_guard;

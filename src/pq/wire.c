@@ -139,6 +139,8 @@ static void settle_cache(hf__trip *t, const struct results *rs)
 
 	for (size_t i = 0; i < rs->n && !gone; i++)
 		gone = drops_prepared(hf_result_tag(rs->v[i]));
+	for (int i = 0; i < t->n_made; i++)
+		t->made[i]->parsing = false;
 	hf__stmt_free(t->evicted);
 	if (gone || t->extra_gone)
 		hf__extras_forget(&t->l->extras);
