@@ -128,6 +128,7 @@ DB_TESTS = \
 	tests/db/test_txn_handle \
 	tests/db/test_txn_limits \
 	tests/db/test_txn_loss \
+	tests/db/test_txn_pipeline \
 	tests/db/test_txn_refusals \
 	tests/db/test_txn_then \
 	tests/db/test_txn_waits \
