@@ -28,7 +28,7 @@ typedef struct hf__trip {
 	hf__extra *made[8]; /* those that are prepared on the way, by command made_at */
 	int made_at[8], n_made;
 	bool extra_gone; /* the server has not got one of them */
-	bool split;      /* by hf__trip_start */
+	bool split;      /* it may have been answered before anybody waits for that */
 	int64_t sent_at, began;
 	bool ahead; /* hf__trip_start: nobody may have been waiting when it was answered */
 	int reads;  /* so many times something was read of its answers */
