@@ -168,11 +168,26 @@ static void keep_error(hf__trip *t, const PGresult *r, int index, int64_t began)
 			t->run->text == NULL);
 }
 
-/* What was read first was not counted; where the limit is as small as that, memory tells. */
+static size_t bytes_in(const PGresult *r)
+{
+	size_t n = 0;
+
+	for (int row = 0; row < PQntuples(r); row++)
+		for (int i = 0; i < PQnfields(r); i++)
+			n += (size_t)PQgetlength(r, row, i);
+	return n;
+}
+
+/* Not all that was read was counted: nothing of what was read first, and little of a large message,
+ * which libpq reads on its own while more of it comes. Where the limit is as small as the first
+ * read, memory tells; else what is in the result, if its memory makes that possible. */
 static void check_size(hf__trip *t, const PGresult *r)
 {
+	size_t memory = PQresultMemorySize(r);
+
 	if (too_large(t, t->l->bytes) ||
-		(t->l->cfg.max_result < FIRST_READ && too_large(t, PQresultMemorySize(r))))
+		(too_large(t, memory) &&
+			(t->l->cfg.max_result < FIRST_READ || too_large(t, bytes_in(r)))))
 		refuse_size(t);
 }
 

@@ -272,7 +272,7 @@ static void kill_sessions(hf_pool *killer)
 	char sql[160];
 
 	snprintf(sql, sizeof sql,
-		"select count(pg_terminate_backend(pid, 10000)) from pg_stat_activity "
+		"select count(pg_terminate_backend(pid, 1000)) from pg_stat_activity "
 		"where application_name = '%s'",
 		t_name());
 	t_done(hf_query_at(HF_HERE, killer, sql, NULL, 0));

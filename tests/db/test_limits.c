@@ -398,6 +398,19 @@ START_TEST(test_max_result)
 }
 END_TEST
 
+/* However much of it comes at a time. */
+START_TEST(test_max_result_value)
+{
+	hf_pool *p = t_pool(HF_POOL_OPTS(.max_conns = 1, .max_result = 100000));
+
+	ck_assert_int_eq(t_int(hf_query(p, "select length(repeat('x', 90000))")), 90000);
+	t_done(hf_query(p, "select repeat('x', 90000)"));
+	for (int n = 100001; n < 20000000; n += n / 2)
+		t_failed(hf_query(p, "select repeat('x', $1::int)", n), HF_E_TOO_LARGE);
+	t_close(p);
+}
+END_TEST
+
 T_MAIN("limits", { "C25 pg_sleep(10) with 200 ms fails with 57014 within 1 s", test_deadline, 0 },
 	{ "C25 K3 a deadline among 19 neighbours hits nobody else", test_neighbours, 0 },
 	{ "K3 a deadline costs no round trip and no transaction", test_no_extra_trip, 0 },
@@ -406,4 +419,5 @@ T_MAIN("limits", { "C25 pg_sleep(10) with 200 ms fails with 57014 within 1 s", t
 	{ "C25 a query's own limit replaces the pool's", test_over_statement_ms, 0 },
 	{ "C25 a transaction's limit is that of each statement", test_txn_statement, 0 },
 	{ "C22 isolation for one run", test_isolation, 0 },
-	{ "C25 a result beyond max_result", test_max_result, 0 })
+	{ "C25 a result beyond max_result", test_max_result, 0 },
+	{ "C25 one large value is beyond max_result", test_max_result_value, 0 })
