@@ -129,6 +129,7 @@ DB_TESTS = \
 	tests/db/test_txn_limits \
 	tests/db/test_txn_loss \
 	tests/db/test_txn_pipeline \
+	tests/db/test_txn_pipeline_begin \
 	tests/db/test_txn_pipeline_stop \
 	tests/db/test_txn_refusals \
 	tests/db/test_txn_then \
