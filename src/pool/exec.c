@@ -355,7 +355,7 @@ bool hf__conn_send_behind(hf_conn *c, hf__sent *s, hf__job *j, bool last)
 	s->run.ask_xid &= last;
 	s->run.close_portal &= last;
 	e = hf__trip_begin(&s->trip, c->link, &s->run, true, false, s->at);
-	s->trip.split = true;
+	s->trip.behind = true;
 	return note_sent(c, e);
 }
 

@@ -335,14 +335,14 @@ static void clear_answers(hf__run *run)
 }
 
 /* How long the server took, for the cache. What was sent while another was under way began when
- * that ended; otherwise the way there and back is in it. */
+ * that ended; otherwise the way there and back is in it. What nobody waited for tells nothing. */
 static void note_time(hf__trip *t, int64_t now)
 {
 	hf__link *l = t->l;
 	bool waited = t->sent_at < l->used_at;
 	int64_t took = now - (waited ? l->used_at : t->sent_at);
 
-	if (t->ahead)
+	if (t->split)
 		return;
 	if (!waited && (l->rtt == 0 || took < l->rtt))
 		l->rtt = took;
@@ -437,7 +437,7 @@ hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync)
 		l->asked = l->asked == HF__ASK_ABORT ? HF__ASK_ABORT : HF__ASK_NONE;
 	} else {
 		begin_answers(t);
-		if (t->split && l->asked == HF__ASK_CANCEL)
+		if ((t->split || t->behind) && l->asked == HF__ASK_CANCEL)
 			read_before_cancel(t);
 		read_answers(t, t->began, sync);
 	}

@@ -28,11 +28,11 @@ typedef struct hf__trip {
 	hf__extra *made[8]; /* those that are prepared on the way, by command made_at */
 	int made_at[8], n_made;
 	bool extra_gone; /* the server has not got one of them */
-	bool split;      /* it may have been answered before anybody waits for that */
+	bool split;      /* by hf__trip_start: nobody may have been waiting when it was answered */
+	bool behind;     /* another: it may have been answered before its turn came */
 	int64_t sent_at, began;
-	bool ahead; /* hf__trip_start: nobody may have been waiting when it was answered */
-	int reads;  /* so many times something was read of its answers */
-	bool any;   /* of what came of command n_read */
+	int reads;            /* so many times something was read of its answers */
+	bool any;             /* of what came of command n_read */
 	bool copying, copied; /* the server has begun the COPY; it was served */
 	bool aborted; /* a command before it in the same transaction failed: it was not run */
 } hf__trip;

@@ -16,9 +16,9 @@ struct t_way {
 	const char *name;
 	void (*run)(void *arg, int n);
 	void *arg;
-	/* Filled in: by round, per operation. Switches are how often threads of this process gave
-	 * up a CPU, or lost it. */
-	double us[T_ROUNDS], switches[T_ROUNDS];
+	/* Filled in: by round, per operation. Sleeps are how often threads of this process gave up
+	 * a CPU by themselves; how often they lost it to others is the machine's affair. */
+	double us[T_ROUNDS], sleeps[T_ROUNDS];
 	long sends; /* in all rounds */
 };
 

@@ -199,7 +199,7 @@ static int expect_lost(struct journey *j)
 
 static void warm_words(hf_pool *p)
 {
-	hf_txn *t = hf_txn_begin(p, NULL);
+	hf_txn *t = served(p);
 
 	for (int good = 0; good < WARM; good++)
 		t_done(hf_txn_query(t, WORD, "warm"));
