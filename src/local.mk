@@ -107,10 +107,12 @@ SRC_POOL = \
 	src/pool/retry.c \
 	src/pool/run.c \
 	src/pool/stats.c \
+	src/pool/train.c src/pool/train.h \
 	src/pool/worker.c src/pool/worker.h
 
 # 5: transactions
 SRC_TXN = \
+	src/txn/ahead.c \
 	src/txn/branches.c \
 	src/txn/command.c \
 	src/txn/drive.c \

@@ -172,6 +172,9 @@ DB_TESTS = \
 	tests/db/test_txn_handle \
 	tests/db/test_txn_limits \
 	tests/db/test_txn_loss \
+	tests/db/test_txn_pipeline \
+	tests/db/test_txn_pipeline_begin \
+	tests/db/test_txn_pipeline_stop \
 	tests/db/test_txn_refusals \
 	tests/db/test_txn_then \
 	tests/db/test_txn_waits \
@@ -205,6 +208,7 @@ tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/golden.h \
 	tests/db/hermitage.h \
 	tests/db/interaction.h \
+	tests/db/journey.h \
 	tests/db/listening.c tests/db/listening.h \
 	tests/db/load.c tests/db/load.h \
 	tests/db/park.h \

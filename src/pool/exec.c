@@ -2,6 +2,7 @@
 /* One statement on a connection: what travels with it, and what its failure means. The
  * thread whose the connection is: the worker's own, or whom it is lent to. */
 #include "pool/pool.h"
+#include "pool/train.h"
 
 #include "base/attr.h"
 #include "base/clock.h"
@@ -141,8 +142,8 @@ static void prepare_tail(hf_conn *c, hf__run *run)
 }
 
 /* A statement that could not be followed by the question, or failed before it, leaves it open until
- * COMMIT. */
-static void note_xid(hf_conn *c, const hf__run *run)
+ * COMMIT. `later`: it is asked behind another. */
+static void note_xid(hf_conn *c, const hf__run *run, bool later)
 {
 	bool plain = !run->script && (run->kind == HF__SQL_PLAIN || run->kind == HF__SQL_READ);
 
@@ -154,7 +155,8 @@ static void note_xid(hf_conn *c, const hf__run *run)
 		c->wrote_nothing = false;
 	if (plain && run->ask_xid && run->main_done)
 		c->xid_stale = false;
-	else if (!plain || !c->read_only) /* it may have written, or have told others something */
+	else if (!later &&
+		 (!plain || !c->read_only)) /* it may have written, or have told others something */
 		c->wrote_nothing = false;
 	if (!run->ask_xid || !run->main_done)
 		c->xid_stale = !c->xid[0] && asks_xid(c);
@@ -166,6 +168,20 @@ static void watch_run_until(const hf_conn *c, hf__run *run)
 	run->guard.give_up_at = hf__after(run->guard.cancel_at, GIVE_UP_MS);
 }
 
+static void set_guard(hf_conn *c, hf__run *run, int limit)
+{
+	run->limit_ms = limit > 0 ? limit : c->link->cfg.statement_ms;
+	run->guard = hf__conn_guard(c, run->limit_ms == INT_MAX ? 0 : run->limit_ms);
+	if (limit == 0 && c->run_until < run->guard.cancel_at)
+		watch_run_until(c, run);
+}
+
+static void guard_rounded(hf__run *run, int limit)
+{
+	if (limit > 0 && round_up_125(limit) > limit)
+		run->guard.cancel_at = hf__deadline((int64_t)limit + ROUNDED_GRACE_MS);
+}
+
 /* What travels before the statement: BEGIN, a limit that differs from the one in force, read only.
  */
 static void prepare_run(hf_conn *c, hf__run *run)
@@ -173,10 +189,7 @@ static void prepare_run(hf_conn *c, hf__run *run)
 	bool in_txn = hf__link_session(c->link) != HF__SESSION_IDLE;
 	int limit = wanted_limit(c);
 
-	run->limit_ms = limit > 0 ? limit : c->link->cfg.statement_ms;
-	run->guard = hf__conn_guard(c, run->limit_ms == INT_MAX ? 0 : run->limit_ms);
-	if (limit == 0 && c->run_until < run->guard.cancel_at)
-		watch_run_until(c, run);
+	set_guard(c, run, limit);
 	if (c->txn_auto && !c->txn_open)
 		run->begin = hf__conn_begin_text(c);
 	if (!in_txn && !run->begin) {
@@ -188,8 +201,7 @@ static void prepare_run(hf_conn *c, hf__run *run)
 	/* A failed transaction takes nothing but its end. */
 	if (run->script || hf__link_session(c->link) == HF__SESSION_FAILED)
 		return;
-	if (limit > 0 && round_up_125(limit) > limit)
-		run->guard.cancel_at = hf__deadline((int64_t)limit + ROUNDED_GRACE_MS);
+	guard_rounded(run, limit);
 	if (run->copy) /* it was described a moment ago, with the limit */
 		return;
 	limit = limit > 0 ? round_up_125(limit) : 0;
@@ -319,26 +331,85 @@ static bool in_txn(const hf_conn *c)
 	return s == HF__SESSION_TXN || s == HF__SESSION_FAILED;
 }
 
-bool hf__conn_send(hf_conn *c, hf__job *j)
+/* False: the job is not to run any more; whoever runs it says so. */
+static bool begin_sent(hf_conn *c, hf__sent *s, hf__job *j, bool synced)
 {
 	hf_error *e = stop_asked(c);
 
-	c->sent = (hf__run){
+	hf_error_unref(e);
+	if (e)
+		return false;
+	s->job = j;
+	s->run = (hf__run){
 		.sql = j->sql, .sql_hash = j->sql_hash, .params = j->params, .kind = j->sql_kind
 	};
-	if (e) { /* whoever runs it says so */
-		hf_error_unref(e);
-		return false;
-	}
-	c->sent_in_txn = in_txn(c);
-	c->sent_at = hf__now();
-	prepare_run(c, &c->sent);
-	e = hf__trip_start(&c->sent_trip, c->link, &c->sent);
-	c->is_sent = !e;
+	s->in_txn = in_txn(c);
+	s->at = hf__now();
+	s->synced = synced;
+	prepare_run(c, &s->run);
+	return true;
+}
+
+static bool note_sent(hf_conn *c, hf_error *e)
+{
 	if (e)
 		c->txn_timeout = -1; /* it was not told */
 	hf_error_unref(e);
-	return c->is_sent;
+	return !e;
+}
+
+bool hf__conn_send(hf_conn *c, hf__job *j)
+{
+	hf__sent *s = &c->alone;
+
+	if (!begin_sent(c, s, j, true) || !note_sent(c, hf__trip_start(&s->trip, c->link, &s->run)))
+		return false;
+	c->sent = s;
+	return true;
+}
+
+bool hf__conn_send_behind(hf_conn *c, hf__sent *s, hf__job *j, bool last)
+{
+	hf_error *e;
+
+	if (!begin_sent(c, s, j, false))
+		return false;
+	s->run.ask_xid &= last;
+	s->run.close_portal &= last;
+	e = hf__trip_begin(&s->trip, c->link, &s->run, true, false, s->at);
+	s->trip.behind = true;
+	return note_sent(c, e);
+}
+
+/* Its clock runs since what was before it has been answered. */
+static hf_error *end_sent(hf_conn *c, hf__sent *s, hf_result **out)
+{
+	int limit = wanted_limit(c);
+	hf_error *e;
+
+	if (s == &c->alone)
+		return hf__trip_end(&s->trip, out, true);
+	set_guard(c, &s->run, limit);
+	guard_rounded(&s->run, limit);
+	e = hf__trip_end(&s->trip, out, s->synced);
+	hf__train_ended(c, e);
+	return e;
+}
+
+void hf__conn_drop_sent(hf_conn *c)
+{
+	hf__sent *s = c->sent;
+	hf_error *e;
+
+	if (!s)
+		return;
+	c->sent = NULL;
+	s->run.guard = hf__conn_commit_guard(c);
+	e = hf__trip_end(&s->trip, NULL, s->synced);
+	if (s != &c->alone)
+		hf__train_ended(c, e);
+	hf_error_unref(e);
+	c->xid_stale = !c->xid[0] && asks_xid(c); /* it may have been run all the same */
 }
 
 static hf_error *run_whole(hf_conn *c, hf__run *run, hf_result **out)
@@ -354,25 +425,26 @@ static hf_error *run_whole(hf_conn *c, hf__run *run, hf_result **out)
  * transaction. */
 hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_site *site)
 {
-	bool was_in_txn = c->is_sent ? c->sent_in_txn : in_txn(c);
+	hf__sent *s = c->sent;
+	bool was_in_txn = s ? s->in_txn : in_txn(c);
 	int64_t began = 0;
 	bool decided; /* by the COMMIT that travelled along */
-	hf_error *e = c->is_sent ? NULL : stop_asked(c);
+	hf_error *e = s ? NULL : stop_asked(c);
 
 	if (e)
 		return hf__error_at(e, HF_RETRYABLE, run->sql, site);
 	if (hf__logs(&c->worker->pool->log, HF__LOG_DEBUG))
-		began = c->is_sent ? c->sent_at : hf__now();
-	if (c->is_sent) {
-		run = &c->sent;
-		c->is_sent = false;
-		e = hf__trip_end(&c->sent_trip, out, true);
+		began = s ? s->at : hf__now();
+	if (s) {
+		run = &s->run;
+		c->sent = NULL;
+		e = end_sent(c, s, out);
 	} else {
 		e = run_whole(c, run, out);
 	}
 	if (e && run->stale_plan)
 		e = run_again(c, run, e, out);
-	note_xid(c, run);
+	note_xid(c, run, s && !s->synced && asks_xid(c));
 	decided = run->commit && run->sent &&
 		  (run->main_done || hf__link_session(c->link) == HF__SESSION_LOST);
 	if (decided)

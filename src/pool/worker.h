@@ -15,6 +15,8 @@
 #include "base/ring.h"
 #include <pthread.h>
 
+typedef struct hf__train hf__train;
+
 /* A result that is lent to an interaction until it returns. */
 struct hf__kept {
 	struct hf__kept *next;
@@ -29,6 +31,16 @@ typedef enum hf__end {
 	HF__END_PREPARED,
 	HF__END_UNKNOWN
 } hf__end;
+
+/* A statement that is at the server before anybody waits for its answer. */
+typedef struct hf__sent {
+	hf__job *job;
+	hf__run run;
+	hf__trip trip;
+	int64_t at;
+	bool in_txn; /* it was sent into an open transaction */
+	bool synced; /* a Sync stands behind it */
+} hf__sent;
 
 /* What an interaction sees. Embedded in its worker; valid between hf__conn_enter and
  * hf__conn_leave. */
@@ -58,11 +70,9 @@ struct hf_conn {
 	hf_error *poison;   /* the first statement that failed in the open transaction */
 	hf_error *cause;    /* the first error of an attempt that calls for another */
 	hf__hooks hooks;    /* of the open transaction */
-	/* hf__conn_send: the statement of `job` that is at the server already */
-	bool is_sent, sent_in_txn;
-	int64_t sent_at;
-	hf__run sent;
-	hf__trip sent_trip;
+	hf__sent *sent;     /* the statement of `job`, if it is at the server already */
+	hf__sent alone;     /* by hf__conn_send */
+	hf__train *train;   /* train.h; made when it is first used */
 	int atomics;        /* hf_conn_atomic calls under way */
 	unsigned n_atomics; /* in the open transaction: names their savepoints */
 	hf__arena arena;
@@ -280,6 +290,13 @@ hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_s
  * hf__conn_execute on this handle, which must be for the same statement, waits for its answer.
  * False: nothing was sent. */
 bool hf__conn_send(hf_conn *c, hf__job *j);
+
+/* For train.c: the same into `s`, which may be one of several, without a Sync. `last`: what is to
+ * be asked once for all of them is asked behind this one. */
+bool hf__conn_send_behind(hf_conn *c, hf__sent *s, hf__job *j, bool last);
+
+/* Waits for the answer of what was sent, and drops it: a failure before it has decided. */
+void hf__conn_drop_sent(hf_conn *c);
 
 /* What an error says of the work: surely undone (HF_RETRYABLE), or perhaps done. `in_txn`: it ran
  * in a transaction that was open before. */

@@ -48,7 +48,8 @@ void hf__link_close(hf__link *l)
 	l->sock = l->fork_slot = -1;
 	l->pid = 0;
 	l->rtt = 0;
-	l->broken = l->dirty = l->foreign_stmts = false;
+	l->broken = l->dirty = l->foreign_stmts = l->train_failed = false;
+	l->train = 0;
 	l->floats = HF__FLOATS_ASK;
 	l->fatal[0] = l->server[0] = '\0';
 	l->n_trips = 0;
@@ -92,6 +93,8 @@ hf__session hf__link_session(const hf__link *l)
 {
 	if (!l->pg || l->broken || PQstatus(l->pg) != CONNECTION_OK)
 		return HF__SESSION_LOST;
+	if (l->train > 0) /* libpq says no more than that something is under way */
+		return l->train_failed ? HF__SESSION_FAILED : HF__SESSION_TXN;
 	switch (PQtransactionStatus(l->pg)) {
 	case PQTRANS_IDLE:
 		return HF__SESSION_IDLE;

@@ -66,6 +66,8 @@ typedef struct hf__link {
 	int64_t rtt; /* the shortest time from a statement to its answer; 0: not known */
 	bool broken, dirty;
 	hf__floats floats;
+	int train;          /* statements under way inside the open transaction: train.h */
+	bool train_failed;  /* one of those before them has undone it */
 	bool foreign_stmts; /* prepared statements may be there that the cache did not make */
 	char fatal[6];      /* SQLSTATE of a FATAL notice; "" */
 	char server[96];    /* which server this is, in which life of it; "": not known */

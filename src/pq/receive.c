@@ -134,7 +134,8 @@ static void lose_extra(hf__trip *t, int index)
 {
 	t->extra_gone = true;
 	t->run->stale_plan = index < t->main_index;
-	t->l->extras.off |= index > t->main_index;
+	/* Where the transaction had failed before, the Parse may have been skipped with that. */
+	t->l->extras.off |= index > t->main_index && !t->l->train_failed;
 }
 
 static void keep_error(hf__trip *t, const PGresult *r, int index, int64_t began)
@@ -311,7 +312,7 @@ static void end_main(hf__trip *t)
 {
 	hf__run *run = t->run;
 
-	run->main_done = !t->l->broken && !t->error;
+	run->main_done = !t->l->broken && !t->error && !t->aborted;
 	if (!run->commit || !run->main_done)
 		return;
 	run->guard = run->commit_guard;

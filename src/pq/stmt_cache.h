@@ -65,6 +65,12 @@ bool hf__stmt_sets(const char *sql);
  * did so lately. */
 bool hf__stmt_is_slow(const hf__stmt_entry *e);
 
+/* Whether it is prepared and has shown that it is not slow; the same of a text that is to be used.
+ */
+bool hf__stmt_is_quick(const hf__stmt_entry *e);
+bool hf__stmt_cache_quick(
+	const hf__stmt_cache *c, const char *sql, uint32_t hash, const hf__params *params);
+
 /* Takes note of one run. */
 void hf__stmt_note_time(hf__stmt_entry *e, int64_t ns);
 

@@ -144,6 +144,8 @@ static void settle_cache(hf__trip *t, const struct results *rs)
 
 	for (size_t i = 0; i < rs->n && !gone; i++)
 		gone = drops_prepared(hf_result_tag(rs->v[i]));
+	for (int i = 0; i < t->n_made; i++)
+		t->made[i]->parsing = false;
 	hf__stmt_free(t->evicted);
 	if (gone || t->extra_gone)
 		hf__extras_forget(&t->l->extras);
@@ -451,7 +453,7 @@ hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync)
 		l->asked = l->asked == HF__ASK_ABORT ? HF__ASK_ABORT : HF__ASK_NONE;
 	} else {
 		begin_answers(t);
-		if (t->split && l->asked == HF__ASK_CANCEL)
+		if ((t->split || t->behind) && l->asked == HF__ASK_CANCEL)
 			read_before_cancel(t);
 		read_answers(t, t->began, sync);
 	}

@@ -29,6 +29,7 @@ typedef struct hf__trip {
 	int made_at[8], n_made;
 	bool extra_gone;  /* the server has not got one of them */
 	bool split;       /* by hf__trip_start: nobody may have been waiting when it was answered */
+	bool behind;      /* another: it may have been answered before its turn came */
 	bool may_be_lone; /* it is read to its end before anything else is sent */
 	bool lone; /* outside pipeline mode: a prepared statement with nothing before or behind it
 		    */
@@ -40,8 +41,9 @@ typedef struct hf__trip {
 } hf__trip;
 
 /* Several trips may be under way on a link: begun in some order, and ended in the same. Only plain
- * statements outside of a transaction travel so (run->kind PLAIN or READ, no begin, no script, no
- * on_row), and the one under way must not be asked for the link's session in between.
+ * statements travel so (run->kind PLAIN or READ, no begin, no script, no on_row). Outside of a
+ * transaction the link must not be asked for its session in between; inside of one, link.train
+ * counts them, and link.train_failed is told what became of them.
  *
  * begin: sends it. `wants` says that a result is wanted; `sync`: a Sync behind it. NULL, or why it
  * was not sent at all (no memory). A link that breaks under it is told by the end.
@@ -87,6 +89,9 @@ bool hf__trip_send_ahead(hf__trip *t);
 bool hf__trip_send(hf__trip *t, bool sync);
 
 bool hf__trip_send_sync(hf__trip *t);
+
+/* Instead of a Sync: what was sent so far is answered as it is done. */
+bool hf__trip_send_flush(hf__trip *t);
 
 /* Outside pipeline mode: the statement alone. */
 bool hf__trip_send_alone(hf__trip *t);

@@ -23,6 +23,11 @@ __attribute__((visibility("default"))) ssize_t send(int fd, const void *data, si
 	return syscall(SYS_sendto, fd, data, n, flags, NULL, 0);
 }
 
+long t_sends(void)
+{
+	return atomic_load(&sends);
+}
+
 static long n_sleeps(void)
 {
 	struct rusage u;

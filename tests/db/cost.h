@@ -26,6 +26,9 @@ struct t_way {
  * way. Prints a line for each. */
 void t_compare(struct t_way *ways, int n_ways, int n);
 
+/* Sends of libpq's by this process so far. */
+long t_sends(void);
+
 double t_median(const double *of_rounds);
 
 /* The least: what it takes when nobody else takes the CPU meanwhile, as some round of many is left
