@@ -12,8 +12,8 @@
  * user, to the database "postgres" of the same server, else to "template1", else to the pool's own,
  * and ends it. So these calls block, for the pool's connect_ms and as long as the server takes;
  * where a thread must not wait, run them in an interaction of another pool. They may be called from
- * any thread, and on a pool that is closed. A pool of a service keeps to that service; one behind a
- * pooler needs "postgres" there.
+ * any thread, and on a pool that is closed. The pool's on_connect does not run for them; a pooler
+ * between needs to know "postgres".
  *
  * A name of a database is 1 to 63 bytes of UTF-8, and whatever stands in it is quoted: HF_E_MISUSE
  * for NULL, "" and others. Errors are HF_E_CONNECT, HF_E_SQL with the server's SQLSTATE,
@@ -85,7 +85,8 @@ HF_OWNED char *hf_pool_url(const hf_pool *p);
 /* --- is the server there --- */
 
 /* Ready with HF_OK when the server has answered on a connection of this pool; it is asked before
- * everything that waits without being urgent. All of it takes no longer than ms (0: ping_ms).
+ * everything that waits without being urgent. All of it takes no longer than ms (0: ping_ms), but
+ * ping_ms where that is more and the connection was silent for so long that it is probed first.
  * Otherwise the future says why not, and which host and port: HF_E_CONNECT, when no connection
  * could be made; HF_E_CONN_LOST, when one had and was lost, or nothing was answered on it in time;
  * HF_E_BUSY, when all are in use, by whom is told then, and nothing is known of the server. */

@@ -120,6 +120,29 @@ START_TEST(test_frozen)
 }
 END_TEST
 
+/* What was silent is probed by the pool itself, in its own time. */
+START_TEST(test_frozen_after_silence)
+{
+	hf_pool *p;
+	hf_error *why;
+	int pid;
+
+	t_need_pgctl();
+	p = t_pool(HF_POOL_OPTS(.max_conns = 1, .ping_idle_ms = 1, .ping_ms = 600));
+	pid = (int)t_int(hf_query(p, "select pg_backend_pid()"));
+	ck_assert(t_pgctl("stopcont STOP %d", pid));
+	ck_assert(t_pgctl("stopcont STOP"));
+	why = ping_fails(hf_ping(p, 300), 600, HF_E_CONNECT);
+	says(why, host());
+	says(why, "5432");
+	hf_error_unref(why);
+	ck_assert(t_pgctl("stopcont CONT"));
+	ck_assert(t_pgctl("stopcont CONT %d", pid));
+	t_done(hf_ping(p, HF_FOREVER));
+	t_close(p);
+}
+END_TEST
+
 static hf_status hold(hf_conn *c, void *arg, hf_reply *reply)
 {
 	(void)arg;
@@ -153,4 +176,5 @@ END_TEST
 T_MAIN("ping", { "F39 the server answers, of a pool and of an engine", test_ping, 0 },
 	{ "F39 a server that is down is told with its host and port", test_down, 30 },
 	{ "F39 a server that is frozen is given its time and no more", test_frozen, 30 },
+	{ "F39 a frozen server whose connection was silent", test_frozen_after_silence, 30 },
 	{ "F39 a pool that is busy knows nothing of the server", test_busy, 0 })
