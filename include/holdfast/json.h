@@ -13,8 +13,8 @@ HF__BEGIN
  *     {"engines": [{"name": "writer", "pool": "shop", "same_as": null, "mode": "txn",
  *       "default": true, "state": "open",
  *       "gauges": {"conns": 4, ...}, "counters": {"submitted": 1200, ...},
- *       "histograms": {"wait": {"count": 1200, "sum_ns": 531000, "p50_ns": 2304, "p95_ns": 4352,
- *         "p99_ns": 9728, "buckets": [[2560, 900], [9216, 300]]}, ...}}]}
+ *       "histograms": {"wait": {"count": 1200, "sum_ns": 4680000, "p50_ns": 2304, "p95_ns": 8704,
+ *         "p99_ns": 8704, "buckets": [[2560, 900], [9216, 300]]}, ...}}]}
  *
  * The keys of numbers are the names of hf_pool_stats. All numbers are whole. Buckets are those that
  * counted something: the bound in ns (null: there is none) and how many (not cumulated). mode is

@@ -366,12 +366,15 @@ END_TEST
 
 START_TEST(test_forked)
 {
-	hf_engines *e = three();
-	hf_pool *p = pool_named("shop");
+	static hf_engines *e; /* so that valgrind finds them in the child */
+	static hf_pool *p;
 	hf_error *why = NULL;
 	int status;
-	pid_t child = fork();
+	pid_t child;
 
+	e = three();
+	p = pool_named("shop");
+	child = fork();
 	if (child == 0) {
 		if (hf_engines_snapshot(e, &why) || hf_error_status(why) != HF_E_FORKED)
 			_exit(1);
