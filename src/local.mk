@@ -186,8 +186,8 @@ endif
 EXTRA_DIST += src/holdfast.map
 
 # Ini files: a library of its own, since it needs one more.
-hfinclude_HEADERS += include/holdfast/ini.h
 if HAVE_INIH
+hfinclude_HEADERS += include/holdfast/ini.h
 lib_LTLIBRARIES += libholdfast-ini.la
 endif
 libholdfast_ini_la_SOURCES = src/adapt/ini.c
