@@ -4,13 +4,20 @@
 
 #include "base/mem.h"
 #include "pool/pool.h"
+#include "value/sql.h"
+
+#include <string.h>
 
 /* What may be under way of the statements' own bytes: the server may not read while it writes. */
 #define MAX_BYTES ((size_t)256 << 10)
 
+/* Of what may be under way, so many are answered at a time. */
+#define PARTS 4
+
 struct hf__train {
 	int cap, first, n; /* a ring */
 	int shot_at;       /* so many of the first of them a cancel may have hit */
+	int unflushed;     /* so many of the last of them have nothing behind them yet */
 	size_t bytes;
 	hf__sent sent[];
 };
@@ -80,12 +87,17 @@ bool hf__train_is_quick(const hf_conn *c, const hf__job *j)
 	return hf__stmt_cache_quick(&c->link->stmts, j->sql, j->sql_hash, j->params);
 }
 
-/* The one before it may be asked for while this one waits for a lock, so it is answered before. */
-static void flush_before(hf_conn *c)
+/* Those before it may be asked for while this one waits for a lock, so they are answered before.
+ * What waits for nobody is answered in parts, so that the server has work while these are read. */
+static void flush_before(hf_conn *c, const hf__job *j)
 {
-	hf__sent *before = c->train->n > 0 ? at(c->train, c->train->n - 1) : NULL;
+	hf__train *t = c->train;
+	bool waits = strcmp(j->sql, HF__SQL_NOTIFY) != 0;
 
-	if (before && !before->synced && !hf__trip_send_flush(&before->trip))
+	if (t->unflushed == 0 || (!waits && t->unflushed < t->cap / PARTS))
+		return;
+	t->unflushed = 0;
+	if (!hf__trip_send_flush(&at(t, t->n - 1)->trip))
 		c->link->broken = true;
 }
 
@@ -95,10 +107,11 @@ bool hf__train_send(hf_conn *c, hf__job *j, bool last)
 
 	if (!t)
 		return false;
-	flush_before(c);
+	flush_before(c, j);
 	if (c->link->broken || !hf__conn_send_behind(c, at(t, t->n), j, last))
 		return false;
 	t->n++;
+	t->unflushed++;
 	t->bytes += j->sql_bytes;
 	c->link->train++;
 	return true;
@@ -109,6 +122,7 @@ void hf__train_close(hf_conn *c)
 	hf__sent *last = at(c->train, c->train->n - 1);
 
 	last->synced = true;
+	c->train->unflushed = 0;
 	if (!c->link->broken && !hf__trip_send_sync(&last->trip))
 		c->link->broken = true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Statements of one transaction that travel together: sent one behind the other into an open
- * transaction, each with a Flush behind it, and the last of each lot with a Sync. See decision 10.
+ * transaction, with a Flush in front of each that may wait for others, and a Sync behind the last
+ * of each lot. See decision 10.
  *
  * Only the thread whose the connection is. What is under way is ended in the order sent: next makes
  * the first of it the one that hf__conn_execute (or hf__conn_drop_sent) waits for. */

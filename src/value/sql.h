@@ -61,4 +61,7 @@ const char *hf__sql_parenthesis(const char *sql);
 hf_status hf__sql_render(
 	hf__strbuf *b, const char *sql, const hf_value *args, size_t n, hf_error **out_error);
 
+/* What hf_txn_notify sends: it waits for no lock. */
+#define HF__SQL_NOTIFY "SELECT pg_catalog.pg_notify($1, $2)"
+
 #endif

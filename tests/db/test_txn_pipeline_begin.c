@@ -77,7 +77,7 @@ static void fail_to_begin(int depth, enum way way)
 
 START_TEST(test_refused)
 {
-	for (int way = 0; way < N_WAYS; way++) {
+	for (enum way way = LENT; way < N_WAYS; way++) {
 		fail_to_begin(DEPTH, way);
 		fail_to_begin(T_DEPTH, way);
 	}
@@ -95,7 +95,7 @@ START_TEST(test_sent_again)
 		    "$$declare n text; begin select name into n from pg_prepared_statements "
 		    "where statement ~ '^BEGIN'; execute 'deallocate ' || quote_ident(n); return "
 		    "n; end$$"));
-	for (int way = LENT; way <= BUSY; way++) {
+	for (enum way way = LENT; way <= BUSY; way++) {
 		t = hf_txn_begin(p, NULL);
 		t_done(hf_txn_query(t, "select forget_begin()"));
 		t_done(hf_txn_commit(t));
