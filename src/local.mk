@@ -193,8 +193,8 @@ endif
 EXTRA_DIST += src/holdfast.map
 
 # Ini files: a library of its own, since it needs one more.
-hfinclude_HEADERS += include/holdfast/ini.h
 if HAVE_INIH
+hfinclude_HEADERS += include/holdfast/ini.h
 lib_LTLIBRARIES += libholdfast-ini.la
 endif
 libholdfast_ini_la_SOURCES = src/adapt/ini.c
@@ -203,8 +203,8 @@ libholdfast_ini_la_LIBADD = libholdfast.la $(INIH_LIBS)
 libholdfast_ini_la_LDFLAGS = $(AM_LDFLAGS) $(HF_SOFLAGS) -version-info 0:0:0
 
 # JSON: the same, for the same reason.
-hfinclude_HEADERS += include/holdfast/json.h
 if HAVE_JANSSON
+hfinclude_HEADERS += include/holdfast/json.h
 lib_LTLIBRARIES += libholdfast-json.la
 endif
 libholdfast_json_la_SOURCES = src/adapt/json.c

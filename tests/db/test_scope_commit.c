@@ -165,6 +165,10 @@ START_TEST(test_routing)
 			ck_abort_msg("%s", hf_error_message(why));
 		ck_assert_str_eq(hf_row_text(hf_result_row(res, 0), 0), i ? "holdfast_bank" : shop);
 		hf_result_unref(res);
+		/* is_write=0, pool='master' */
+		ck_assert_int_eq(t_int(hf_session_query(hf_scope_session(s, "master"),
+					 "select (current_database() = $1)::int", shop)),
+			1);
 		t_failed(add(s, "reader", 9), HF_E_SQL);
 		t_done(add(s, "writer", i));
 		t_done(add(s, "master", 10 + i));
