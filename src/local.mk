@@ -211,8 +211,8 @@ libholdfast_ini_la_LIBADD = libholdfast.la $(INIH_LIBS)
 libholdfast_ini_la_LDFLAGS = $(AM_LDFLAGS) $(HF_SOFLAGS) -version-info 0:0:0
 
 # JSON: the same, for the same reason.
-hfinclude_HEADERS += include/holdfast/json.h
 if HAVE_JANSSON
+hfinclude_HEADERS += include/holdfast/json.h
 lib_LTLIBRARIES += libholdfast-json.la
 endif
 libholdfast_json_la_SOURCES = src/adapt/json.c
