@@ -25,6 +25,11 @@ const char *hf__mode_name(hf_mode mode)
 	return names[mode];
 }
 
+const char *hf__engine_name_shown(const char *name)
+{
+	return strpbrk(name, ":/=@") ? "(not shown: it is no name)" : name;
+}
+
 hf_error *hf__engine_name_refusal(const char *what, const char *name)
 {
 	size_t n = name ? strlen(name) : 0;
@@ -37,7 +42,7 @@ hf_error *hf__engine_name_refusal(const char *what, const char *name)
 	if (n == 0 || n > HF__NAME_MAX || strspn(name, NAME_CHARS) != n)
 		return hf__error_fmt(HF_E_MISUSE, 0,
 			"%s name \"%.*s\": a name is 1 to %d letters, digits, \"_\" and \"-\"",
-			what, HF__NAME_MAX, n ? name : "", HF__NAME_MAX);
+			what, HF__NAME_MAX, n ? hf__engine_name_shown(name) : "", HF__NAME_MAX);
 	return NULL;
 }
 

@@ -77,6 +77,10 @@ void hf__engine_put(hf__engine *g); /* accepts NULL */
 /* NULL, or what is wrong with it as a name of something. */
 hf_error *hf__engine_name_refusal(const char *what, const char *name);
 
+/* The name, for a message; but not what looks like a connection string, which may have a password
+ * in it. */
+const char *hf__engine_name_shown(const char *name);
+
 /* Makes one that is not registered yet and opens its pool. NULL, or why not. */
 hf_error *hf__engine_open(
 	const char *name, const char *dsn, const hf_engine_opts *opts, hf__engine **out);

@@ -162,6 +162,11 @@ START_TEST(test_unknown)
 	open_lazy(e, "shop");
 	open_lazy(e, "audit");
 	says(hf_engines_reopen(e, "nope", &why), HF_E_MISUSE, "there are shop, audit");
+	/* a connection string in place of a name */
+	says(hf_engines_reopen(e, "postgresql://u:secret@h/d", &why), HF_E_MISUSE,
+		"no engine is called \"(not shown: it is no name)\"");
+	says(hf_engines_open(e, "host=h password=secret", "shop", NULL, &why), HF_E_MISUSE,
+		"engine name \"(not shown: it is no name)\": a name is 1 to 63");
 	ck_assert_ptr_null(hf_engines_get(e, "adit", &why));
 	says(HF_E_MISUSE, HF_E_MISUSE, "did you mean \"audit\"?");
 	says(hf_engines_remove(e, "shops", 0, &why), HF_E_MISUSE, "did you mean \"shop\"?");
