@@ -9,8 +9,7 @@
  *
  * A scope has a session for each name that is asked for, and asking does nothing yet: a session
  * starts with its first statement. Then it looks its engine up, and keeps it until the scope ends.
- * Names that mean one engine have a transaction and a connection each: they do not see what the
- * other has not committed, and wait for each other's locks; so keep to one name for one engine.
+ * Names that mean one engine in one mode share its transaction.
  * What it does with its statements is the engine's mode (hf_mode): those of TXN and SNAPSHOT are in
  * one transaction, which is a branch of the scope's global transaction (see global.h for the order
  * of a commit over several engines, and for its window without two phases); the others stand alone,
@@ -77,7 +76,8 @@ HF_CHECK hf_status hf_scope_commit(hf_scope *s, hf_error **out_error);
  * above. */
 HF_API hf_status hf_scope_rollback(hf_scope *s);
 
-/* Something that is no database takes part in the next commit or rollback, as hf_global_join. On
+/* Something that is no database takes part in the next commit or rollback, as hf_global_join; from
+ * its calls the scope cannot be committed, rolled back or ended (HF_E_MISUSE). On
  * failure free_arg has run: HF_E_MISUSE, HF_E_NOMEM, HF_E_TXN_ENDED. */
 HF_CHECK hf_status hf_scope_join(hf_scope *s, const hf_participant *p);
 
