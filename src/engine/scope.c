@@ -99,6 +99,7 @@ hf_scope *hf_scope_new(hf_engines *e, const hf_scope_opts *opts)
 	s->forks = hf__fork_count();
 	s->engines = hf_engines_ref(e);
 	APR_RING_INIT(&s->sessions, hf_session, link);
+	s->spare = (hf_session){ .scope = s, .none = HF_E_NOMEM };
 	if (take_opts(s, opts))
 		return s;
 	scope_free(s);
@@ -157,7 +158,7 @@ hf_session *hf_scope_session(hf_scope *s, const char *name)
 		return each;
 	each = hf__calloc(sizeof *each);
 	if (!each)
-		return hf__session_none(HF_E_NOMEM);
+		return &s->spare;
 	each->scope = s;
 	snprintf(each->name, sizeof each->name, "%s", name);
 	APR_RING_INSERT_TAIL(&s->sessions, each, hf_session, link);
@@ -197,6 +198,12 @@ const char *hf_session_status_name(hf_session_status st)
 }
 
 /* --- ends --- */
+
+void hf__scope_lose(hf_scope *s, hf_error *e)
+{
+	if (!s->ended && s->forks == hf__fork_count() && !s->lost)
+		s->lost = hf_error_ref(e);
+}
 
 hf_global *hf__scope_global(hf_scope *s)
 {
@@ -287,14 +294,21 @@ hf_status hf_scope_rollback(hf_scope *s)
 
 hf_status hf_scope_join(hf_scope *s, const hf_participant *p)
 {
-	hf_error *e = hf__scope_refusal(s);
+	hf_error *e = hf__scope_refusal(s), *bad = NULL;
 	hf_global *g = e ? NULL : hf__scope_global(s);
+	hf_participant o;
 
 	if (g)
 		return hf_global_join(g, p);
-	if (p && p->free_arg)
-		p->free_arg(p->arg);
-	return hf__error_give(e ? e : hf__error_nomem(), NULL);
+	if (!e) {
+		e = hf__error_nomem();
+		hf__scope_lose(s, e);
+	}
+	hf__opts_copy(&o, sizeof o, p, "HF_PARTICIPANT", &bad);
+	hf_error_unref(bad);
+	if (o.free_arg)
+		o.free_arg(o.arg);
+	return hf__error_give(e, NULL);
 }
 
 hf_status hf_scope_end(hf_scope *s)

@@ -17,8 +17,8 @@
 
 struct hf_session {
 	APR_RING_ENTRY(hf_session) link;
-	hf_scope *scope; /* lent: it owns this; NULL: a static one, which stands for `none` */
-	hf_status none;
+	hf_scope *scope;             /* lent: it owns this; NULL: a static one */
+	hf_status none;              /* HF_OK, or what it stands for: its statements answer this */
 	char name[HF__NAME_MAX + 1]; /* "!default" for the default; cut where it is too long */
 	hf__engine *engine;          /* a reference, once it was looked up */
 	hf_mode mode;                /* then */
@@ -38,15 +38,20 @@ struct hf_scope {
 	char *txn_label;
 	char **any; /* names and NULL */
 	hf_global *global;
-	hf_error *lost; /* why a statement could not even begin: there is no commit without it */
+	hf_error *lost;   /* why a statement could not even begin: there is no commit without it */
+	hf_session spare; /* stands for those that there was no memory for */
 	APR_RING_HEAD(hf__session_ring, hf_session) sessions;
 };
 
-/* session.c: a static one whose statements answer this. */
+/* session.c: a static one whose statements answer this: HF_E_MISUSE or HF_E_FORKED. */
 hf_session *hf__session_none(hf_status why);
 
 /* Why the scope takes no calls: NULL, forked, ended. */
 hf_error *hf__scope_refusal(const hf_scope *s);
+
+/* A part of it could not begin for this reason (lent), and would be missing from a commit: the
+ * first one is kept. */
+void hf__scope_lose(hf_scope *s, hf_error *e);
 
 /* The scope's global transaction, made if there is none. NULL: no memory. */
 hf_global *hf__scope_global(hf_scope *s);

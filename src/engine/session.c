@@ -11,25 +11,23 @@
 #include <string.h>
 
 static hf_session without_scope = { .none = HF_E_MISUSE };
-static hf_session without_memory = { .none = HF_E_NOMEM };
 static hf_session of_the_parent = { .none = HF_E_FORKED };
 
 hf_session *hf__session_none(hf_status why)
 {
-	return why == HF_E_MISUSE   ? &without_scope
-	       : why == HF_E_FORKED ? &of_the_parent
-				    : &without_memory;
+	return why == HF_E_FORKED ? &of_the_parent : &without_scope;
 }
 
 static hf_error *refusal(const hf_session *s)
 {
+	hf_error *e;
+
 	if (!s)
 		return hf__error_fmt(HF_E_MISUSE, 0, "the session is NULL");
-	if (!s->scope && s->none == HF_E_NOMEM)
-		return hf__error_nomem();
-	if (!s->scope && s->none == HF_E_FORKED)
+	if (s->none == HF_E_FORKED)
 		return hf__error_forked();
-	return hf__scope_refusal(s->scope);
+	e = hf__scope_refusal(s->scope);
+	return e || s->none == HF_OK ? e : hf__error_nomem();
 }
 
 /* --- its engine --- */
@@ -72,9 +70,8 @@ static hf_txn *begin(const hf_site *site, hf_session *s)
 /* What was refused would be missing from a commit. */
 static hf_error *lose(hf_session *s, hf_error *e)
 {
-	if (s && s->scope && !s->scope->ended && s->scope->forks == hf__fork_count() &&
-		!s->scope->lost)
-		s->scope->lost = hf_error_ref(e);
+	if (s && s->scope)
+		hf__scope_lose(s->scope, e);
 	return e;
 }
 
