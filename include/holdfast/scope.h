@@ -78,7 +78,8 @@ HF_API hf_status hf_scope_rollback(hf_scope *s);
 
 /* Something that is no database takes part in the next commit or rollback, as hf_global_join; from
  * its calls the scope cannot be committed, rolled back or ended (HF_E_MISUSE). On
- * failure free_arg has run: HF_E_MISUSE, HF_E_NOMEM, HF_E_TXN_ENDED. */
+ * failure free_arg has run: HF_E_MISUSE, HF_E_NOMEM, HF_E_TXN_ENDED (also after a commit that
+ * failed). */
 HF_CHECK hf_status hf_scope_join(hf_scope *s, const hf_participant *p);
 
 /* Ends it: rolls back what is not committed and waits until it is, but not on a thread where
@@ -119,7 +120,8 @@ HF_OWNED hf_future *hf_session_run_at(const hf_site *site, hf_session *s, const 
 
 /* The transaction of a session whose mode has one, for savepoints and hooks: begun, if there is
  * none yet. Lent until the scope's next commit, rollback or end; hf_txn_commit and parking are
- * refused on it. NULL in other modes, after the end, and without an engine. */
+ * refused on it. NULL in other modes, after the end or a commit that failed, and without an engine.
+ */
 HF_API hf_txn *hf_session_txn(hf_session *s);
 
 HF_API hf_scope *hf_session_scope(const hf_session *s);    /* lent; NULL: it has none */

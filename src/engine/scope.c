@@ -4,6 +4,7 @@
 
 #include "base/fork.h"
 #include "base/mem.h"
+#include "txn/global.h"
 #include "value/error.h"
 #include "value/opts.h"
 
@@ -205,6 +206,14 @@ void hf__scope_lose(hf_scope *s, hf_error *e)
 		s->lost = hf_error_ref(e);
 }
 
+hf_error *hf__scope_failure(const hf_scope *s)
+{
+	if (!s->failed)
+		return NULL;
+	return hf__error_fmt(HF_E_TXN_ENDED, 0,
+		"scope \"%s\": its commit has failed; call hf_scope_rollback to go on", s->label);
+}
+
 hf_global *hf__scope_global(hf_scope *s)
 {
 	if (!s->global)
@@ -222,6 +231,7 @@ static void drop_global(hf_scope *s)
 		each->txn = NULL;
 	s->global = hf_global_free(s->global);
 	s->lost = hf_error_unref(s->lost);
+	s->failed = false;
 }
 
 static hf_error *settling_refusal(const hf_scope *s)
@@ -233,16 +243,6 @@ static hf_error *settling_refusal(const hf_scope *s)
 	return hf__error_fmt(HF_E_MISUSE, 0,
 		"scope \"%s\" is being committed or rolled back: a participant cannot end it",
 		s->label);
-}
-
-static hf_status commit(hf_scope *s, hf_error **e)
-{
-	hf_status st;
-
-	s->settling = true;
-	st = hf_global_commit(s->global, e);
-	s->settling = false;
-	return st;
 }
 
 static hf_status abort_all(hf_scope *s)
@@ -257,21 +257,42 @@ static hf_status abort_all(hf_scope *s)
 	return st;
 }
 
-hf_status hf_scope_commit(hf_scope *s, hf_error **out_error)
+/* Why it cannot be committed, but for what is in it. */
+static hf_error *commit_refusal(const hf_scope *s)
 {
 	hf_error *e = settling_refusal(s);
+
+	if (!e)
+		e = hf__scope_failure(s);
+	if (e || !s->global || !hf__branches_stuck(s->global))
+		return e;
+	return hf__error_fmt(
+		HF_E_DEADLOCK, 0, "a thread of one of its pools cannot wait for a scope");
+}
+
+static hf_status commit(hf_scope *s, hf_error **e)
+{
 	hf_status st;
 
-	if (!e && s->lost) {
-		st = abort_all(s);
-		e = st == HF_E_DEADLOCK
-			    ? hf__error_fmt(
-				      st, 0, "a thread of one of its pools cannot wait for a scope")
-			    : hf_error_ref(s->lost);
+	if (s->lost) {
+		abort_all(s);
+		return hf__error_give(hf_error_ref(s->lost), e);
 	}
-	if (e || !s->global)
+	s->settling = true;
+	st = hf_global_commit(s->global, e);
+	s->settling = false;
+	return st;
+}
+
+hf_status hf_scope_commit(hf_scope *s, hf_error **out_error)
+{
+	hf_error *e = commit_refusal(s);
+	hf_status st;
+
+	if (e || (!s->lost && !s->global))
 		return hf__error_give(e, out_error);
 	st = commit(s, &e);
+	s->failed = st != HF_OK;
 	if (st == HF_OK)
 		drop_global(s);
 	hf__error_give(e, out_error);
@@ -295,9 +316,12 @@ hf_status hf_scope_rollback(hf_scope *s)
 hf_status hf_scope_join(hf_scope *s, const hf_participant *p)
 {
 	hf_error *e = hf__scope_refusal(s), *bad = NULL;
-	hf_global *g = e ? NULL : hf__scope_global(s);
 	hf_participant o;
+	hf_global *g;
 
+	if (!e)
+		e = hf__scope_failure(s);
+	g = e ? NULL : hf__scope_global(s);
 	if (g)
 		return hf_global_join(g, p);
 	if (!e) {

@@ -7,7 +7,7 @@
  * A session looks its engine up when it needs it first, and keeps a reference until the scope ends.
  * Those whose mode has a transaction begin a branch of scope->global with their first statement; a
  * commit or a rollback frees that one and with it all branches. A commit that failed leaves it,
- * ended as it is: its branches then tell, with each statement, what has become of them. */
+ * ended as it is, for those who still look at its transactions. */
 #ifndef HF_ENGINE_SCOPE_H
 #define HF_ENGINE_SCOPE_H
 
@@ -33,6 +33,7 @@ struct hf_scope {
 	char *label;
 	void *user;
 	bool two_phase, ended;
+	bool failed;     /* its commit has: until it is rolled back nothing can be added */
 	bool settling;   /* inside a commit or a rollback, whose participants may call us */
 	hf_txn_opts txn; /* its label is scope->label, where it has none of its own */
 	char *txn_label;
@@ -52,6 +53,9 @@ hf_error *hf__scope_refusal(const hf_scope *s);
 /* A part of it could not begin for this reason (lent), and would be missing from a commit: the
  * first one is kept. */
 void hf__scope_lose(hf_scope *s, hf_error *e);
+
+/* Why its transactions take no more: its commit has failed. NULL: it has not. */
+hf_error *hf__scope_failure(const hf_scope *s);
 
 /* The scope's global transaction, made if there is none. NULL: no memory. */
 hf_global *hf__scope_global(hf_scope *s);

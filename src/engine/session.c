@@ -91,12 +91,14 @@ static hf_error *start(const hf_site *site, hf_session *s)
 {
 	hf_error *e = look_up(s);
 
-	if (!e && has_txn(s) && !s->txn)
-		s->txn = begun(s);
-	if (!e && has_txn(s) && !s->txn && !(s->txn = begin(site, s)))
-		e = hf__error_nomem();
 	if (e)
 		return lose(s, e);
+	if (has_txn(s) && (e = hf__scope_failure(s->scope)))
+		return e;
+	if (has_txn(s) && !s->txn)
+		s->txn = begun(s);
+	if (has_txn(s) && !s->txn && !(s->txn = begin(site, s)))
+		return lose(s, hf__error_nomem());
 	s->status = HF_SESSION_START;
 	return NULL;
 }

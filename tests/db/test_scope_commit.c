@@ -82,6 +82,28 @@ START_TEST(test_failed_until_rollback)
 }
 END_TEST
 
+/* The same where a statement could not begin: also for engines that have no transaction yet. */
+START_TEST(test_lost_until_rollback)
+{
+	hf_engines *e = both(false);
+	hf_scope *s = hf_scope_new(e, HF_SCOPE_OPTS(.label = "order"));
+
+	t_done(add(s, "writer", 1));
+	t_failed(add(s, "nope", 1), HF_E_MISUSE);
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_E_MISUSE);
+	t_failed(add(s, "writer", 2), HF_E_TXN_ENDED);
+	t_failed(add(s, "bank", 2), HF_E_TXN_ENDED);
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_E_TXN_ENDED);
+	ck_assert_int_eq(t_parts(), 0);
+	ck_assert_int_eq(hf_scope_rollback(s), HF_OK);
+	t_done(add(s, "bank", 3));
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_OK);
+	ck_assert_int_eq(t_parts(), 1);
+	hf_scope_unref(s);
+	close_all(e);
+}
+END_TEST
+
 /* † zope.sqlalchemy: testSessionCommitDisallowed, testSessionSavepointCommitAllowed, testSavepoint.
  */
 START_TEST(test_session_commit_disallowed)
@@ -279,6 +301,8 @@ END_TEST
 T_MAIN("scope_commit",
 	{ "D27 D28 one commit over two engines, in one phase and in two", test_two_engines, 0 },
 	{ "F14 a commit that failed, until it is rolled back", test_failed_until_rollback, 0 },
+	{ "F14 what could not begin fails the commit, until it is rolled back",
+		test_lost_until_rollback, 0 },
 	{ "a session's transaction is ended by its scope alone", test_session_commit_disallowed,
 		0 },
 	{ "F9 names of one engine share its transaction", test_names_of_one, 0 },

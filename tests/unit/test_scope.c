@@ -190,6 +190,29 @@ START_TEST(test_two_phase_unasked)
 }
 END_TEST
 
+/* A commit that failed is not tried again, and nothing is added to it. */
+START_TEST(test_lost_until_rollback)
+{
+	hf_engines *e = three();
+	hf_scope *s = hf_scope_new(e, HF_SCOPE_OPTS(.label = "order"));
+	hf_error *why;
+
+	says(hf_scope_session(s, "audit"), HF_E_MISUSE, "no engine is called \"audit\"");
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_E_MISUSE);
+	ck_assert_int_eq(hf_scope_commit(s, &why), HF_E_TXN_ENDED);
+	ck_assert_ptr_nonnull(strstr(hf_error_message(why), "call hf_scope_rollback to go on"));
+	hf_error_unref(why);
+	says(hf_writer(s), HF_E_TXN_ENDED, "scope \"order\": its commit has failed");
+	ck_assert_ptr_null(hf_session_txn(hf_writer(s)));
+	ck_assert_int_eq(hf_scope_join(s, HF_PARTICIPANT(.name = "mail")), HF_E_TXN_ENDED);
+	ck_assert_int_eq(hf_scope_rollback(s), HF_OK);
+	ck_assert_int_eq(hf_scope_join(s, HF_PARTICIPANT(.name = "mail")), HF_OK);
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_OK);
+	hf_scope_unref(s);
+	close_all(e);
+}
+END_TEST
+
 static void count(void *arg)
 {
 	++*(int *)arg;
@@ -290,6 +313,8 @@ T_MAIN("scope", { "F8 making one and asking for sessions does no I/O", test_init
 	{ "F15 preferences, and none", test_any_of_none, 0 },
 	{ "F17 from a session back to the request", test_way_back, 0 },
 	{ "F22 an engine that comes later", test_late_engine, 0 },
+	{ "F14 a commit that failed for an unknown engine, until it is rolled back",
+		test_lost_until_rollback, 0 },
 	{ "what lacked memory is not passed over by a commit", test_nothing_is_missing, 0 },
 	{ "a participant of an older header", test_participant_of_old, 0 },
 	{ "F25 two phases where the pool does not allow them", test_two_phase_unasked, 0 },
