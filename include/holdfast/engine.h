@@ -111,8 +111,9 @@ HF_OWNED hf_engines *hf_engines_copy(hf_engines *e, hf_error **out_error);
 HF_OWNED hf_engines *hf_engines_copy_at(hf_engines *e, const char *database, hf_error **out_error);
 
 /* Closes every pool that it opened, all within ms (0: the longest of their shutdown_ms), and
- * forgets all engines. Idempotent. HF_PENDING: some are not closed yet (see hf_pool_close) and end
- * in the background. HF_E_DEADLOCK on a thread of one of its pools: nothing was done. */
+ * forgets all engines. None of the pools takes work any more once the first is being drained.
+ * Idempotent. HF_PENDING: some are not closed yet (see hf_pool_close) and end in the background.
+ * HF_E_DEADLOCK on a thread of one of its pools: nothing was done. */
 HF_CHECK hf_status hf_engines_close(hf_engines *e, int ms);
 
 /* A further reference, and the release of one. Scopes hold one each. The last closes what is open,

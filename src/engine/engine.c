@@ -230,6 +230,12 @@ hf__engine *hf__engine_share(const hf__engine *g)
 	return other;
 }
 
+void hf__engine_stop_intake(hf__engine *g)
+{
+	if (g->dsn)
+		hf__pool_stop_intake(g->pool);
+}
+
 hf_status hf__engine_close(hf__engine *g, int ms)
 {
 	hf_status st = g->dsn ? hf_pool_close(g->pool, ms) : HF_OK;

@@ -310,6 +310,9 @@ hf_status hf_engines_close(hf_engines *e, int ms)
 	take_all_locked(e, &all);
 	hf__unlock(&e->lock);
 	deadline = hf__deadline(ms ? ms : longest_shutdown(&all));
+	/* While the first one drains, the others do too. */
+	APR_RING_FOREACH (g, &all, hf__engine, link)
+		hf__engine_stop_intake(g);
 	APR_RING_FOREACH (g, &all, hf__engine, link)
 		if (hf__engine_close(g, ms_left(deadline)) != HF_OK)
 			st = HF_PENDING;

@@ -97,6 +97,9 @@ hf__engine *hf__engine_share(const hf__engine *g);
 bool hf__mode_writes(hf_mode mode);
 const char *hf__mode_name(hf_mode mode); /* "txn" … */
 
+/* The pool takes no more work if it is the engine's own: it is about to be closed. */
+void hf__engine_stop_intake(hf__engine *g);
+
 /* Closes the pool if it is the engine's own, and not one of the parent of a fork. HF_OK, or as
  * hf_pool_close. */
 hf_status hf__engine_close(hf__engine *g, int ms);
