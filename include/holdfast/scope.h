@@ -38,7 +38,8 @@ typedef struct hf_scope_opts {
 	size_t struct_size; /* set by HF_SCOPE_OPTS */
 	const char *label; /* in messages, log lines and names of prepared transactions ["scope"] */
 	void *user;        /* yours: hf_scope_user. Not copied, not freed */
-	bool two_phase;    /* hf_scope_commit in two phases; the pools need .two_phase */
+	bool two_phase;    /* hf_scope_commit in two phases; pools of engines that write need
+			      .two_phase */
 	/* For hf_scope_any: names, the first one first, and NULL; copied [reader, writer]. */
 	const char *const *any;
 	/* For its transactions, with defaults as in hf_txn_begin; copied. SNAPSHOT sets .isolation,

@@ -71,7 +71,7 @@ static hf_error *settle_mode(
 			"engine \"%s\": its pool is read only, its mode (%s) is not: take "
 			"HF_MODE_READ or HF_MODE_SNAPSHOT",
 			name, hf__mode_name(*mode));
-	if (own && two_phase && *mode != HF_MODE_TXN)
+	if (own && two_phase && *mode != HF_MODE_TXN && *mode != HF_MODE_SNAPSHOT)
 		return hf__error_fmt(HF_E_MISUSE, 0,
 			"engine \"%s\": two_phase needs transactions (HF_MODE_TXN), and its mode "
 			"is %s",

@@ -245,10 +245,29 @@ static void end_prepared(hf_global *g, struct attempt *tries, bool commit)
 
 /* --- preparing --- */
 
+/* A branch that was to read only may still have a number, from writing to a temporary table for
+ * one.
+ */
+static hf_error *refuse_unprepared(const hf_global *g)
+{
+	const hf__branch *b;
+
+	APR_RING_FOREACH (b, &g->branches, hf__branch, link)
+		if (hf__branch_wrote(b) && !b->txn->pool->opts.two_phase)
+			return hf__error_fmt(HF_E_MISUSE, 0,
+				"pool \"%s\" prepares no transactions, and branch %d, which was to "
+				"read only, wrote",
+				b->txn->pool->name, b->number);
+	return NULL;
+}
+
 static hf_error *make_ends(hf_global *g)
 {
-	hf_error *e = name_branches(g);
+	hf_error *e = refuse_unprepared(g);
 	hf__branch *b;
+
+	if (!e)
+		e = name_branches(g);
 
 	APR_RING_FOREACH (b, &g->branches, hf__branch, link)
 		if (!e)

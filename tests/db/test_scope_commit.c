@@ -56,6 +56,40 @@ START_TEST(test_two_engines)
 }
 END_TEST
 
+/* One view of the data beside what is prepared: on pools with .two_phase, and without. */
+START_TEST(test_snapshot_in_two_phases)
+{
+	hf_engines *e = both(true);
+	hf_scope *s = hf_scope_new(e, HF_SCOPE_OPTS(.two_phase = true));
+	hf_session *view[2];
+	hf_error *why;
+
+	for (int i = 0; i < 2; i++) {
+		hf_pool_opts o = *HF_POOL_OPTS(.two_phase = i);
+
+		ck_assert_int_eq(
+			hf_engines_open(e, i ? "view1" : "view0", t_dsn(),
+				HF_ENGINE_OPTS(.mode = HF_MODE_SNAPSHOT, .pool = &o), &why),
+			HF_OK);
+		view[i] = hf_scope_session(s, i ? "view1" : "view0");
+		ck_assert_int_eq(t_int(hf_session_query(view[i], "select count(*) from part")), 0);
+	}
+	t_done(add(s, "writer", 1));
+	t_done(add(s, "bank", 1));
+	if (hf_scope_commit(s, &why) != HF_OK)
+		ck_abort_msg("%s", hf_error_message(why));
+	ck_assert_int_eq(t_parts(), 101);
+	/* One that has a number counts as one that wrote, and cannot be prepared there. */
+	t_done(hf_session_query(view[0], "select pg_current_xact_id()"));
+	ck_assert_int_eq(hf_scope_commit(s, &why), HF_E_MISUSE);
+	t_says(why, "prepares no transactions");
+	hf_error_unref(why);
+	ck_assert_int_eq(hf_scope_rollback(s), HF_OK);
+	hf_scope_unref(s);
+	close_all(e);
+}
+END_TEST
+
 /* † zope.sqlalchemy: testFailedJoin, testAbortAfterCommit: failed until it is rolled back. */
 START_TEST(test_failed_until_rollback)
 {
@@ -300,6 +334,7 @@ END_TEST
 
 T_MAIN("scope_commit",
 	{ "D27 D28 one commit over two engines, in one phase and in two", test_two_engines, 0 },
+	{ "F25 an engine of one view in a scope of two phases", test_snapshot_in_two_phases, 0 },
 	{ "F14 a commit that failed, until it is rolled back", test_failed_until_rollback, 0 },
 	{ "F14 what could not begin fails the commit, until it is rolled back",
 		test_lost_until_rollback, 0 },

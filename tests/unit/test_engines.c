@@ -222,6 +222,8 @@ START_TEST(test_zope_requires_scope__fail)
 		HF_E_MISUSE, "mode 9 is unknown");
 	says(hf_engines_open(e, "x", NULL, NULL, &why), HF_E_MISUSE, "connection string is NULL");
 	goes_well(hf_engines_open(e, "writer", NOWHERE, HF_ENGINE_OPTS(.pool = &two), &why));
+	goes_well(hf_engines_open(
+		e, "view", NOWHERE, HF_ENGINE_OPTS(.mode = HF_MODE_SNAPSHOT, .pool = &two), &why));
 	goes_well(hf_engines_open(e, "report", NOWHERE, HF_ENGINE_OPTS(.pool = &ro), &why));
 	goes_well(hf_engines_open(e, "logger", NOWHERE, LAZY(.mode = HF_MODE_TXN), &why));
 	goes_well(hf_engines_open(e, "plain", NOWHERE, LAZY(.mode = HF_MODE_BY_NAME), &why));
