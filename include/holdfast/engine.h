@@ -83,7 +83,8 @@ HF_CHECK hf_status hf_engines_assign(
 HF_OWNED hf_pool *hf_engines_get(hf_engines *e, const char *name, hf_error **out_error);
 
 /* The names of the engines in the order they came, separated by a comma and a blank; "" where there
- * is none. Yours to free() with the C library; NULL without memory. */
+ * is none, and in the child of a fork before hf_engines_reopen. Yours to free() with the C library;
+ * NULL without memory. */
 HF_OWNED char *hf_engines_names(hf_engines *e);
 
 /* Forgets an engine and every role that means it, and closes its pool if the registry opened it,

@@ -47,9 +47,9 @@ typedef struct hf_scope_opts {
 	const hf_txn_opts *txn;
 } hf_scope_opts;
 
-/* Makes a scope. No I/O, no lock but the registry's count. NULL without memory, for `e` NULL, in
- * the child of a fork before hf_engines_reopen, and for options that are not made with
- * HF_SCOPE_OPTS. Holds a reference to the registry. */
+/* Makes a scope. No I/O, no lock but the registry's count. NULL without memory, for `e` NULL, and
+ * for options that are not made with HF_SCOPE_OPTS. Holds a reference to the registry. In the child
+ * of a fork, before hf_engines_reopen, it is one whose statements answer HF_E_FORKED, for good. */
 HF_OWNED hf_scope *hf_scope_new(hf_engines *e, const hf_scope_opts *opts);
 
 /* The session for an engine or a role of that name (NULL: the default); the same one each time.
@@ -137,7 +137,8 @@ HF_API hf_pool *hf_session_pool(hf_session *s);
 
 /* This thread's scope for this registry, made at the first call, with default options. Lent; ends
  * with hf_thread_scope_end, or with the thread, whatever that has not committed being rolled back.
- * NULL: as hf_scope_new. In the child of a fork it is a new one, behind hf_engines_reopen. */
+ * NULL: as hf_scope_new. In the child of a fork it is a new one, behind hf_engines_reopen; before
+ * that, one whose statements answer HF_E_FORKED. */
 HF_API hf_scope *hf_thread_scope(hf_engines *e);
 
 /* Ends it; the next call of hf_thread_scope on this thread makes a new one. Nothing where there is

@@ -8,6 +8,7 @@
 #include "value/error.h"
 #include "value/opts.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@ hf_error *hf__scope_refusal(const hf_scope *s)
 {
 	if (!s)
 		return hf__error_fmt(HF_E_MISUSE, 0, "the scope is NULL");
-	if (s->forks != hf__fork_count())
+	if (!s->engines || s->forks != hf__fork_count())
 		return hf__error_forked();
 	if (s->ended)
 		return hf__error_fmt(HF_E_TXN_ENDED, 0, "scope \"%s\" has ended", s->label);
@@ -90,15 +91,16 @@ static bool take_opts(hf_scope *s, const hf_scope_opts *opts)
 
 hf_scope *hf_scope_new(hf_engines *e, const hf_scope_opts *opts)
 {
-	hf_error *why = hf__engines_refusal(e);
-	hf_scope *s = why ? NULL : hf__calloc(sizeof *s);
+	hf_scope *s = e ? hf__calloc(sizeof *s) : NULL;
+	hf_error *why;
 
-	hf_error_unref(why);
 	if (!s)
 		return NULL;
+	why = hf__engines_refusal(e);
 	hf__ref_init(&s->refs);
 	s->forks = hf__fork_count();
-	s->engines = hf_engines_ref(e);
+	s->engines = why ? NULL : hf_engines_ref(e);
+	hf_error_unref(why);
 	APR_RING_INIT(&s->sessions, hf_session, link);
 	s->spare = (hf_session){ .scope = s, .none = HF_E_NOMEM };
 	if (take_opts(s, opts))
@@ -107,9 +109,17 @@ hf_scope *hf_scope_new(hf_engines *e, const hf_scope_opts *opts)
 	return NULL;
 }
 
+hf_scope *hf__scope_of_the_parent(void)
+{
+	static char label[] = "scope";
+	static hf_scope s = { .forks = UINT_MAX, .label = label };
+
+	return &s;
+}
+
 hf_scope *hf_scope_ref(hf_scope *s)
 {
-	if (s)
+	if (s && s->forks == hf__fork_count())
 		hf__ref_get(&s->refs);
 	return s;
 }

@@ -29,7 +29,7 @@ struct hf_session {
 struct hf_scope {
 	hf__ref refs;
 	unsigned forks;
-	hf_engines *engines; /* a reference */
+	hf_engines *engines; /* a reference; NULL: it was the parent's, before a fork */
 	char *label;
 	void *user;
 	bool two_phase, ended;
@@ -46,6 +46,9 @@ struct hf_scope {
 
 /* session.c: a static one whose statements answer this: HF_E_MISUSE or HF_E_FORKED. */
 hf_session *hf__session_none(hf_status why);
+
+/* A static one that no thread has to itself: its sessions answer HF_E_FORKED. */
+hf_scope *hf__scope_of_the_parent(void);
 
 /* Why the scope takes no calls: NULL, forked, ended. */
 hf_error *hf__scope_refusal(const hf_scope *s);

@@ -26,7 +26,8 @@ hf_scope *hf_thread_scope(hf_engines *e)
 	hf_error *why = hf__engines_refusal(e);
 	hf_scope *s;
 
-	hf_error_unref(why);
+	if (hf__error_give(why, NULL) == HF_E_FORKED)
+		return hf__scope_of_the_parent();
 	if (why || !make_key(e))
 		return NULL;
 	s = pthread_getspecific(e->scope_key);
