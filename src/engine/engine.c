@@ -156,6 +156,11 @@ static hf_error *read_dsn(const char *dsn, bool *read_only, bool *named)
 	return e;
 }
 
+static hf_error *name_engine(const char *name, hf_error *e)
+{
+	return hf__error_amend(e, 0, 0, "engine \"%s\": %s", name, hf_error_message(e));
+}
+
 static hf_error *open_pool(hf__engine *g, const char *dsn, const hf_pool_opts *opts)
 {
 	hf_error *e = NULL;
@@ -164,7 +169,7 @@ static hf_error *open_pool(hf__engine *g, const char *dsn, const hf_pool_opts *o
 		return hf__error_nomem();
 	if (hf_pool_open(g->dsn, &g->opts, &g->pool, &e) == HF_OK)
 		return NULL;
-	return hf__error_amend(e, 0, 0, "engine \"%s\": %s", g->name, hf_error_message(e));
+	return name_engine(g->name, e);
 }
 
 hf_error *hf__engine_open(
@@ -177,8 +182,9 @@ hf_error *hf__engine_open(
 
 	if (hf__opts_copy(&o, sizeof o, opts->pool, "HF_POOL_OPTS", &e) == HF_OK)
 		e = read_dsn(dsn, &read_only, &named);
-	if (!e)
-		e = settle_mode(name, &mode, o.read_only || read_only, o.two_phase, true);
+	if (e)
+		return name_engine(name, e);
+	e = settle_mode(name, &mode, o.read_only || read_only, o.two_phase, true);
 	if (e)
 		return e;
 	if (!hf__mode_writes(mode))

@@ -105,7 +105,8 @@ START_TEST(test_refusals)
 	REFUSED("needs a value", URL, { "db_reader.pool_size", NULL });
 	REFUSED("\"!all\" is reserved", { "db_!all.url", "host=/nonexistent" });
 	/* What only the pool knows: the second is refused, and the first is closed again. */
-	REFUSED("\"colour\"", URL, { "db_writer.url", "colour=red password=hunter2" });
+	REFUSED("engine \"writer\": connection option \"colour\"", URL,
+		{ "db_writer.url", "colour=red password=hunter2" });
 	end();
 }
 END_TEST
