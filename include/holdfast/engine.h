@@ -57,10 +57,11 @@ HF_OWNED hf_engines *hf_engines_new(void);
 /* Opens a pool (see hf_pool_open: a conninfo string or URI with settings of the pool in it, or
  * "service=…" of pg_service.conf) and registers it. HF_E_MISUSE: a name that is taken (unless
  * .replace) or reserved, options that do not fit together (a read-only pool for transactions that
- * write, .two_phase without transactions); and whatever hf_pool_open answers. On failure nothing
- * has changed. Blocks as hf_pool_open does (.strict), and with .replace until the old pool is
- * closed, which takes up to drain_ms and five seconds more; HF_OK whatever became of that. With
- * .replace on a thread of the old pool, that one is ended in the background. */
+ * write, a writer or a logger that only reads, .two_phase without transactions); and whatever
+ * hf_pool_open answers. On failure nothing has changed. Blocks as hf_pool_open does (.strict), and
+ * with .replace until the old pool is closed, which takes up to drain_ms and five seconds more;
+ * HF_OK whatever became of that. With .replace on a thread of the old pool, that one is ended in
+ * the background. */
 HF_CHECK hf_status hf_engines_open(hf_engines *e, const char *name, const char *dsn,
 	const hf_engine_opts *opts, hf_error **out_error);
 
@@ -71,9 +72,10 @@ HF_CHECK hf_status hf_engines_add(hf_engines *e, const char *name, hf_pool *p,
 	const hf_engine_opts *opts, hf_error **out_error);
 
 /* From now on `role` means this engine (NULL: its own again), also where an engine is called so.
- * "reader", "writer" and "logger" bring their mode with them, other roles have the engine's. A role
- * assigned twice means the later. HF_E_MISUSE: no such engine, a reserved role, or a read-only one
- * for the writer or the logger. HF_E_NOMEM. Waits for nothing. */
+ * NULL or "!default" as a role: it is the default engine (NULL: there is none any more). "reader",
+ * "writer" and "logger" bring their mode with them, other roles have the engine's. A role assigned
+ * twice means the later. HF_E_MISUSE: no such engine, a reserved role, or a read-only one for the
+ * writer or the logger. HF_E_NOMEM. Waits for nothing. */
 HF_CHECK hf_status hf_engines_assign(
 	hf_engines *e, const char *role, const char *engine, hf_error **out_error);
 
@@ -134,7 +136,7 @@ typedef struct hf_setting {
  *
  *     url (or dsn)    what hf_engines_open takes; must be there
  *     mode            txn, autocommit, read, snapshot
- *     default         as .is_default
+ *     default         as .is_default, for one of them
  *     pool_size, pool_min, pool_queue, pool_timeout, pool_recycle, pool_read_only, pool_name
  *                     as in a connection string; these win over it
  *     max_conns …     every other number, switch and text of hf_pool_opts by its name; switches

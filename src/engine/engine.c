@@ -76,7 +76,7 @@ static hf_error *settle_mode(
 			"engine \"%s\": two_phase needs transactions (HF_MODE_TXN), and its mode "
 			"is %s",
 			name, hf__mode_name(*mode));
-	return NULL;
+	return hf__role_refusal(name, *mode, name);
 }
 
 /* --- memory --- */

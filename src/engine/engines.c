@@ -190,7 +190,7 @@ static hf_error *assign_locked(
 	hf__alias *r = hf__alias_named_locked(e, role);
 	hf__engine *g = engine ? hf__engine_named_locked(e, engine) : NULL;
 	hf_error *why = !engine ? NULL
-			: g     ? hf__alias_refusal(g, role)
+			: g     ? hf__role_refusal(g->name, g->mode, role)
 				: hf__engine_unknown_locked(e, engine);
 
 	if (why)
@@ -207,12 +207,27 @@ static hf_error *assign_locked(
 	return NULL;
 }
 
+static hf_error *assign_default(hf_engines *e, const char *engine)
+{
+	hf_error *why = NULL;
+
+	hf__lock(&e->lock);
+	if (engine && !hf__engine_named_locked(e, engine))
+		why = hf__engine_unknown_locked(e, engine);
+	else
+		snprintf(e->default_name, sizeof e->default_name, "%s", engine ? engine : "");
+	hf__unlock(&e->lock);
+	return why;
+}
+
 hf_status hf_engines_assign(
 	hf_engines *e, const char *role, const char *engine, hf_error **out_error)
 {
 	hf_error *why = hf__engines_refusal(e);
 	hf__alias *fresh = NULL;
 
+	if (!why && (!role || strcmp(role, "!default") == 0))
+		return hf__error_give(assign_default(e, engine), out_error);
 	if (!why)
 		why = hf__engine_name_refusal("role", role);
 	if (!why && !(fresh = hf__calloc(sizeof *fresh)))

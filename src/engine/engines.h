@@ -67,8 +67,8 @@ hf__engine *hf__engine_named_locked(hf_engines *e, const char *name);
 hf__alias *hf__alias_named_locked(hf_engines *e, const char *role);
 /* "no engine is called ...". */
 hf_error *hf__engine_unknown_locked(hf_engines *e, const char *name);
-/* NULL, or why this engine cannot be called so. */
-hf_error *hf__alias_refusal(const hf__engine *g, const char *role);
+/* NULL, or why an engine of this mode cannot be called so: it only reads, and that one writes. */
+hf_error *hf__role_refusal(const char *engine, hf_mode mode, const char *role);
 
 /* engine.c */
 hf__engine *hf__engine_get(hf__engine *g);

@@ -283,12 +283,23 @@ static hf_error *read_engine(
 
 static hf_error *check_all(const char *prefix, const hf_setting *settings, size_t n)
 {
+	char first[HF__NAME_MAX + 1] = ""; /* that is to be the default */
 	hf_error *e = NULL;
 	wanted w;
 
-	for (size_t i = 0; !e && i < n; i++)
-		if (begins(prefix, settings, i))
-			e = read_engine(&w, prefix, settings, n, i);
+	for (size_t i = 0; !e && i < n; i++) {
+		if (!begins(prefix, settings, i))
+			continue;
+		e = read_engine(&w, prefix, settings, n, i);
+		if (e || !w.engine.is_default)
+			continue;
+		if (*first)
+			e = hf__error_fmt(HF_E_MISUSE, 0,
+				"setting \"%.128s%s.default\": engine \"%s\" is the default "
+				"already",
+				prefix, w.name, first);
+		snprintf(first, sizeof first, "%s", w.name);
+	}
 	return e;
 }
 

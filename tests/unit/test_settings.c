@@ -100,6 +100,9 @@ START_TEST(test_refusals)
 	REFUSED("been told that already", URL, { "db_reader.pool_size", "5" },
 		{ "db_reader.max_conns", "5" });
 	REFUSED("been told that already", URL, { "db_reader.dsn", "" });
+	REFUSED("\"db_writer.default\": engine \"reader\" is the default already", URL,
+		{ "db_reader.default", "yes" }, { "db_writer.url", "host=/nonexistent" },
+		{ "db_writer.default", "1" });
 	REFUSED("\"db_writer.url\" is missing", URL, { "db_writer.pool_size", "5" });
 	REFUSED("a dot and an option", URL, { "db_reader", "x" });
 	REFUSED("needs a value", URL, { "db_reader.pool_size", NULL });
