@@ -64,8 +64,8 @@ HF_API hf_session *hf_scope_any(hf_scope *s);
 
 /* Commits the transactions of all sessions, and finishes what has joined. HF_OK: the scope goes on,
  * its next statement for such an engine begins another transaction. Otherwise all is rolled back,
- * or (HF_MAYBE_COMMITTED) *out_error says what became of each part: as hf_global_commit. After a
- * failure statements of such sessions, and a second commit, answer HF_E_TXN_ENDED until
+ * or (HF_MAYBE_COMMITTED) *out_error says what became of each engine's: as hf_global_commit. After
+ * a failure statements of such sessions, and a second commit, answer HF_E_TXN_ENDED until
  * hf_scope_rollback; but after HF_E_DEADLOCK (a thread of one of its pools) nothing was done. A
  * statement that could not begin (no such engine, no memory) fails the commit with its error, as it
  * would be missing. Where there is nothing to commit, HF_OK. HF_E_TXN_ENDED after the end. Blocks

@@ -4,6 +4,7 @@
 
 #include "base/fork.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "txn/global.h"
 #include "value/error.h"
 #include "value/opts.h"
@@ -226,9 +227,11 @@ hf_error *hf__scope_failure(const hf_scope *s)
 
 hf_global *hf__scope_global(hf_scope *s)
 {
-	if (!s->global)
-		s->global =
-			hf_global_new(HF_GLOBAL_OPTS(.label = s->label, .two_phase = s->two_phase));
+	if (s->global)
+		return s->global;
+	s->global = hf_global_new(HF_GLOBAL_OPTS(.label = s->label, .two_phase = s->two_phase));
+	if (s->global)
+		s->global->scope = s->label;
 	return s->global;
 }
 
@@ -280,6 +283,24 @@ static hf_error *commit_refusal(const hf_scope *s)
 		HF_E_DEADLOCK, 0, "a thread of one of its pools cannot wait for a scope");
 }
 
+/* Without memory for it `e` stays as it is. */
+static hf_error *add_advice(hf_error *e)
+{
+	hf__strbuf b = HF__STRBUF_INIT;
+	hf_error *fuller = NULL;
+
+	hf__strbuf_printf(&b, "%s; call hf_scope_rollback to go on", hf_error_message(e));
+	if (!b.failed)
+		fuller = hf__error_reworded(e, hf__strbuf_text(&b));
+	hf__strbuf_finish(&b);
+	if (!fuller || hf_error_status(fuller) != hf_error_status(e)) {
+		hf_error_unref(fuller);
+		return e;
+	}
+	hf_error_unref(e);
+	return fuller;
+}
+
 static hf_status commit(hf_scope *s, hf_error **e)
 {
 	hf_status st;
@@ -305,6 +326,8 @@ hf_status hf_scope_commit(hf_scope *s, hf_error **out_error)
 	s->failed = st != HF_OK;
 	if (st == HF_OK)
 		drop_global(s);
+	else
+		e = add_advice(e);
 	hf__error_give(e, out_error);
 	return st;
 }

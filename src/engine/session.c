@@ -5,6 +5,7 @@
 #include "base/fork.h"
 #include "base/thread.h"
 #include "pool/pool.h"
+#include "txn/global.h"
 #include "value/error.h"
 #include "value/opts.h"
 
@@ -64,7 +65,7 @@ static hf_txn *begin(const hf_site *site, hf_session *s)
 	}
 	if (!hf__scope_global(s->scope))
 		return NULL;
-	return hf_global_begin_at(site, s->scope->global, s->engine->pool, &o);
+	return hf__global_begin(site, s->scope->global, s->engine->pool, &o, s->engine->name);
 }
 
 /* What was refused would be missing from a commit. */

@@ -66,7 +66,8 @@ static hf_error *branch_refusal(const hf_global *g, const hf_pool *p, const hf_t
 	return NULL;
 }
 
-hf_txn *hf_global_begin_at(const hf_site *site, hf_global *g, hf_pool *p, const hf_txn_opts *opts)
+hf_txn *hf__global_begin(
+	const hf_site *site, hf_global *g, hf_pool *p, const hf_txn_opts *opts, const char *engine)
 {
 	hf__branch *b;
 
@@ -82,9 +83,17 @@ hf_txn *hf_global_begin_at(const hf_site *site, hf_global *g, hf_pool *p, const 
 		return hf__txn_none(HF_E_NOMEM);
 	}
 	b->txn = hf__txn_begin(site, p, opts, true, branch_refusal(g, p, opts));
+	if (!b->txn->is_static)
+		b->txn->scoped = engine != NULL;
+	b->engine = engine;
 	b->number = ++g->n_branches;
 	APR_RING_INSERT_TAIL(&g->branches, b, hf__branch, link);
 	return b->txn;
+}
+
+hf_txn *hf_global_begin_at(const hf_site *site, hf_global *g, hf_pool *p, const hf_txn_opts *opts)
+{
+	return hf__global_begin(site, g, p, opts, NULL);
 }
 
 static void free_branches(hf_global *g)

@@ -102,6 +102,8 @@ START_TEST(test_failed_until_rollback)
 	t_failed(add(s, "bank", 1), HF_E_SQL);
 	ck_assert_int_eq(hf_scope_commit(s, &why), HF_E_SQL);
 	ck_assert_str_eq(hf_error_sqlstate(why), "23505");
+	t_says(why, "scope \"order\" was rolled back: engine \"bank\": ");
+	t_says(why, "; call hf_scope_rollback to go on");
 	hf_error_unref(why);
 	t_failed(add(s, "writer", 2), HF_E_TXN_ENDED);
 	ck_assert_int_eq(hf_scope_commit(s, &why), HF_E_TXN_ENDED);
@@ -138,6 +140,12 @@ START_TEST(test_lost_until_rollback)
 }
 END_TEST
 
+static void refused(hf_future *f, const char *text)
+{
+	t_says(t_fails(f, HF_E_MISUSE), text);
+	hf_future_unref(f);
+}
+
 /* † zope.sqlalchemy: testSessionCommitDisallowed, testSessionSavepointCommitAllowed, testSavepoint.
  */
 START_TEST(test_session_commit_disallowed)
@@ -147,7 +155,7 @@ START_TEST(test_session_commit_disallowed)
 	hf_txn *t = hf_session_txn(hf_writer(s));
 
 	t_done(add(s, "writer", 1));
-	t_failed(hf_txn_commit(t), HF_E_MISUSE);
+	refused(hf_txn_commit(t), "on the transaction of a session: hf_scope_commit ends it");
 	t_done(hf_txn_savepoint(t, "a"));
 	t_done(add(s, "writer", 2));
 	t_done(hf_txn_rollback_to(t, "a"));
@@ -156,6 +164,9 @@ START_TEST(test_session_commit_disallowed)
 	ck_assert_int_eq(t_parts(), 0);
 	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_OK);
 	ck_assert_int_eq(t_psql_int("select sum(id) from part"), 4);
+	refused(hf_session_query(hf_writer(s), "commit"),
+		"use hf_scope_commit or hf_scope_rollback");
+	ck_assert_int_eq(hf_scope_rollback(s), HF_OK);
 	hf_scope_unref(s);
 	close_all(e);
 }
