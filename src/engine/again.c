@@ -196,13 +196,6 @@ static hf_error *refuse_database(const char *database)
 	return why;
 }
 
-static void wipe_free(char *text)
-{
-	if (text)
-		explicit_bzero(text, strlen(text));
-	hf__free(text);
-}
-
 static hf_error *open_at(const hf__engine *g, const char *database, hf__engine **out)
 {
 	hf_pool_opts opts = g->opts;
@@ -221,8 +214,8 @@ static hf_error *open_at(const hf__engine *g, const char *database, hf__engine *
 	if (!why)
 		why = hf__engine_open(g->name, dsn,
 			&(const hf_engine_opts){ .mode = g->mode, .pool = &opts }, out);
-	wipe_free(dsn);
-	wipe_free(listen_dsn);
+	hf__wipe_free(dsn);
+	hf__wipe_free(listen_dsn);
 	return why;
 }
 

@@ -99,20 +99,13 @@ hf__engine *hf__engine_get(hf__engine *g)
 	return g;
 }
 
-static void wipe_free(char *text)
-{
-	if (text)
-		explicit_bzero(text, strlen(text));
-	hf__free(text);
-}
-
 void hf__engine_put(hf__engine *g)
 {
 	if (!g || !hf__ref_put(&g->refs))
 		return;
 	hf_pool_unref(g->pool);
-	wipe_free(g->dsn);
-	wipe_free(g->listen_dsn);
+	hf__wipe_free(g->dsn);
+	hf__wipe_free(g->listen_dsn);
 	hf__free(g->pool_name);
 	hf__free(g->outcome_table);
 	hf__free(g);

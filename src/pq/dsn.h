@@ -28,8 +28,8 @@ typedef struct hf__dsn_session {
 	int idle_in_txn_ms; /* idle_in_transaction_session_timeout; 0: no limit */
 } hf__dsn_session;
 
-/* Reads a conninfo string or URI; pool keys in it go to *pool (zeroed first). HF_E_MISUSE: the
- * string cannot be parsed, or has an unknown key, which the message names. */
+/* dsn_read.c: reads a conninfo string or URI; pool keys in it go to *pool (zeroed first).
+ * HF_E_MISUSE: the string cannot be parsed, or has an unknown key, which the message names. */
 hf_status hf__dsn_init(hf__dsn *d, const char *dsn, hf__dsn_pool *pool, hf_error **out_error);
 
 /* Adds keepalives, TLS and session defaults for what was not given. */
