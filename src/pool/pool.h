@@ -26,7 +26,6 @@
 
 #include <holdfast/pool.h>
 
-#define HF__MAX_CONNS    10000
 #define HF__MAX_PIPELINE 256
 
 /* What a higher floor has attached to a pool and the pool's close ends: listening. */

@@ -17,15 +17,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-static const char *const pool_keys[] = { "pool_size", "pool_min", "pool_queue", "pool_timeout",
-	"pool_recycle", "pool_read_only", "pool_name" };
+enum { SIZE, MIN, QUEUE, TIMEOUT, RECYCLE, READ_ONLY, NAME };
+
+/* The pool's keys, and what code calls them. */
+static const struct own_key {
+	const char *key, *option, *unit;
+} own_keys[] = {
+	[SIZE] = { "pool_size", "max_conns", "" },
+	[MIN] = { "pool_min", "min_conns", "" },
+	[QUEUE] = { "pool_queue", "max_queue", "" },
+	[TIMEOUT] = { "pool_timeout", "acquire_ms", ", in seconds" },
+	[RECYCLE] = { "pool_recycle", "lifetime_ms", ", in seconds" },
+	[READ_ONLY] = { "pool_read_only", "read_only", "" },
+	[NAME] = { "pool_name", "name", "" },
+};
 
 /* While a string is being read. */
 struct reader {
 	hf__dsn_pool *pool;
 	PQconninfoOption *known;
 	hf__strbuf rest; /* the string without the pool's keys */
+	bool seen[hf_countof(own_keys)];
 	hf_error *error;
 };
 
@@ -45,21 +59,38 @@ static const char *nearest_known(const struct reader *r, const char *key)
 	const char *meant = NULL;
 	int distance = 0;
 
-	for (size_t i = 0; i < hf_countof(pool_keys); i++)
-		hf__nearest(key, pool_keys[i], &meant, &distance);
+	for (size_t i = 0; i < hf_countof(own_keys); i++)
+		hf__nearest(key, own_keys[i].key, &meant, &distance);
 	for (PQconninfoOption *o = r->known; o && o->keyword; o++)
 		hf__nearest(key, o->keyword, &meant, &distance);
 	return meant;
+}
+
+/* An option of HF_POOL_OPTS by the name that it has there. NULL: it is none, or has no key. */
+static const struct own_key *own_key_of(const char *option)
+{
+	for (size_t i = 0; i < hf_countof(own_keys); i++)
+		if (strcmp(own_keys[i].option, option) == 0)
+			return &own_keys[i];
+	return NULL;
 }
 
 /* A key that libpq does not know is named, unless it does not look like one: then it may be a piece
  * of a password with a blank or a question mark in it. */
 static void fail_unknown(struct reader *r, const char *key)
 {
+	const struct own_key *own = own_key_of(key);
 	const char *meant;
 
 	if (r->error)
 		return;
+	if (own) {
+		r->error = hf__error_fmt(HF_E_MISUSE, 0,
+			"connection option \"%s\" is unknown: in a connection string it is "
+			"\"%s\"%s",
+			key, own->key, own->unit);
+		return;
+	}
 	if (key[strspn(key, "abcdefghijklmnopqrstuvwxyz_")] != '\0') {
 		fail(r,
 			"an unknown connection option%s (it is not shown: it may be a piece of a "
@@ -81,38 +112,79 @@ static bool libpq_knows(const struct reader *r, const char *key)
 	return strcmp(key, "ssl") == 0;
 }
 
-static int pool_number(struct reader *r, const char *key, const char *value, int scale)
+bool hf__dsn_switch(const char *text, bool *out)
+{
+	static const char *const words[] = { "false", "true", "no", "yes", "off", "on", "0", "1" };
+
+	for (size_t i = 0; i < hf_countof(words); i++)
+		if (strcasecmp(text, words[i]) == 0) {
+			*out = i % 2 == 1;
+			return true;
+		}
+	return false;
+}
+
+/* Of one of the pool's keys. */
+static int number(struct reader *r, int which, const char *value, int least, int most, int scale)
 {
 	char *end;
 	long n = strtol(value, &end, 10);
 
-	if (end == value || *end || n < -1 || n > INT_MAX / scale)
-		fail(r, "connection option \"%s\" needs a whole number", key);
-	return n < 0 ? -1 : (int)n * scale;
+	if (end != value && !*end && n >= least && n <= most)
+		return n < 0 ? -1 : (int)n * scale;
+	if (!r->error)
+		r->error = hf__error_fmt(HF_E_MISUSE, 0,
+			"connection option \"%s\" needs a whole number from %d to %d%s",
+			own_keys[which].key, least, most, least < 0 ? "; -1 is none" : "");
+	return 0;
 }
 
-/* One of the pool's own keys. */
-static void take_pool_key(struct reader *r, const char *key, const char *value)
+static void set_own(struct reader *r, int which, const char *value)
 {
 	hf__dsn_pool *p = r->pool;
 
-	if (strcmp(key, "pool_size") == 0)
-		p->size = pool_number(r, key, value, 1);
-	else if (strcmp(key, "pool_min") == 0)
-		p->min = strcmp(value, "0") == 0 ? -1 : pool_number(r, key, value, 1);
-	else if (strcmp(key, "pool_queue") == 0)
-		p->queue = pool_number(r, key, value, 1);
-	else if (strcmp(key, "pool_timeout") == 0)
-		p->timeout_ms = pool_number(r, key, value, 1000);
-	else if (strcmp(key, "pool_recycle") == 0)
-		p->recycle_ms = pool_number(r, key, value, 1000);
-	else if (strcmp(key, "pool_read_only") == 0)
-		p->read_only = pool_number(r, key, value, 1) > 0;
-	else if (strcmp(key, "pool_name") == 0) {
-		hf__free(p->name);
+	switch (which) {
+	case SIZE:
+		p->size = number(r, which, value, 1, HF__MAX_CONNS, 1);
+		break;
+	case MIN:
+		p->min = number(r, which, value, -1, HF__MAX_CONNS, 1);
+		p->min = p->min ? p->min : -1;
+		break;
+	case QUEUE:
+		p->queue = number(r, which, value, -1, INT_MAX, 1);
+		break;
+	case TIMEOUT:
+		p->timeout_ms = number(r, which, value, -1, INT_MAX / 1000, 1000);
+		break;
+	case RECYCLE:
+		p->recycle_ms = number(r, which, value, -1, INT_MAX / 1000, 1000);
+		break;
+	case READ_ONLY:
+		if (!hf__dsn_switch(value, &p->read_only))
+			fail(r, "connection option \"%s\" needs true or false",
+				own_keys[which].key);
+		break;
+	default:
 		p->name = hf__strdup(value);
-	} else {
+		r->rest.failed |= !p->name;
+	}
+}
+
+/* A key that begins as the pool's own do. */
+static void take_pool_key(struct reader *r, const char *key, const char *value)
+{
+	int i = 0, n = hf_countof(own_keys);
+
+	while (i < n && strcmp(own_keys[i].key, key) != 0)
+		i++;
+	if (i == n) {
 		fail_unknown(r, key);
+	} else if (r->seen[i]) {
+		fail(r, "connection option \"%s\" is given twice", key);
+	} else {
+		r->seen[i] = true;
+		set_own(r, i, value);
 	}
 }
 
@@ -211,7 +283,8 @@ static void read_keywords(struct reader *r, const char *dsn)
 		if (*p != '=') {
 			fail(r,
 				"connection string: \"=\" is missing after a word%s (it is not "
-				"shown: it may be a piece of a password)",
+				"shown: it may be a piece of a password); wanted: key=value ..., "
+				"as in dbname=shop",
 				libpq_knows(r, key) ? " that is an option's name" : "");
 			break;
 		}
@@ -254,6 +327,21 @@ static hf_status parse_rest(hf__dsn *d, const char *rest, hf_error **out_error)
 	return ok ? HF_OK : hf__error_give(hf__error_nomem(), out_error);
 }
 
+bool hf__dsn_is_uri(const char *dsn)
+{
+	return strncmp(dsn, "postgresql://", 13) == 0 || strncmp(dsn, "postgres://", 11) == 0;
+}
+
+/* "mysql://", also behind a blank. */
+static bool is_other_uri(const char *dsn)
+{
+	const char *p = skip_space(dsn);
+
+	while (isalnum((unsigned char)*p) || (*p && strchr("+-.", *p)))
+		p++;
+	return strncmp(p, "://", 3) == 0;
+}
+
 hf_status hf__dsn_init(hf__dsn *d, const char *dsn, hf__dsn_pool *pool, hf_error **out_error)
 {
 	struct reader r = { .pool = pool, .rest = HF__STRBUF_INIT };
@@ -262,8 +350,10 @@ hf_status hf__dsn_init(hf__dsn *d, const char *dsn, hf__dsn_pool *pool, hf_error
 	*d = (hf__dsn){ 0 };
 	*pool = (hf__dsn_pool){ 0 };
 	r.known = PQconndefaults();
-	if (strncmp(dsn, "postgresql://", 13) == 0 || strncmp(dsn, "postgres://", 11) == 0)
+	if (hf__dsn_is_uri(dsn))
 		read_uri(&r, dsn);
+	else if (is_other_uri(dsn))
+		fail(&r, "%s: a URI begins with postgresql:// or postgres://", "connection string");
 	else
 		read_keywords(&r, dsn);
 	PQconninfoFree(r.known);

@@ -93,6 +93,8 @@ START_TEST(test_refusals)
 	REFUSED("\"db_reader.pool_size\" needs a whole number", URL,
 		{ "db_reader.pool_size", "5x" });
 	REFUSED("\"db_reader.pool_size\" needs", URL, { "db_reader.pool_size", "" });
+	REFUSED("\"db_reader.max_conns\" needs a whole number from 1 to 10000", URL,
+		{ "db_reader.max_conns", "0" });
 	REFUSED("\"db_reader.pool_timeout\" needs", URL, { "db_reader.pool_timeout", "99999999" });
 	REFUSED("\"db_reader.max_result\" needs", URL, { "db_reader.max_result", "-1" });
 	REFUSED("needs true or false", URL, { "db_reader.strict", "maybe" });
