@@ -239,22 +239,30 @@ static hf_error *open_all_at(hf_engines *e, const char *database, hf_engines *to
 	return why;
 }
 
-hf_engines *hf_engines_copy_at(hf_engines *e, const char *database, hf_error **out_error)
+hf_error *hf__engines_copy_at(hf_engines *e, const char *database, hf_engines **out)
 {
 	hf_error *why = hf__engines_refusal(e);
-	hf_engines *to = NULL;
 
+	*out = NULL;
 	if (!why)
 		why = refuse_database(database);
-	if (!why && !(to = hf_engines_new()))
+	if (!why && !(*out = hf_engines_new()))
 		why = hf__error_nomem();
 	if (!why)
-		why = open_all_at(e, database, to);
-	if (!why) {
-		hf__lock(&e->lock);
-		why = copy_roles_locked(e, to) ? NULL : hf__error_nomem();
-		hf__unlock(&e->lock);
-	}
+		why = open_all_at(e, database, *out);
+	if (why)
+		return why;
+	hf__lock(&e->lock);
+	why = copy_roles_locked(e, *out) ? NULL : hf__error_nomem();
+	hf__unlock(&e->lock);
+	return why;
+}
+
+hf_engines *hf_engines_copy_at(hf_engines *e, const char *database, hf_error **out_error)
+{
+	hf_engines *to;
+	hf_error *why = hf__engines_copy_at(e, database, &to);
+
 	if (why)
 		to = hf_engines_unref(to); /* closes what is open, in the background */
 	hf__error_give(why, out_error);

@@ -62,6 +62,9 @@ hf_error *hf__engines_find(hf_engines *e, const char *name, hf__engine **out, hf
 /* References to all engines, *n of them, in an array to hf__free. NULL: no memory. */
 hf__engine **hf__engines_all(hf_engines *e, size_t *n);
 
+/* again.c: hf_engines_copy_at. On failure *out is what was made of it until then, or NULL. */
+hf_error *hf__engines_copy_at(hf_engines *e, const char *database, hf_engines **out);
+
 /* The parts of that, lookup.c. Of this very name; NULL: there is none. */
 hf__engine *hf__engine_named_locked(hf_engines *e, const char *name);
 hf__alias *hf__alias_named_locked(hf_engines *e, const char *role);
