@@ -273,7 +273,8 @@ END_TEST
 
 struct of_thread {
 	hf_engines *e;
-	hf_scope *first, *again, *next;
+	hf_scope *first, *again, *anew, *next;
+	hf_status commit;
 };
 
 static void *ask_scope(void *arg)
@@ -283,6 +284,8 @@ static void *ask_scope(void *arg)
 	t->first = hf_thread_scope(t->e);
 	t->again = hf_thread_scope(t->e);
 	hf_scope_end(t->first);
+	t->anew = hf_thread_scope(t->e);
+	t->commit = hf_scope_commit(t->anew, NULL);
 	hf_thread_scope_end(t->e);
 	hf_thread_scope_end(t->e);
 	t->next = hf_thread_scope(t->e); /* ends with the thread */
@@ -300,6 +303,8 @@ START_TEST(test_threads)
 	pthread_join(thread, NULL);
 	ck_assert_ptr_nonnull(t.next);
 	ck_assert_ptr_eq(t.first, t.again);
+	ck_assert_ptr_ne(t.first, t.anew); /* that one had ended */
+	ck_assert_int_eq(t.commit, HF_OK);
 	ck_assert_ptr_ne(t.first, mine);
 	ck_assert_ptr_null(hf_thread_scope(NULL));
 	hf_thread_scope_end(t.e);
