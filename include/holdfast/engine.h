@@ -60,8 +60,8 @@ HF_OWNED hf_engines *hf_engines_new(void);
  * write, a writer or a logger that only reads, .two_phase without transactions); and whatever
  * hf_pool_open answers. On failure nothing has changed. Blocks as hf_pool_open does (.strict), and
  * with .replace until the old pool is closed, which takes up to drain_ms and five seconds more;
- * HF_OK whatever became of that. With .replace on a thread of the old pool, that one is ended in
- * the background. */
+ * HF_OK whatever became of that. With .replace on a thread of the old pool, that one takes no more
+ * work, and is ended in the background once nobody has a reference to it. */
 HF_CHECK hf_status hf_engines_open(hf_engines *e, const char *name, const char *dsn,
 	const hf_engine_opts *opts, hf_error **out_error);
 
@@ -91,7 +91,7 @@ HF_OWNED char *hf_engines_names(hf_engines *e);
 
 /* Forgets an engine and every role that means it, and closes its pool if the registry opened it,
  * for up to ms (0: its shutdown_ms). HF_E_MISUSE: there is none of this name. HF_PENDING,
- * HF_E_DEADLOCK: forgotten, but see hf_pool_close. */
+ * HF_E_DEADLOCK: forgotten, and it takes no more work, but see hf_pool_close. */
 HF_CHECK hf_status hf_engines_remove(hf_engines *e, const char *name, int ms, hf_error **out_error);
 
 /* Gives an engine (NULL or "!all": each) a new pool with the settings that it was opened with. The
@@ -99,7 +99,8 @@ HF_CHECK hf_status hf_engines_remove(hf_engines *e, const char *name, int ms, hf
  * the parent goes on with it. Call it in each child of a server that forks, before its first
  * statement and while it has one thread. Engines of hf_engines_add are left as they are; in a child
  * they are forgotten, as their pools are the parent's. HF_E_MISUSE: no such engine, by name one of
- * hf_engines_add. On failure the engines that could not be opened keep their old pools. */
+ * hf_engines_add. On a thread of an old pool it is as with .replace. On failure the engines that
+ * could not be opened keep their old pools. */
 HF_CHECK hf_status hf_engines_reopen(hf_engines *e, const char *name, hf_error **out_error);
 
 /* Another registry with the same engines, roles and default, sharing their pools: closing it closes

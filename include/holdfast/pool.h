@@ -80,7 +80,9 @@ typedef struct hf_pool_opts {
 	const char *outcome_table;
 	bool two_phase;    /* allow PREPARE TRANSACTION: .manual jobs and hf_global */
 	size_t max_result; /* bytes of one result, beyond it HF_E_TOO_LARGE [256 MiB] */
-	bool read_only;    /* the server refuses writes (default_transaction_read_only) */
+	/* The server refuses writes (default_transaction_read_only). What a connection string says
+	 * (pool_read_only) can be switched on here, and not off. */
+	bool read_only;
 	bool strict; /* hf_pool_open waits until min_conns are up, or fails and leaves nothing */
 	bool strict_auth; /* require SCRAM with channel binding */
 	hf_connect_fn *on_connect;

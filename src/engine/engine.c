@@ -239,5 +239,7 @@ hf_status hf__engine_close(hf__engine *g, int ms)
 {
 	hf_status st = g->dsn ? hf_pool_close(g->pool, ms) : HF_OK;
 
+	if (st == HF_E_DEADLOCK) /* its last reference, or another thread, closes it */
+		hf__pool_stop_intake(g->pool);
 	return st == HF_E_FORKED ? HF_OK : st; /* the parent's: left alone */
 }

@@ -104,7 +104,7 @@ const char *hf__mode_name(hf_mode mode); /* "txn" … */
 void hf__engine_stop_intake(hf__engine *g);
 
 /* Closes the pool if it is the engine's own, and not one of the parent of a fork. HF_OK, or as
- * hf_pool_close. */
+ * hf_pool_close; after HF_E_DEADLOCK it takes no more work at least. */
 hf_status hf__engine_close(hf__engine *g, int ms);
 
 #endif

@@ -168,7 +168,41 @@ START_TEST(test_replaced_is_cut)
 }
 END_TEST
 
-/* --- closing --- */
+static hf_status replace_inside(hf_conn *c, void *e, hf_reply *reply)
+{
+	(void)c;
+	(void)reply;
+	return replace(e, 0);
+}
+
+static hf_status reopen_inside(hf_conn *c, void *e, hf_reply *reply)
+{
+	(void)c;
+	(void)reply;
+	return hf_engines_reopen(e, "writer", NULL);
+}
+
+/* On a thread of its own the old pool cannot be closed, but it takes no more work. */
+START_TEST(test_replaced_on_its_thread)
+{
+	for (int reopens = 0; reopens < 2; reopens++) {
+		hf_engines *e;
+		hf_pool *old;
+
+		t_engines();
+		e = with("writer", t_dsn());
+		old = hf_engines_get(e, "writer", NULL);
+		t_done(hf_run(old, reopens ? reopen_inside : replace_inside, e, NULL));
+		t_failed(hf_query(old, "select 1"), HF_E_CLOSED);
+		ck_assert_int_eq(ask(e, "writer", "select 42"), 42);
+		ck_assert_int_eq(hf_pool_close(old, 0), HF_OK);
+		hf_pool_unref(old);
+		close_all(e);
+	}
+}
+END_TEST
+
+/* --- closing all of them --- */
 
 static void *close_run(void *e)
 {
@@ -367,6 +401,8 @@ T_MAIN("engines_servers",
 	{ "F1 registries at two servers, and constructions that fail", test_two_servers, 60 },
 	{ "F2 what is replaced is drained", test_replaced_is_drained, 0 },
 	{ "F2 what is replaced is cut when the time is over", test_replaced_is_cut, 0 },
+	{ "F2 what is replaced on a thread of its own takes no more work",
+		test_replaced_on_its_thread, 0 },
 	{ "F37 a copy with another engine for a name", test_copy_with_new_binds, 0 },
 	{ "F37 a copy at another database", test_copy_at, 0 },
 	{ "engines of pg_service.conf", test_service, 0 },
