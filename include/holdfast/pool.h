@@ -128,8 +128,9 @@ typedef struct hf_pool_stats {
 	 * statement is under way; none is, and a transaction is open (a failed one, too). The
 	 * others idle. */
 	uint32_t active, idle_in_txn;
-	uint32_t oldest_wait_ms; /* gauge: of what is queued now, the longest; 0: nothing is */
-	uint64_t age_ms;         /* gauge: since hf_pool_open, when all counters were 0 */
+	/* Gauge: of what is queued now, the longest, and at least 1; 0: nothing is. */
+	uint32_t oldest_wait_ms;
+	uint64_t age_ms; /* gauge: since hf_pool_open, when all counters were 0 */
 	/* completed, by kind: hf_query and hf_fetch, hf_script, interactions and COPY, hf_txn */
 	uint64_t queries, scripts, interactions, transactions;
 	/* Of failed: what waited for longer than its acquire_ms; what ran for longer than it may;
