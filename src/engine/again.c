@@ -5,15 +5,15 @@
 
 #include "base/fork.h"
 #include "base/mem.h"
+#include "engine/database.h"
 #include "pq/dsn.h"
-#include "value/codec.h"
 #include "value/error.h"
 
 #include <string.h>
 
 /* --- new pools --- */
 
-hf__engine **hf__engines_all(hf_engines *e, size_t *n)
+hf__engine **hf__engines_all(hf_engines *e, size_t *n, char *default_name)
 {
 	hf__engine **all, *g;
 	size_t room = 1;
@@ -26,6 +26,8 @@ hf__engine **hf__engines_all(hf_engines *e, size_t *n)
 	if (all)
 		APR_RING_FOREACH (g, &e->engines, hf__engine, link)
 			all[(*n)++] = hf__engine_get(g);
+	if (default_name)
+		memcpy(default_name, e->default_name, sizeof e->default_name);
 	hf__unlock(&e->lock);
 	return all;
 }
@@ -68,7 +70,7 @@ static hf_error *open_all_again(hf_engines *e)
 {
 	hf_error *why = NULL, *one;
 	size_t n;
-	hf__engine **all = hf__engines_all(e, &n);
+	hf__engine **all = hf__engines_all(e, &n, NULL);
 
 	if (!all)
 		return hf__error_nomem();
@@ -186,16 +188,6 @@ hf_engines *hf_engines_copy(hf_engines *e, hf_error **out_error)
 
 /* --- at another database --- */
 
-static hf_error *refuse_database(const char *database)
-{
-	hf__strbuf b = HF__STRBUF_INIT;
-	hf_error *why = NULL;
-
-	hf__ident(&b, database, "database", &why);
-	hf__strbuf_finish(&b);
-	return why;
-}
-
 static hf_error *open_at(const hf__engine *g, const char *database, hf__engine **out)
 {
 	hf_pool_opts opts = g->opts;
@@ -224,7 +216,7 @@ static hf_error *open_all_at(hf_engines *e, const char *database, hf_engines *to
 {
 	hf_error *why = NULL;
 	size_t n;
-	hf__engine **all = hf__engines_all(e, &n), *fresh;
+	hf__engine **all = hf__engines_all(e, &n, NULL), *fresh;
 
 	if (!all)
 		return hf__error_nomem();
@@ -245,7 +237,7 @@ hf_error *hf__engines_copy_at(hf_engines *e, const char *database, hf_engines **
 
 	*out = NULL;
 	if (!why)
-		why = refuse_database(database);
+		why = hf__database_name_refusal(database);
 	if (!why && !(*out = hf_engines_new()))
 		why = hf__error_nomem();
 	if (!why)

@@ -14,8 +14,7 @@
 
 /* --- asking --- */
 
-/* NULL, or what is wrong with it as a name. */
-static hf_error *refuse_name(const char *name)
+hf_error *hf__database_name_refusal(const char *name)
 {
 	hf__strbuf b = HF__STRBUF_INIT;
 	hf_error *e = NULL;
@@ -29,7 +28,7 @@ static hf_error *refusal(const hf_pool *p, const char *name)
 {
 	hf_error *e = hf__pool_refusal(p);
 
-	return e ? e : refuse_name(name);
+	return e ? e : hf__database_name_refusal(name);
 }
 
 /* Opens, asks once, closes. */

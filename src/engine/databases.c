@@ -34,7 +34,7 @@ static void dismiss(struct team *t)
 static hf_error *gather(hf_engines *e, struct team *t)
 {
 	*t = (struct team){ 0 };
-	t->all = hf__engines_all(e, &t->n);
+	t->all = hf__engines_all(e, &t->n, NULL);
 	t->leads = hf__calloc((t->n + 1) * sizeof *t->leads);
 	t->made = hf__calloc((t->n + 1) * sizeof *t->made);
 	if (!t->all || !t->leads || !t->made)

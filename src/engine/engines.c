@@ -297,16 +297,6 @@ static int longest_shutdown(struct hf__engine_ring *all)
 	return ms;
 }
 
-/* What is left of it, but never 0, which has a meaning. */
-static int ms_left(int64_t deadline)
-{
-	int64_t left = deadline == HF__NEVER ? -1 : (deadline - hf__now()) / 1000000;
-
-	if (deadline == HF__NEVER)
-		return HF_FOREVER;
-	return left < 1 ? 1 : (int)left;
-}
-
 hf_status hf_engines_close(hf_engines *e, int ms)
 {
 	hf_error *why = hf__engines_refusal(e);
@@ -329,7 +319,7 @@ hf_status hf_engines_close(hf_engines *e, int ms)
 	APR_RING_FOREACH (g, &all, hf__engine, link)
 		hf__engine_stop_intake(g);
 	APR_RING_FOREACH (g, &all, hf__engine, link)
-		if (hf__engine_close(g, ms_left(deadline)) != HF_OK)
+		if (hf__engine_close(g, hf__limit_ms(deadline)) != HF_OK)
 			st = HF_PENDING;
 	put_all(&all);
 	return st;

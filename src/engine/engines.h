@@ -59,8 +59,9 @@ hf_error *hf__engines_refusal(const hf_engines *e);
  * it. NULL, or why there is none: with the names of those there are. */
 hf_error *hf__engines_find(hf_engines *e, const char *name, hf__engine **out, hf_mode *mode);
 
-/* References to all engines, *n of them, in an array to hf__free. NULL: no memory. */
-hf__engine **hf__engines_all(hf_engines *e, size_t *n);
+/* again.c: references to all engines, *n of them, in an array to hf__free. default_name (may be
+ * NULL) receives the default's at that moment. NULL: no memory, and *n is 0. */
+hf__engine **hf__engines_all(hf_engines *e, size_t *n, char *default_name);
 
 /* again.c: hf_engines_copy_at. On failure *out is what was made of it until then, or NULL. */
 hf_error *hf__engines_copy_at(hf_engines *e, const char *database, hf_engines **out);
