@@ -321,12 +321,13 @@ START_TEST(test_refused_at_the_end)
 		    "create table late (id int unique deferrable initially deferred);"
 		    "insert into late values (1)"));
 	for (int i = 0; i < 10; i++) {
-		ck_assert_int_eq(
-			hf_fetch(p, NULL, &why, "insert into late values ($1)", 1), HF_E_SQL);
+		hf_status st = hf_fetch(p, NULL, &why, "insert into late values ($1)", 1);
+
+		ck_assert_int_eq(st, HF_E_SQL);
 		ck_assert_str_eq(hf_error_sqlstate(why), "23505");
 		hf_error_unref(why);
-		ck_assert_int_eq(
-			hf_fetch(p, NULL, NULL, "insert into late values ($1)", i + 2), HF_OK);
+		st = hf_fetch(p, NULL, NULL, "insert into late values ($1)", i + 2);
+		ck_assert_int_eq(st, HF_OK);
 	}
 	ck_assert_int_eq(t_psql_int("select count(*) from late"), 11);
 	ck_assert_uint_eq(t_stats(p).connects, 1);
