@@ -40,6 +40,10 @@ typedef enum hf_mode {
 	HF_MODE_SNAPSHOT,   /* one read-only transaction at REPEATABLE READ: one view of the data */
 } hf_mode;
 
+/* "txn", "autocommit", "read" or "snapshot", as settings have it; "" for HF_MODE_BY_NAME, "?" for a
+ * number that is no mode. Lent for ever. */
+HF_API const char *hf_mode_name(hf_mode mode);
+
 typedef struct hf_engine_opts {
 	size_t struct_size; /* set by HF_ENGINE_OPTS */
 	hf_mode mode;

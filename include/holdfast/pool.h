@@ -179,6 +179,8 @@ HF_CHECK hf_status hf_pool_ready(hf_pool *p, int ms, hf_error **out_error);
  * does. */
 HF_CHECK hf_status hf_pool_resize(hf_pool *p, int min_conns, int max_conns);
 
+/* "open", "closing" or "closed"; "?" for a number that is no state. Lent for ever. */
+HF_API const char *hf_pool_state_name(hf_pool_state state);
 HF_API hf_pool_state hf_pool_get_state(const hf_pool *p); /* NULL is closed */
 HF_API void hf_pool_get_stats(hf_pool *p, hf_pool_stats *out);
 

@@ -91,45 +91,16 @@ static json_t *metrics(const hf_pool_stats *s, hf_metric_kind kind)
 	return whole(o, ok);
 }
 
-static const char *mode_name(hf_mode mode)
-{
-	switch (mode) {
-	case HF_MODE_TXN:
-		return "txn";
-	case HF_MODE_AUTOCOMMIT:
-		return "autocommit";
-	case HF_MODE_READ:
-		return "read";
-	case HF_MODE_SNAPSHOT:
-		return "snapshot";
-	case HF_MODE_BY_NAME:
-		break;
-	}
-	return NULL;
-}
-
-static const char *state_name(hf_pool_state state)
-{
-	switch (state) {
-	case HF_POOL_OPEN:
-		return "open";
-	case HF_POOL_CLOSING:
-		return "closing";
-	case HF_POOL_CLOSED:
-		break;
-	}
-	return "closed";
-}
-
 static json_t *engine(const hf_engine_stats *e)
 {
+	const char *mode = hf_mode_name(e->mode);
 	json_t *o = json_object();
 	bool ok = o && put(o, "name", json_string(e->name)) &&
 		  put(o, "pool", json_string(e->pool)) &&
 		  put(o, "same_as", text_or_null(e->same_as)) &&
-		  put(o, "mode", text_or_null(mode_name(e->mode))) &&
+		  put(o, "mode", text_or_null(*mode ? mode : NULL)) &&
 		  put(o, "default", json_boolean(e->is_default)) &&
-		  put(o, "state", json_string(state_name(e->state))) &&
+		  put(o, "state", json_string(hf_pool_state_name(e->state))) &&
 		  put(o, "gauges", metrics(e->stats, HF_METRIC_GAUGE)) &&
 		  put(o, "counters", metrics(e->stats, HF_METRIC_COUNTER)) &&
 		  put(o, "histograms", metrics(e->stats, HF_METRIC_HISTOGRAM));

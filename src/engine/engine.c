@@ -2,6 +2,7 @@
 /* One engine: its name, its mode, its pool, and which of them go together. */
 #include "engine/engines.h"
 
+#include "base/attr.h"
 #include "base/mem.h"
 #include "pool/pool.h"
 #include "value/error.h"
@@ -17,12 +18,11 @@ bool hf__mode_writes(hf_mode mode)
 	return mode == HF_MODE_TXN || mode == HF_MODE_AUTOCOMMIT;
 }
 
-const char *hf__mode_name(hf_mode mode)
+const char *hf_mode_name(hf_mode mode)
 {
-	static const char *const names[] = { "by its name", "txn", "autocommit", "read",
-		"snapshot" };
+	static const char *const names[] = { "", "txn", "autocommit", "read", "snapshot" };
 
-	return names[mode];
+	return (size_t)mode < hf_countof(names) ? names[mode] : "?";
 }
 
 const char *hf__engine_name_shown(const char *name)
@@ -70,12 +70,12 @@ static hf_error *settle_mode(
 		return hf__error_fmt(HF_E_MISUSE, 0,
 			"engine \"%s\": its pool is read only, its mode (%s) is not: take "
 			"HF_MODE_READ or HF_MODE_SNAPSHOT",
-			name, hf__mode_name(*mode));
+			name, hf_mode_name(*mode));
 	if (own && two_phase && *mode != HF_MODE_TXN && *mode != HF_MODE_SNAPSHOT)
 		return hf__error_fmt(HF_E_MISUSE, 0,
 			"engine \"%s\": two_phase needs transactions (HF_MODE_TXN), and its mode "
 			"is %s",
-			name, hf__mode_name(*mode));
+			name, hf_mode_name(*mode));
 	return hf__role_refusal(name, *mode, name);
 }
 

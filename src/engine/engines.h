@@ -99,7 +99,6 @@ hf_error *hf__engine_again(const hf__engine *g, hf__engine **out);
 hf__engine *hf__engine_share(const hf__engine *g);
 
 bool hf__mode_writes(hf_mode mode);
-const char *hf__mode_name(hf_mode mode); /* "txn" … */
 
 /* The pool takes no more work if it is the engine's own: it is about to be closed. */
 void hf__engine_stop_intake(hf__engine *g);

@@ -131,7 +131,7 @@ static void put_info(hf__strbuf *b, const hf_engine_stats *e)
 	hf__strbuf_putc(b, ',');
 	put_label(b, "pool", e->pool);
 	hf__strbuf_putc(b, ',');
-	put_label(b, "mode", hf__shown_mode(e->mode));
+	put_label(b, "mode", hf_mode_name(e->mode));
 	hf__strbuf_putc(b, ',');
 	put_label(b, "default", e->is_default ? "true" : "false");
 	hf__strbuf_putc(b, ',');

@@ -121,7 +121,7 @@ static hf_error *read_switch(const hf_setting *s, bool *out)
 static hf_error *read_mode(const hf_setting *s, hf_mode *out)
 {
 	for (hf_mode m = HF_MODE_TXN; m <= HF_MODE_SNAPSHOT; m++)
-		if (strcmp(s->value, hf__mode_name(m)) == 0) {
+		if (strcmp(s->value, hf_mode_name(m)) == 0) {
 			*out = m;
 			return NULL;
 		}

@@ -140,21 +140,3 @@ const hf_engine_stats *hf_snapshot_at(const hf_snapshot *s, size_t i)
 {
 	return s && i < s->n ? &s->entry[i].shown : NULL;
 }
-
-const char *hf__shown_mode(hf_mode mode)
-{
-	return mode == HF_MODE_BY_NAME ? "" : hf__mode_name(mode);
-}
-
-const char *hf__shown_state(hf_pool_state state)
-{
-	switch (state) {
-	case HF_POOL_OPEN:
-		return "open";
-	case HF_POOL_CLOSING:
-		return "closing";
-	case HF_POOL_CLOSED:
-		break;
-	}
-	return "closed";
-}

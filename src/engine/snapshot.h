@@ -36,8 +36,4 @@ typedef struct hf__metric_row {
 /* NULL beyond the last. */
 const hf__metric_row *hf__metric_row_at(size_t i);
 
-/* mode and state in a word; "" for HF_MODE_BY_NAME. */
-const char *hf__shown_mode(hf_mode mode);
-const char *hf__shown_state(hf_pool_state state);
-
 #endif

@@ -98,10 +98,10 @@ static void put_word(char *cell, size_t n, const hf_engine_stats *e, size_t whic
 			e->same_as ? e->same_as : "", e->same_as ? ")" : "");
 		break;
 	case MODE:
-		snprintf(cell, n, "%s", hf__shown_mode(e->mode));
+		snprintf(cell, n, "%s", hf_mode_name(e->mode));
 		break;
 	default:
-		snprintf(cell, n, "%s", hf__shown_state(e->state));
+		snprintf(cell, n, "%s", hf_pool_state_name(e->state));
 	}
 	hf__oneline(cell);
 }

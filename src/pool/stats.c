@@ -23,6 +23,19 @@ hf_pool_state hf_pool_get_state(const hf_pool *p)
 	return s;
 }
 
+const char *hf_pool_state_name(hf_pool_state state)
+{
+	switch (state) {
+	case HF_POOL_OPEN:
+		return "open";
+	case HF_POOL_CLOSING:
+		return "closing";
+	case HF_POOL_CLOSED:
+		return "closed";
+	}
+	return "?";
+}
+
 /* --- counting --- */
 
 static void count_kind(hf_pool_stats *s, hf__job_kind kind)
@@ -180,14 +193,12 @@ void hf_pool_get_stats(hf_pool *p, hf_pool_stats *out)
 
 static void describe_now(hf__strbuf *b, const hf_pool *p, const hf_pool_stats *s)
 {
-	static const char *const states[] = { "open", "closing", "closed" };
-
 	hf__strbuf_printf(b,
 		"pool \"%s\": %s, %u connections (%u busy, %u idle, %u of the busy held by "
 		"transactions), %u connecting, %u to %u allowed, "
 		"%u queued (most ever %u, for at most %d ms)",
-		p->name, states[hf_pool_get_state(p)], s->conns, s->busy, s->idle, s->pinned,
-		s->connecting, s->min_conns, s->max_conns, s->queued, s->queued_peak,
+		p->name, hf_pool_state_name(hf_pool_get_state(p)), s->conns, s->busy, s->idle,
+		s->pinned, s->connecting, s->min_conns, s->max_conns, s->queued, s->queued_peak,
 		p->opts.acquire_ms);
 }
 

@@ -357,6 +357,21 @@ START_TEST(test_every_allocation_failing)
 }
 END_TEST
 
+START_TEST(test_names_of_numbers)
+{
+	ck_assert_str_eq(hf_pool_state_name(HF_POOL_OPEN), "open");
+	ck_assert_str_eq(hf_pool_state_name(HF_POOL_CLOSING), "closing");
+	ck_assert_str_eq(hf_pool_state_name(HF_POOL_CLOSED), "closed");
+	ck_assert_str_eq(hf_pool_state_name((hf_pool_state)17), "?");
+	ck_assert_str_eq(hf_mode_name(HF_MODE_BY_NAME), "");
+	ck_assert_str_eq(hf_mode_name(HF_MODE_TXN), "txn");
+	ck_assert_str_eq(hf_mode_name(HF_MODE_AUTOCOMMIT), "autocommit");
+	ck_assert_str_eq(hf_mode_name(HF_MODE_READ), "read");
+	ck_assert_str_eq(hf_mode_name(HF_MODE_SNAPSHOT), "snapshot");
+	ck_assert_str_eq(hf_mode_name((hf_mode)17), "?");
+}
+END_TEST
+
 T_MAIN("engines",
 	{ "F1 registries are strangers, and a failure leaves them alone",
 		test_registries_are_strangers, 0 },
@@ -369,4 +384,5 @@ T_MAIN("engines",
 	{ "F37 a copy shares the pools and goes its own ways", test_copy, 0 },
 	{ "F37 a copy at another database has pools of its own", test_copy_at, 0 },
 	{ "one pool under several names", test_shared_pool, 0 },
+	{ "modes and states have names", test_names_of_numbers, 0 },
 	{ "every allocation failing in turn", test_every_allocation_failing, 60 })
