@@ -54,6 +54,7 @@ SRC_VALUE = \
 SRC_PQ = \
 	src/pq/cancel.c src/pq/cancel.h \
 	src/pq/command.c \
+	src/pq/connect_error.c \
 	src/pq/copy.c src/pq/copy.h \
 	src/pq/dsn.c src/pq/dsn.h \
 	src/pq/dsn_read.c \

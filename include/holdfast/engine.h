@@ -147,6 +147,9 @@ typedef struct hf_setting {
  *     max_conns …     every other number, switch and text of hf_pool_opts by its name; switches
  *                     are true, false, yes, no, on, off, 1, 0
  *
+ * A number of 0 is the default, as in hf_pool_opts, but 0 for the least number of connections is
+ * none, and for the most it is refused; -1 is no limit, or none.
+ *
  * All of them are opened, or none: HF_E_MISUSE for an option that is unknown (the message has its
  * key, and the nearest that is known), given twice or of the wrong form, and whatever
  * hf_engines_open answers. The message never has the value of a url or dsn. Blocks as

@@ -154,7 +154,9 @@ typedef enum hf_pool_state { HF_POOL_OPEN, HF_POOL_CLOSING, HF_POOL_CLOSED } hf_
  * Pool settings may stand in it as well and are stripped before libpq sees it; an option given in
  * `opts` wins: pool_name, pool_size (max_conns), pool_min, pool_queue, pool_timeout (acquire_ms, in
  * seconds), pool_recycle (lifetime_ms, in seconds), pool_read_only (true, false, yes, no, on, off,
- * 1, 0). One that is unknown, wrong or given twice is an error that names it.
+ * 1, 0). 0 is the default, as in `opts`, but pool_min=0 is none, and pool_size=0 is refused. One
+ * that is unknown, wrong or given twice is an error that names it, and so is a number of libpq's
+ * (port, connect_timeout, keepalives and so on) that is none.
  *
  * Without an sslmode (in the string or PGSSLMODE) and without a service, which may hold one,
  * sslmode is verify-full, unless the host is a Unix socket or loopback.

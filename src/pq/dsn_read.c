@@ -304,6 +304,49 @@ static void read_keywords(struct reader *r, const char *dsn)
 	hf__strbuf_finish(&value);
 }
 
+/* What libpq takes for a number it reads when it connects, or later still, and then says so in many
+ * ways. */
+static bool is_number(const char *text, long least, long most)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	return end != text && *skip_space(end) == '\0' && n >= least && n <= most;
+}
+
+/* One for each host, or one for all; empty, it is the default. */
+static bool are_ports(const char *list)
+{
+	char one[32];
+
+	for (size_t n; list; list = list[n] ? list + n + 1 : NULL) {
+		n = strcspn(list, ",");
+		snprintf(one, sizeof one, "%.*s", (int)(n < 31 ? n : 31), list);
+		if (n > 0 && !is_number(one, 1, 65535))
+			return false;
+	}
+	return true;
+}
+
+/* NULL, or which of libpq's numbers is none. */
+static hf_error *check_numbers(const hf__dsn *d)
+{
+	static const char *const numbers[] = { "connect_timeout", "keepalives", "keepalives_idle",
+		"keepalives_interval", "keepalives_count", "tcp_user_timeout" };
+	const char *text = hf__dsn_get(d, "port");
+
+	if (text && !are_ports(text))
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			"connection option \"port\" needs a whole number from 1 to 65535");
+	for (size_t i = 0; i < hf_countof(numbers); i++) {
+		text = hf__dsn_get(d, numbers[i]);
+		if (text && !is_number(text, INT_MIN, INT_MAX))
+			return hf__error_fmt(HF_E_MISUSE, 0,
+				"connection option \"%s\" needs a whole number", numbers[i]);
+	}
+	return NULL;
+}
+
 static hf_status parse_rest(hf__dsn *d, const char *rest, hf_error **out_error)
 {
 	char *message = NULL;
@@ -324,7 +367,7 @@ static hf_status parse_rest(hf__dsn *d, const char *rest, hf_error **out_error)
 		if (o->val)
 			ok = hf__dsn_set(d, o->keyword, o->val);
 	PQconninfoFree(options);
-	return ok ? HF_OK : hf__error_give(hf__error_nomem(), out_error);
+	return hf__error_give(ok ? check_numbers(d) : hf__error_nomem(), out_error);
 }
 
 bool hf__dsn_is_uri(const char *dsn)

@@ -9,7 +9,6 @@
 #include "pq/result.h"
 #include "value/error.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -231,65 +230,6 @@ give_up:
 
 /* --- opening --- */
 
-/* With verbose errors the SQLSTATE stands in libpq's text, in every language: "FATAL:  28P01: …".
- * Each that a server sends at this stage has a digit; the word before it, which may have five
- * letters as well, has none. */
-static const char *find_sqlstate(const char *text, char state[6])
-{
-	for (const char *p = strchr(text, ':'); p; p = strchr(p + 1, ':')) {
-		const char *s = p + 1 + strspn(p + 1, " ");
-		int n = 0, digits = 0;
-
-		for (; n < 5 && (isdigit((unsigned char)s[n]) || isupper((unsigned char)s[n])); n++)
-			digits += isdigit((unsigned char)s[n]) != 0;
-		if (n < 5 || digits == 0 || s[5] != ':')
-			continue;
-		memcpy(state, s, 5);
-		state[5] = '\0';
-		return s;
-	}
-	return NULL;
-}
-
-/* libpq's text without the SQLSTATE and without the lines that tell where in its source the server
- * failed. */
-static void connect_message(char *out, size_t size, const char *text, const char *state)
-{
-	size_t n = 0;
-
-	for (const char *p = text; *p && n + 1 < size;) {
-		if (state && p == state) {
-			p += 6 + strspn(p + 6, " ");
-			continue;
-		}
-		if (*p == '\n' && strncmp(p + 1, "LOCATION:", 9) == 0) {
-			p += 1 + strcspn(p + 1, "\n");
-			continue;
-		}
-		out[n++] = *p++;
-	}
-	out[n] = '\0';
-}
-
-static hf_error *connect_error(hf__link *l, const hf__dsn *dsn, const char *instead)
-{
-	char state[6] = "", message[800], full[1400], peer[300] = "";
-	const char *text = instead ? instead : PQerrorMessage(l->pg);
-	const char *at = find_sqlstate(text, state);
-	hf__error_spec spec = { .status = HF_E_CONNECT,
-		.traits = HF_CONNECTION | (hf__sqlstate_permanent(state) ? 0 : HF_RETRYABLE),
-		.sqlstate = at ? state : NULL,
-		.message = full };
-
-	/* libpq's own words name the server. */
-	if (instead)
-		hf__link_peer(l, peer, sizeof peer);
-	connect_message(message, sizeof message, text, at);
-	snprintf(full, sizeof full, "cannot connect (%s): %s%s%s", dsn->where, message,
-		instead ? ": " : "", peer);
-	return hf__error_new(&spec);
-}
-
 /* From its first moment a socket is one that a child must not keep: libpq may go through several.
  */
 static void list_socket(hf__link *l)
@@ -352,7 +292,7 @@ hf_error *hf__link_open(hf__link *l, const hf__dsn *dsn, const hf__guard *guard)
 	begin_wait(l);
 	problem = PQstatus(l->pg) == CONNECTION_BAD ? "" : drive_connect(l, guard);
 	if (problem)
-		e = connect_error(l, dsn, *problem ? problem : NULL);
+		e = hf__link_connect_error(l, dsn, *problem ? problem : NULL);
 	else if (!settle_in(l))
 		e = hf__error_nomem();
 	if (!e && !l->cfg.read_only)

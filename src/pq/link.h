@@ -140,6 +140,10 @@ void hf__link_trip_ended(hf__link *l);
  */
 hf_error *hf__link_open(hf__link *l, const hf__dsn *dsn, const hf__guard *guard);
 
+/* connect_error.c: why there is none: `instead`, or (NULL) in libpq's words, with the SQLSTATE of a
+ * server that has spoken. HF_RETRYABLE unless the settings are wrong. */
+hf_error *hf__link_connect_error(hf__link *l, const hf__dsn *dsn, const char *instead);
+
 /* Whether the server can be asked later what became of a transaction. */
 bool hf__link_tells_outcomes(const hf__link *l);
 

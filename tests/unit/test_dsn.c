@@ -136,6 +136,13 @@ START_TEST(test_refusals_name_the_key_and_no_secret)
 	refused("mysql://u:hunter2@h/db?colour=red", "a URI begins with postgresql://");
 	refused(" postgresql://u:hunter2@h/db", "a URI begins with postgresql://");
 	refused("postgresql://u:hunter2%ZZ@h/db", "cannot be parsed");
+	refused("port=abc password=hunter2", "\"port\" needs a whole number from 1 to 65535");
+	refused("host=a,b port=5432,99999", "\"port\" needs a whole number from 1 to 65535");
+	refused("postgresql://u:hunter2@h:0/db", "\"port\" needs a whole number from 1 to 65535");
+	refused("keepalives=yes", "\"keepalives\" needs a whole number");
+	refused("keepalives_idle=", "\"keepalives_idle\" needs a whole number");
+	refused("tcp_user_timeout=99999999999", "\"tcp_user_timeout\" needs a whole number");
+	refused("postgresql:///x?connect_timeout=2s", "\"connect_timeout\" needs a whole number");
 	refused("dbname", "\"=\"");
 	refused("hunter2", "wanted: key=value ..., as in dbname=shop");
 }
