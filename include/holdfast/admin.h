@@ -90,7 +90,8 @@ HF_OWNED char *hf_pool_url(const hf_pool *p);
  * ping_ms where that is more and the connection was silent for so long that it is probed first.
  * Otherwise the future says why not, and which host and port: HF_E_CONNECT, when no connection
  * could be made; HF_E_CONN_LOST, when one had and was lost, or nothing was answered on it in time;
- * HF_E_BUSY, when all are in use, by whom is told then, and nothing is known of the server. */
+ * HF_E_BUSY, when all are in use, by whom is told then, and nothing is known of the server.
+ * Statistics count it as an interaction, not among `pings` and `statements`. */
 HF_OWNED hf_future *hf_ping_at(const hf_site *site, hf_pool *p, int ms);
 
 /* The same of an engine, or a role (NULL: the default). */

@@ -135,12 +135,13 @@ HF_API hf_pool *hf_session_pool(hf_session *s);
 
 /* --- a scope for each thread --- */
 
-/* This thread's scope for this registry, made at the first call, with default options. Lent; ends
- * with hf_thread_scope_end, or with the thread, whatever that has not committed being rolled back.
- * Of one that hf_scope_end has ended the next call lets go, and makes another. NULL: as
- * hf_scope_new, and where the process has no key left: each registry that is used so takes one
- * (pthread_key_create), and there are PTHREAD_KEYS_MAX (1024). In the child of a fork it is a new
- * one, behind hf_engines_reopen; before that, one whose statements answer HF_E_FORKED. */
+/* This thread's scope for this registry, made at the first call, with default options but its
+ * label, "thread". Lent; ends with hf_thread_scope_end, or with the thread, whatever that has not
+ * committed being rolled back. Of one that hf_scope_end has ended the next call lets go, and makes
+ * another. NULL: as hf_scope_new, and where the process has no key left: each registry that is used
+ * so takes one (pthread_key_create), and there are PTHREAD_KEYS_MAX (1024). In the child of a fork
+ * it is a new one, behind hf_engines_reopen; before that, one whose statements answer HF_E_FORKED.
+ */
 HF_API hf_scope *hf_thread_scope(hf_engines *e);
 
 /* Ends it; the next call of hf_thread_scope on this thread makes a new one. Nothing where there is

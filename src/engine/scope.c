@@ -112,7 +112,7 @@ hf_scope *hf_scope_new(hf_engines *e, const hf_scope_opts *opts)
 
 hf_scope *hf__scope_of_the_parent(void)
 {
-	static char label[] = "scope";
+	static char label[] = "thread";
 	static hf_scope s = { .forks = UINT_MAX, .label = label };
 
 	return &s;

@@ -42,7 +42,7 @@ hf_scope *hf_thread_scope(hf_engines *e)
 	old = pthread_getspecific(e->scope_key);
 	if (usable(old))
 		return old;
-	s = hf_scope_new(e, NULL);
+	s = hf_scope_new(e, HF_SCOPE_OPTS(.label = "thread"));
 	if (s && pthread_setspecific(e->scope_key, s) != 0)
 		return hf_scope_unref(s);
 	if (s)

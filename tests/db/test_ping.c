@@ -57,6 +57,9 @@ START_TEST(test_ping)
 	t_failed(hf_ping(p, -2), HF_E_MISUSE);
 	/* It changes nothing of the session, and is no transaction. */
 	ck_assert_uint_eq(t_stats(p).resets, 0);
+	ck_assert_uint_eq(t_stats(p).interactions, 6);
+	ck_assert_uint_eq(t_stats(p).pings, 0);
+	ck_assert_uint_eq(t_stats(p).statements, 0);
 	ck_assert_int_eq(hf_engines_close(e, 0), HF_OK);
 	hf_engines_unref(e);
 	ck_assert_int_eq(hf_pool_close(p, 0), HF_OK);

@@ -299,6 +299,7 @@ START_TEST(test_threads)
 	pthread_t thread;
 
 	ck_assert_ptr_eq(mine, hf_thread_scope(t.e));
+	ck_assert_str_eq(hf_scope_label(mine), "thread");
 	ck_assert_int_eq(pthread_create(&thread, NULL, ask_scope, &t), 0);
 	pthread_join(thread, NULL);
 	ck_assert_ptr_nonnull(t.next);
