@@ -69,9 +69,9 @@ HF_API hf_result *hf_apr_own_result(hf_result *r, apr_pool_t *p);
 HF_API hf_error *hf_apr_own_error(hf_error *e, apr_pool_t *p);
 
 /* Rolls it back if it has not ended, waits until its locks are gone, and lets go of it
- * (hf_apr_end_txn). Commands before that are waited for, unless their futures are bound, and so is
- * the connection of one that has none yet (acquire_ms). Not for one that a scope or a global
- * transaction lends. Before you park it: apr_pool_cleanup_kill. */
+ * (hf_apr_end_txn). Commands before that are waited for, unless their futures are bound, and
+ * where there are any, so is the connection of one that has none yet (acquire_ms). Not for one that
+ * a scope or a global transaction lends. Before you park it: apr_pool_cleanup_kill. */
 HF_API hf_txn *hf_apr_own_txn(hf_txn *t, apr_pool_t *p);
 
 /* hf_scope_new, and hf_scope_end with `p` (hf_apr_end_scope): what was not committed is rolled

@@ -79,7 +79,8 @@ HF_OWNED hf_future *hf_txn_release_at(const hf_site *site, hf_txn *t, const char
  * transaction. Committing a poisoned transaction rolls it back and answers HF_E_TXN_ENDED with the
  * first error. A COMMIT that has begun is not cancelled, and waiting for it may go on after a
  * time-out: its future is ready when the server has answered. It carries the server's notices
- * (hf_result_notices), such as the warning that a standby did not confirm. */
+ * (hf_result_notices), such as the warning that a standby did not confirm. A rollback is behind the
+ * commands before it, and with them waits for a connection; without any it waits for none. */
 HF_OWNED hf_future *hf_txn_commit_at(const hf_site *site, hf_txn *t);
 HF_OWNED hf_future *hf_txn_rollback_at(const hf_site *site, hf_txn *t);
 

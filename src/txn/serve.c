@@ -373,6 +373,17 @@ void hf__txn_settle_in(hf_txn *t, hf__worker *w, bool lent)
 	hf__unlock(&t->lock);
 }
 
+/* It may have been rolled back while it waited for this worker. */
+static bool is_wanted(hf_txn *t)
+{
+	bool ended;
+
+	hf__lock(&t->lock);
+	ended = t->ended;
+	hf__unlock(&t->lock);
+	return !ended;
+}
+
 /* What others have begun while the worker was lent. False: it was the end, or they have come to it
  * already. */
 static bool take_up(hf_conn *c, hf_txn *t, hf__job *serving)
@@ -400,13 +411,15 @@ static bool has_expired(hf_txn *t)
 void hf__txn_serve(hf_conn *c, hf__job *serving)
 {
 	hf_txn *t = serving->more->arg;
-	bool goes_on = true;
+	bool goes_on;
 	hf__job *j;
 
-	if (t->worker)
+	if (t->worker) {
 		goes_on = take_up(c, t, serving);
-	else
+	} else {
 		hf__txn_settle_in(t, c->worker, false);
+		goes_on = is_wanted(t);
+	}
 	while (goes_on && (j = await_command(c, t)) != NULL)
 		goes_on = serve_one(c, t, serving, j);
 	if (has_expired(t))

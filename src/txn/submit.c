@@ -114,6 +114,22 @@ static void lose_command(hf_txn *t, const hf_error *e)
 	hf__unlock(&t->lock);
 }
 
+/* A rollback where nothing was asked for and no connection has come: it waits for none. Whoever
+ * ends the serving job answers it, as any other that ends its transaction. */
+static bool needs_no_worker_locked(hf_txn *t, hf__job *j)
+{
+	if (j->more->verb != HF__TXN_ROLLBACK || j->more->refused || t->worker ||
+		!APR_RING_EMPTY(&t->commands, hf__job, link))
+		return false;
+	j->state = HF__JOB_DONE;
+	j->outcome = (hf__outcome){ .status = HF_OK };
+	t->last = j;
+	t->ended = t->as_asked = true;
+	t->state = HF_TXN_ROLLED_BACK;
+	t->end = hf__txn_end_error(t, 0, "was rolled back", NULL);
+	return true;
+}
+
 /* Queues it. One that is refused (`e`) is queued as well, to fail in its turn and poison what
  * follows. Fails it at once with what became of the transaction, if it has ended. */
 static hf_future *submit(hf__job *j, hf_error *e)
@@ -121,7 +137,7 @@ static hf_future *submit(hf__job *j, hf_error *e)
 	hf_future *f = &j->future;
 	hf_txn *t = j->more->txn;
 	hf_error *over = NULL;
-	bool send = false;
+	bool send = false, through = false;
 
 	j->submitted_at = hf__now();
 	j->more->refused =
@@ -137,7 +153,7 @@ static hf_future *submit(hf__job *j, hf_error *e)
 						     : "is being ended by its global transaction",
 					NULL);
 		j->state = HF__JOB_DONE;
-	} else {
+	} else if (!(through = needs_no_worker_locked(t, j))) {
 		t->deciding |= j->more->verb == HF__TXN_SETTLE;
 		APR_RING_INSERT_TAIL(&t->commands, j, hf__job, link);
 		j->more->number = ++t->n_commands;
@@ -145,6 +161,8 @@ static hf_future *submit(hf__job *j, hf_error *e)
 		send = hf__txn_offer_locked(t, j);
 	}
 	hf__unlock(&t->lock);
+	if (through)
+		hf_future_cancel(t->serving);
 	if (send)
 		hf__txn_send(t);
 	if (over)

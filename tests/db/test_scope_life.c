@@ -151,6 +151,30 @@ START_TEST(test_starts_idle)
 }
 END_TEST
 
+/* A request that gave up waiting for its connection leaves, though its acquire_ms goes on. */
+START_TEST(test_end_of_what_never_began)
+{
+	hf_engines *e = hf_engines_new();
+	hf_pool *p = t_pool(HF_POOL_OPTS(.max_conns = 1, .strict = true));
+	hf_txn *holder = hf_txn_begin(p, NULL);
+	hf_scope *s = hf_scope_new(e, HF_SCOPE_OPTS(.txn = HF_TXN_OPTS(.acquire_ms = HF_FOREVER)));
+	hf_future *f;
+
+	ck_assert_int_eq(hf_engines_add(e, "writer", p, NULL, NULL), HF_OK);
+	t_done(hf_txn_query(holder, "select 1"));
+	f = hf_session_query(hf_writer(s), "select 1");
+	ck_assert_int_eq(hf_future_wait_for(f, 20), HF_PENDING);
+	ck_assert_int_eq(hf_future_cancel(f), HF_OK);
+	hf_future_unref(f);
+	ck_assert_int_eq(hf_scope_end(s), HF_OK);
+	ck_assert_uint_eq(t_stats(p).queued, 0);
+	hf_scope_unref(s);
+	hf_txn_unref(holder);
+	hf_engines_unref(e);
+	t_close(p);
+}
+END_TEST
+
 /* A role of one's own, by an engine and by an assignment. */
 START_TEST(test_audit_role)
 {
@@ -259,6 +283,8 @@ T_MAIN("scope_life",
 	{ "F12 F13 the end cleans up what was touched, once", test_end_cleans_once, 0 },
 	{ "F14 use after the end is an error", test_use_after_end, 0 },
 	{ "F10 a session starts in a session that is idle", test_starts_idle, 0 },
+	{ "F13 the end of what never began waits for no connection", test_end_of_what_never_began,
+		0 },
 	{ "F7 roles of one's own", test_audit_role, 0 },
 	{ "F22 an engine that comes after the scope is managed as all", test_late_engine, 0 },
 	{ "F18 threads have scopes of their own, which end with them", testThread, 0 })

@@ -306,9 +306,70 @@ START_TEST(test_behind_the_end)
 }
 END_TEST
 
+/* The only connection is somebody else's for as long as this one lives. */
+START_TEST(test_rolled_back_in_the_queue)
+{
+	hf_pool *p = pool_of(1);
+	hf_txn *holder = hf_txn_begin(p, NULL), *t;
+	hf_future *f;
+
+	t_done(hf_txn_query(holder, "select 1"));
+	t = hf_txn_begin(p, HF_TXN_OPTS(.label = "never", .acquire_ms = HF_FOREVER));
+	ck_assert_uint_eq(t_stats(p).queued, 1);
+	f = hf_txn_query(t, "select 1");
+	ck_assert_int_eq(hf_future_cancel(f), HF_OK);
+	hf_future_unref(f);
+	t_done(hf_txn_rollback(t));
+	ck_assert_uint_eq(t_stats(p).queued, 0);
+	ck_assert_int_eq(hf_txn_get_state(t), HF_TXN_ROLLED_BACK);
+	ck_assert_ptr_null(hf_txn_error(t));
+	all_must_say(t, "\"never\"");
+	hf_txn_unref(t);
+
+	/* What somebody still waits for is run first. */
+	t = hf_txn_begin(p, NULL);
+	f = hf_txn_query(t, "select 7");
+	hf_future_unref(hf_txn_rollback(t));
+	ck_assert_uint_eq(t_stats(p).queued, 1);
+	t_done(hf_txn_commit(holder));
+	ck_assert_int_eq(t_int(f), 7);
+	hf_txn_unref(t);
+	hf_txn_unref(holder);
+	t_wait_idle(p, 1);
+	t_close(p);
+}
+END_TEST
+
+/* The connection comes at the same moment. */
+START_TEST(test_rolled_back_as_it_begins)
+{
+	hf_pool *p = pool_of(2);
+
+	for (int i = 0; i < 500; i++) {
+		hf_future *f[2] = { hf_query(p, "select 1"), hf_query(p, "select 2") };
+		hf_txn *t = hf_txn_begin(p, NULL);
+
+		if (i % 2)
+			t_done(f[0]);
+		t_done(hf_txn_rollback(t));
+		hf_txn_unref(t);
+		if (i % 2 == 0)
+			t_done(f[0]);
+		t_done(f[1]);
+	}
+	t_wait_idle(p, 2);
+	ck_assert_uint_eq(t_stats(p).pinned, 0);
+	ck_assert_uint_eq(t_stats(p).failed, 0);
+	t_close(p);
+}
+END_TEST
+
 T_MAIN("txn_handle", { "D6 a dropped handle gives the lock back at once", test_dropped, 0 },
 	{ "D7 a connection returns to its own pool", test_own_pool, 0 },
 	{ "D8 a first part that ignores its connection", test_indifferent_part, 0 },
 	{ "D9 two threads submit 1,000 statements each on one handle", test_two_threads, 0 },
 	{ "D10 after its end a handle says what became of it", test_after_the_end, 0 },
-	{ "D10 what is queued behind the end is refused", test_behind_the_end, 0 })
+	{ "D10 what is queued behind the end is refused", test_behind_the_end, 0 },
+	{ "a rollback of what has not begun waits for no connection", test_rolled_back_in_the_queue,
+		0 },
+	{ "a rollback while the connection comes", test_rolled_back_as_it_begins, 0 })
