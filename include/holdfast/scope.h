@@ -123,7 +123,7 @@ HF_OWNED hf_future *hf_session_run_at(const hf_site *site, hf_session *s, const 
  * none yet. Lent until the scope's next commit, rollback or end; hf_txn_commit and parking are
  * refused on it. NULL in other modes, after the end or a commit that failed, and without an engine.
  */
-HF_API hf_txn *hf_session_txn(hf_session *s);
+HF_API hf_txn *hf_session_txn_at(const hf_site *site, hf_session *s);
 
 HF_API hf_scope *hf_session_scope(const hf_session *s);    /* lent; NULL: it has none */
 HF_API const char *hf_session_engine(const hf_session *s); /* as asked for; lent, never NULL */
@@ -167,6 +167,7 @@ HF__END
 #define hf_session_fetch_with(session, opts, out, out_error, ...)                                  \
 	hf_session_fetch_at(HF_HERE, (session), (opts), (out), (out_error), HF__SQL(__VA_ARGS__))
 #define hf_session_run(session, job) hf_session_run_at(HF_HERE, (session), (job))
+#define hf_session_txn(session)      hf_session_txn_at(HF_HERE, (session))
 #endif
 
 #endif

@@ -25,6 +25,7 @@ typedef struct reading {
 	hf_setting *settings;
 	size_t n;
 	int line, too_long; /* from 1; 0: none */
+	int no_file;        /* errno: it is a directory, say */
 	bool indented, no_memory;
 } reading;
 
@@ -34,8 +35,10 @@ static char *next_line(char *line, int size, void *stream)
 	reading *r = stream;
 	size_t n;
 
-	if (!fgets(line, size, r->file))
+	if (!fgets(line, size, r->file)) {
+		r->no_file = ferror(r->file) ? errno : 0;
 		return NULL;
+	}
 	r->line++;
 	r->indented = isspace((unsigned char)line[0]);
 	n = strlen(line);
@@ -116,9 +119,9 @@ static hf_error *read_file(reading *r, const char *path)
 	if (!r->file)
 		return hf_error_make(HF_E_MISUSE, "\"%s\": %s", path, strerror(errno));
 	bad = ini_parse_stream(next_line, r, take, r);
-	if (!bad && ferror(r->file))
-		bad = r->line + 1;
 	fclose(r->file);
+	if (r->no_file)
+		return hf_error_make(HF_E_MISUSE, "\"%s\": %s", path, strerror(r->no_file));
 	if (r->no_memory || bad == -2)
 		return hf_error_make(HF_E_NOMEM, "out of memory");
 	if (r->too_long)

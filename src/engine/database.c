@@ -115,14 +115,15 @@ static void put_name(
 	hf__ident(b, name, what, e);
 }
 
-static void put_text(hf__strbuf *b, const char *option, const char *text, hf_error **e)
+static void put_text(
+	hf__strbuf *b, const char *option, const char *text, const char *what, hf_error **e)
 {
 	size_t n = text ? strlen(text) : 0;
 
 	if (!text || *e)
 		return;
 	if (!hf__utf8_valid(text, n))
-		*e = hf__error_fmt(HF_E_MISUSE, 0, "%s is not valid UTF-8", option + 1);
+		*e = hf__error_fmt(HF_E_MISUSE, 0, "%s of a database: not valid UTF-8", what);
 	hf__strbuf_puts(b, option);
 	hf__put_quoted(b, text, n);
 }
@@ -134,12 +135,12 @@ static hf_error *put_create(hf__strbuf *b, const char *name, const hf_database_o
 	put_name(b, "CREATE DATABASE ", name, "database", &e);
 	put_name(b, " OWNER ", o->owner, "owner", &e);
 	put_name(b, " TEMPLATE ", o->template_db, "template", &e);
-	put_text(b, " ENCODING ", o->encoding, &e);
+	put_text(b, " ENCODING ", o->encoding, "encoding", &e);
 	if (version >= 130000) {
-		put_text(b, " LOCALE ", o->locale, &e);
+		put_text(b, " LOCALE ", o->locale, "locale", &e);
 	} else {
-		put_text(b, " LC_COLLATE ", o->locale, &e);
-		put_text(b, " LC_CTYPE ", o->locale, &e);
+		put_text(b, " LC_COLLATE ", o->locale, "locale", &e);
+		put_text(b, " LC_CTYPE ", o->locale, "locale", &e);
 	}
 	put_name(b, " TABLESPACE ", o->tablespace, "tablespace", &e);
 	if (o->connection_limit > 0)
@@ -147,11 +148,20 @@ static hf_error *put_create(hf__strbuf *b, const char *name, const hf_database_o
 	return e || !b->failed ? e : hf__error_nomem();
 }
 
-static hf_error *check_numbers(int one, int other)
+static hf_error *check_ms(const char *option, int ms)
 {
-	if (one >= 0 && other >= HF_FOREVER)
+	if (ms >= HF_FOREVER)
 		return NULL;
-	return hf__error_fmt(HF_E_MISUSE, 0, "a limit of %d", one < 0 ? one : other);
+	return hf__error_fmt(HF_E_MISUSE, 0, "%s is %d: milliseconds, or HF_FOREVER", option, ms);
+}
+
+static hf_error *check_create(const hf_database_opts *o)
+{
+	if (o->connection_limit < 0)
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			"connection_limit is %d: 1 or more sessions, or 0 for no limit",
+			o->connection_limit);
+	return check_ms("timeout_ms", o->timeout_ms);
 }
 
 /* Somebody else may have made it since we looked: then its row was there, or came under ours. */
@@ -191,7 +201,7 @@ hf_error *hf__database_create(
 	if (!e)
 		hf__opts_copy(&o, sizeof o, opts, "HF_DATABASE_OPTS", &e);
 	if (!e)
-		e = check_numbers(o.connection_limit, o.timeout_ms);
+		e = check_create(&o);
 	/* What can be refused without the server is. */
 	if (!e)
 		e = put_create(&unused, name, &o, 0);
@@ -328,10 +338,10 @@ hf_error *hf__database_drop(
 
 	if (!e)
 		hf__opts_copy(&o, sizeof o, opts, "HF_DROP_OPTS", &e);
-	if (!e && o.drain_ms < HF_FOREVER)
-		e = hf__error_fmt(HF_E_MISUSE, 0, "drain_ms is %d", o.drain_ms);
 	if (!e)
-		e = check_numbers(0, o.timeout_ms);
+		e = check_ms("drain_ms", o.drain_ms);
+	if (!e)
+		e = check_ms("timeout_ms", o.timeout_ms);
 	if (!e)
 		e = hf__maintenance_open(&m, p, name);
 	if (e)

@@ -38,7 +38,8 @@ hf_future *hf_ping_at(const hf_site *site, hf_pool *p, int ms)
 	struct ping *ping = NULL;
 
 	if (!e && ms < HF_FOREVER)
-		e = hf__error_fmt(HF_E_MISUSE, 0, "a ping of %d ms", ms);
+		e = hf__error_fmt(HF_E_MISUSE, 0,
+			"hf_ping: ms is %d: milliseconds, 0 for ping_ms, or HF_FOREVER", ms);
 	if (!e && !(ping = hf__calloc(sizeof *ping)))
 		e = hf__error_nomem();
 	if (e)

@@ -220,12 +220,12 @@ hf_future *hf_session_run_at(const hf_site *site, hf_session *s, const hf_job *j
 
 /* --- what it tells --- */
 
-hf_txn *hf_session_txn(hf_session *s)
+hf_txn *hf_session_txn_at(const hf_site *site, hf_session *s)
 {
 	hf_error *e = look_up(s);
 
 	if (!e && has_txn(s))
-		e = start(HF_HERE, s);
+		e = start(site, s);
 	else if (!e)
 		return NULL;
 	if (!e)

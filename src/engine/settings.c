@@ -242,13 +242,18 @@ static bool begins(const char *prefix, const hf_setting *settings, size_t i)
 
 static hf_error *read_name(wanted *w, const hf_setting *s, const char *name, int n)
 {
+	hf_error *e;
+
 	if (n > HF__NAME_MAX || name[n] != '.')
 		return hf__error_fmt(HF_E_MISUSE, 0,
 			"setting \"%.128s\": a name of at most %d letters, a dot and an option are "
 			"wanted",
 			s->key, HF__NAME_MAX);
 	snprintf(w->name, sizeof w->name, "%.*s", n, name);
-	return hf__engine_name_refusal("engine", w->name);
+	e = hf__engine_name_refusal("engine", w->name);
+	if (e)
+		e = hf__error_amend(e, 0, 0, "setting \"%.128s\": %s", s->key, hf_error_message(e));
+	return e;
 }
 
 /* All that is said of the engine which begins with setting `i`. */

@@ -123,6 +123,9 @@ static hf_error *configure_listening(hf_pool *p, const hf__dsn_session *session)
 		return NULL;
 	if (hf__dsn_init(&p->listen_dsn, p->opts.listen_dsn, &from, &e) == HF_OK)
 		hf__dsn_complete(&p->listen_dsn, session, &e);
+	if (!e && (from.name || from.read_only || from.size || from.min || from.queue ||
+			  from.timeout_ms || from.recycle_ms))
+		e = hf__error_fmt(HF_E_MISUSE, 0, "settings of the pool do not belong in it");
 	hf__free(from.name);
 	p->opts.listen_dsn = NULL; /* it may hold a password, and is the caller's */
 	return e ? hf__error_amend(e, 0, 0, "listen_dsn: %s", hf_error_message(e)) : NULL;

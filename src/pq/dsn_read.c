@@ -397,6 +397,9 @@ hf_status hf__dsn_init(hf__dsn *d, const char *dsn, hf__dsn_pool *pool, hf_error
 		read_uri(&r, dsn);
 	else if (is_other_uri(dsn))
 		fail(&r, "%s: a URI begins with postgresql:// or postgres://", "connection string");
+	else if (*dsn == '"' || *dsn == '\'')
+		fail(&r, "%s: it begins with a quotation mark, which is none of it",
+			"connection string");
 	else
 		read_keywords(&r, dsn);
 	PQconninfoFree(r.known);

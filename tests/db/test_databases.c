@@ -183,9 +183,13 @@ START_TEST(test_options)
 	refused(hf_database_create(p, "hf_options", HF_DATABASE_OPTS(.owner = ""), &why),
 		HF_E_MISUSE, "the name of the owner is empty");
 	refused(hf_database_create(p, "hf_options", HF_DATABASE_OPTS(.encoding = "\xff"), &why),
-		HF_E_MISUSE, "not valid UTF-8");
+		HF_E_MISUSE, "encoding of a database: not valid UTF-8");
 	refused(hf_database_create(p, "hf_options", HF_DATABASE_OPTS(.connection_limit = -1), &why),
-		HF_E_MISUSE, "-1");
+		HF_E_MISUSE, "connection_limit is -1");
+	refused(hf_database_create(p, "hf_options", HF_DATABASE_OPTS(.timeout_ms = -2), &why),
+		HF_E_MISUSE, "timeout_ms is -2");
+	refused(hf_database_drop(p, "hf_options", HF_DROP_OPTS(.drain_ms = -2), &why), HF_E_MISUSE,
+		"drain_ms is -2");
 	ck_assert(!exists(p, "hf_options"));
 	t_close(p);
 }

@@ -139,6 +139,10 @@ START_TEST(test_listen_dsn_wrong)
 	ck_assert_ptr_nonnull(strstr(hf_error_message(why), "listen_dsn"));
 	ck_assert_ptr_nonnull(strstr(hf_error_message(why), "\"hots\""));
 	hf_error_unref(why);
+	ck_assert_int_eq(hf_pool_open(t_dsn(), HF_POOL_OPTS(.listen_dsn = "pool_size=3"), &p, &why),
+		HF_E_MISUSE);
+	ck_assert_ptr_nonnull(strstr(hf_error_message(why), "listen_dsn: settings of the pool"));
+	hf_error_unref(why);
 }
 END_TEST
 

@@ -152,9 +152,16 @@ START_TEST(test_session_commit_disallowed)
 {
 	hf_engines *e = both(false);
 	hf_scope *s = hf_scope_new(e, NULL);
+	hf_pool *p = hf_session_pool(hf_writer(s));
 	hf_txn *t = hf_session_txn(hf_writer(s));
+	char *holders;
 
 	t_done(add(s, "writer", 1));
+	holders = hf_pool_holders(p); /* where it was begun is here, not in the library */
+	ck_assert_msg(strstr(holders, "(test_scope_commit.c:") != NULL ||
+			      strstr(holders, "/test_scope_commit.c:") != NULL,
+		"%s", holders);
+	free(holders);
 	refused(hf_txn_commit(t), "on the transaction of a session: hf_scope_commit ends it");
 	t_done(hf_txn_savepoint(t, "a"));
 	t_done(add(s, "writer", 2));

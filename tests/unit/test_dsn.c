@@ -143,6 +143,8 @@ START_TEST(test_refusals_name_the_key_and_no_secret)
 	refused("keepalives_idle=", "\"keepalives_idle\" needs a whole number");
 	refused("tcp_user_timeout=99999999999", "\"tcp_user_timeout\" needs a whole number");
 	refused("postgresql:///x?connect_timeout=2s", "\"connect_timeout\" needs a whole number");
+	refused("\"host=h password=hunter2\"", "begins with a quotation mark");
+	refused("'host=h password=hunter2'", "begins with a quotation mark");
 	refused("dbname", "\"=\"");
 	refused("hunter2", "wanted: key=value ..., as in dbname=shop");
 }

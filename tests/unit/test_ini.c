@@ -103,6 +103,9 @@ START_TEST(test_what_is_wrong)
 	hf_error_unref(why);
 	ck_assert_int_eq(hf_engines_open_ini(NULL, NULL, NULL, "", NULL), HF_E_MISUSE);
 	ck_assert_int_eq(hf_engines_open_ini(NULL, "/dev/null", NULL, "", NULL), HF_E_MISUSE);
+	ck_assert_int_eq(hf_engines_open_ini(NULL, "/tmp", "app:main", "db_", &why), HF_E_MISUSE);
+	ck_assert_str_eq(hf_error_message(why), "\"/tmp\": Is a directory");
+	hf_error_unref(why);
 }
 END_TEST
 

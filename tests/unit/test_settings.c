@@ -108,7 +108,9 @@ START_TEST(test_refusals)
 	REFUSED("\"db_writer.url\" is missing", URL, { "db_writer.pool_size", "5" });
 	REFUSED("a dot and an option", URL, { "db_reader", "x" });
 	REFUSED("needs a value", URL, { "db_reader.pool_size", NULL });
-	REFUSED("\"!all\" is reserved", { "db_!all.url", "host=/nonexistent" });
+	REFUSED("\"db_!all.url\": engine name \"!all\" is reserved",
+		{ "db_!all.url", "host=/nonexistent" });
+	REFUSED("\"db_.url\": engine name \"\": a name is", { "db_.url", "host=/nonexistent" });
 	/* What only the pool knows: the second is refused, and the first is closed again. */
 	REFUSED("engine \"writer\": connection option \"colour\"", URL,
 		{ "db_writer.url", "colour=red password=hunter2" });
