@@ -104,6 +104,7 @@ SRC_POOL = \
 	src/pool/pool.c src/pool/pool.h \
 	src/pool/query.c \
 	src/pool/queue.c src/pool/queue.h \
+	src/pool/relay.c \
 	src/pool/reply.c \
 	src/pool/retry.c \
 	src/pool/run.c \

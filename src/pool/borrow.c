@@ -97,6 +97,15 @@ void hf__borrow_run(hf__worker *w, hf__job *j)
 	give_back(w, j);
 }
 
+void hf__borrow_finish(hf__worker *w, hf__job *j)
+{
+	hf_conn *outer = hf__conn_in_use();
+
+	hf__worker_end(w, j);
+	hf__conn_use(outer);
+	give_back(w, j);
+}
+
 void hf__borrow_help(hf_future *f)
 {
 	hf__job *j = (hf__job *)(void *)f;

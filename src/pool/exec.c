@@ -358,11 +358,12 @@ static bool note_sent(hf_conn *c, hf_error *e)
 	return !e;
 }
 
-bool hf__conn_send(hf_conn *c, hf__job *j)
+bool hf__conn_send(hf_conn *c, hf__job *j, bool lone)
 {
 	hf__sent *s = &c->alone;
 
-	if (!begin_sent(c, s, j, true) || !note_sent(c, hf__trip_start(&s->trip, c->link, &s->run)))
+	if (!begin_sent(c, s, j, true) ||
+		!note_sent(c, hf__trip_start(&s->trip, c->link, &s->run, lone)))
 		return false;
 	c->sent = s;
 	return true;

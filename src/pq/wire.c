@@ -495,7 +495,7 @@ static hf_error *run_trip(
 	return end_trip(&t, &rs, out);
 }
 
-hf_error *hf__trip_start(hf__trip *t, hf__link *l, hf__run *run)
+hf_error *hf__trip_start(hf__trip *t, hf__link *l, hf__run *run, bool lone)
 {
 	bool idle = hf__link_session(l) == HF__SESSION_IDLE && !run->begin;
 	hf_error *e;
@@ -504,6 +504,7 @@ hf_error *hf__trip_start(hf__trip *t, hf__link *l, hf__run *run)
 	init_trip(t, l, run);
 	t->sent_at = hf__now();
 	t->split = true;
+	t->may_be_lone = lone;
 	e = begin_trip(t, true, idle, true);
 	if (!e && !l->broken && PQflush(l->pg) < 0)
 		l->broken = true;
