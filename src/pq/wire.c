@@ -24,6 +24,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* For so long nobody need have waited for an answer, and its time is told all the same. */
+#define ATTENDED_NS 500000
+
 static void read_answers(hf__trip *t, int64_t began, bool sync)
 {
 	while (t->n_read < t->n_commands && !t->l->broken)
@@ -347,14 +350,15 @@ static void clear_answers(hf__run *run)
 }
 
 /* How long the server took, for the cache. What was sent while another was under way began when
- * that ended; otherwise the way there and back is in it. What nobody waited for tells nothing. */
+ * that ended; otherwise the way there and back is in it. What nobody has waited for, or not from
+ * the beginning, tells nothing. */
 static void note_time(hf__trip *t, int64_t now)
 {
 	hf__link *l = t->l;
 	bool waited = t->sent_at < l->used_at;
 	int64_t took = now - (waited ? l->used_at : t->sent_at);
 
-	if (t->split)
+	if (t->unattended)
 		return;
 	if (!waited && (l->rtt == 0 || took < l->rtt))
 		l->rtt = took;
@@ -431,6 +435,7 @@ static void begin_answers(hf__trip *t)
 		return;
 	}
 	begin_run(l, g);
+	t->unattended = t->split && hf__now() - t->sent_at > ATTENDED_NS;
 	t->began = t->sent_at < l->used_at ? l->used_at : t->sent_at;
 }
 

@@ -29,6 +29,7 @@ typedef struct hf__trip {
 	int made_at[8], n_made;
 	bool extra_gone;  /* the server has not got one of them */
 	bool split;       /* by hf__trip_start: nobody may have been waiting when it was answered */
+	bool unattended;  /* and nobody was, for a while */
 	bool behind;      /* another: it may have been answered before its turn came */
 	bool may_be_lone; /* it is read to its end before anything else is sent */
 	bool lone; /* outside pipeline mode: a prepared statement with nothing before or behind it
