@@ -44,6 +44,7 @@ SRC_VALUE = \
 	src/value/opts.c src/value/opts.h \
 	src/value/quick.c \
 	src/value/sql.c src/value/sql.h \
+	src/value/sql_look.c \
 	src/value/sql_render.c \
 	src/value/sql_scan.c src/value/sql_scan.h \
 	src/value/sqlstate.c \

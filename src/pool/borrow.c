@@ -66,7 +66,10 @@ static void give_back(hf__worker *w, hf__job *j)
 	hf__worker_count_locked(w, &j, 1, now);
 	hf__worker_give_back_locked(w, now);
 	hf__unlock(&p->lock);
-	hf__job_complete_many(&j, 1);
+	if (j->fetched) /* and so nobody else's */
+		hf__job_complete_own(j);
+	else
+		hf__job_complete_many(&j, 1);
 }
 
 bool hf__borrow_fit(hf__worker *w, hf__job *j)

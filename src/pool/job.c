@@ -223,12 +223,15 @@ void hf__job_finish_pool(hf_pool *p)
 
 static hf_error *check_text(hf__job *j, const char *sql, size_t n)
 {
+	hf__sql_look is;
+
 	if (!sql)
 		return hf__error_fmt(HF_E_MISUSE, 0, "the SQL text is NULL");
-	if (!hf__utf8_valid(sql, n))
+	is = hf__sql_look_at(sql, n);
+	if (!is.utf8)
 		return hf__error_fmt(HF_E_MISUSE, 0, "the SQL text is not UTF-8");
-	j->sql_kind = hf__sql_classify(sql);
-	j->sql_hash = hf__sql_hash(sql, n);
+	j->sql_kind = is.kind;
+	j->sql_hash = is.hash;
 	return NULL;
 }
 
@@ -330,6 +333,13 @@ void hf__job_complete(hf__job *j, hf__outcome outcome)
 {
 	hf__job_free_arg(j);
 	hf__future_complete(&j->future, outcome);
+	hf_future_unref(&j->future);
+}
+
+void hf__job_complete_own(hf__job *j)
+{
+	hf__job_free_arg(j);
+	hf__future_complete_own(&j->future, j->outcome);
 	hf_future_unref(&j->future);
 }
 

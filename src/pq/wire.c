@@ -122,13 +122,14 @@ static void settle_cancel(hf__link *l)
 {
 	if (!l->pg || !l->cancel || l->broken)
 		return;
-	if (!hf__cancel_settle(l->cancel, hf__deadline(2000)))
+	if (!hf__cancel_settle(l->cancel, 2000))
 		l->broken = true;
 }
 
 static bool drops_prepared(const char *tag)
 {
-	return strcmp(tag, "DISCARD ALL") == 0 || strncmp(tag, "DEALLOCATE", 10) == 0;
+	return tag[0] == 'D' &&
+	       (strcmp(tag, "DISCARD ALL") == 0 || strncmp(tag, "DEALLOCATE", 10) == 0);
 }
 
 static void forget(hf__trip *t)
@@ -193,7 +194,7 @@ static void note_dirt(hf__trip *t, const struct results *rs)
 	bool utility = run->script || !is_plain(run);
 
 	/* SELECT … INTO TEMP: a SELECT that returned no columns. */
-	if (utility || (strncmp(run->tag, "SELECT", 6) == 0 && t->main && PQnfields(t->main) == 0))
+	if (utility || (t->main && PQnfields(t->main) == 0 && strncmp(run->tag, "SELECT", 6) == 0))
 		t->l->dirty = true;
 	else if (hf__trip_changes_session(t))
 		t->l->dirty = true;
