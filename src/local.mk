@@ -44,6 +44,7 @@ SRC_VALUE = \
 	src/value/opts.c src/value/opts.h \
 	src/value/quick.c \
 	src/value/sql.c src/value/sql.h \
+	src/value/sql_look.c \
 	src/value/sql_render.c \
 	src/value/sql_scan.c src/value/sql_scan.h \
 	src/value/sqlstate.c \
@@ -105,6 +106,7 @@ SRC_POOL = \
 	src/pool/pool.c src/pool/pool.h \
 	src/pool/query.c \
 	src/pool/queue.c src/pool/queue.h \
+	src/pool/relay.c \
 	src/pool/reply.c \
 	src/pool/retry.c \
 	src/pool/run.c \

@@ -147,6 +147,7 @@ DB_TESTS = \
 	tests/db/test_proxy \
 	tests/db/test_pipeline \
 	tests/db/test_query \
+	tests/db/test_relay \
 	tests/db/test_scope_commit \
 	tests/db/test_scope_life \
 	tests/db/test_scope_manager \

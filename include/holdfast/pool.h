@@ -117,8 +117,8 @@ typedef struct hf_pool_stats {
 	uint64_t retries; /* further attempts of hf_transact */
 	uint64_t outcomes_resolved, outcomes_unknown; /* of COMMITs whose answer was lost */
 	/* Plain queries that travelled with others; those that shared one Sync (the fast lane);
-	 * those that a waiting thread ran itself, on a connection that was idle, and transactions
-	 * that began so. */
+	 * those that the calling thread ran, or sent, itself, on a connection that was idle, and
+	 * transactions that began so. */
 	uint64_t pipelined, fast_lane, borrowed;
 	uint32_t listening; /* gauge: channels that the server has confirmed */
 	/* Notices that came; those that a full queue dropped, counted for each listener; times that
@@ -265,7 +265,13 @@ typedef struct hf_query_opts {
 
 /* Each plain query is one transaction of its own: its future is ready when the server has committed
  * it. BEGIN, COMMIT and their kin are refused (use hf_txn or an interaction), as is COPY through
- * the client. */
+ * the client.
+ *
+ * Does not block. Where a connection is idle and nothing waits for one, the calling thread sends
+ * the query itself, and whoever waits for the future reads the answer: no other thread is woken.
+ * Without one who waits the answer is read by the worker, some 2 ms after the submission; at once,
+ * where a callback or a combination has the future, or other work is queued. Otherwise the query
+ * waits in the queue. Any thread. */
 HF_OWNED hf_future *hf_query_at(
 	const hf_site *site, hf_pool *p, const char *sql, const hf_value *args, size_t n);
 HF_OWNED hf_future *hf_query_with_at(const hf_site *site, hf_pool *p, const hf_query_opts *opts,

@@ -144,6 +144,13 @@ bool hf__future_complete(hf_future *f, hf__outcome outcome)
 	return first;
 }
 
+void hf__future_complete_own(hf_future *f, hf__outcome outcome)
+{
+	hf_assert((outcome.status == HF_OK) == (outcome.error == NULL));
+	f->outcome = outcome;
+	atomic_store_explicit(&f->ready, true, memory_order_release);
+}
+
 bool hf__future_fail(hf_future *f, hf_error *e)
 {
 	return hf__future_complete(f, (hf__outcome){ .status = hf_error_status(e), .error = e });
@@ -337,16 +344,24 @@ static hf_error *wait_error(hf_status st)
 		"here could never end");
 }
 
-hf_status hf_await(hf_future *f, hf_error **out_error)
+hf_status hf__future_end(hf_future *f, hf_result **out, hf_error **out_error)
 {
 	hf_status st = hf_future_wait(f);
 	hf_error *e = st == HF_OK ? hf_error_ref(hf_future_error(f)) : wait_error(st);
 
-	if (st == HF_OK)
+	if (st == HF_OK) {
 		st = f->outcome.status;
+		if (out)
+			*out = hf_result_ref(f->outcome.result);
+	}
 	hf_future_unref(f);
 	hf__error_give(e, out_error);
 	return st;
+}
+
+hf_status hf_await(hf_future *f, hf_error **out_error)
+{
+	return hf__future_end(f, NULL, out_error);
 }
 
 hf_status hf_future_cancel(hf_future *f)

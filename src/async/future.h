@@ -94,6 +94,13 @@ void hf__future_init(hf_future *f, const hf__future_ops *ops, hf__callbacks *cal
 bool hf__future_complete(hf_future *f, hf__outcome outcome);
 bool hf__future_fail(hf_future *f, hf_error *e); /* consumes e */
 
+/* The same for one that no other thread knows, and nobody watches. */
+void hf__future_complete_own(hf_future *f, hf__outcome outcome);
+
+/* hf_future_take and hf_await in one: *out (may be NULL) receives the result, if there is one.
+ * Consumes `f`. */
+hf_status hf__future_end(hf_future *f, hf_result **out, hf_error **out_error);
+
 /* Several futures completed together: they become ready one after the other, and then those who
  * sleep on them are woken, the watches run and the callbacks are queued, each in that order. So
  * who is woken by the first finds the others ready as well, and whoever completes them is not

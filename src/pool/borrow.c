@@ -66,7 +66,10 @@ static void give_back(hf__worker *w, hf__job *j)
 	hf__worker_count_locked(w, &j, 1, now);
 	hf__worker_give_back_locked(w, now);
 	hf__unlock(&p->lock);
-	hf__job_complete_many(&j, 1);
+	if (j->fetched) /* and so nobody else's */
+		hf__job_complete_own(j);
+	else
+		hf__job_complete_many(&j, 1);
 }
 
 bool hf__borrow_fit(hf__worker *w, hf__job *j)
@@ -93,6 +96,15 @@ void hf__borrow_run(hf__worker *w, hf__job *j)
 	if (!hf__borrow_fit(w, j))
 		return;
 	hf__worker_run(w, j);
+	hf__conn_use(outer);
+	give_back(w, j);
+}
+
+void hf__borrow_finish(hf__worker *w, hf__job *j)
+{
+	hf_conn *outer = hf__conn_in_use();
+
+	hf__worker_end(w, j);
 	hf__conn_use(outer);
 	give_back(w, j);
 }

@@ -358,11 +358,12 @@ static bool note_sent(hf_conn *c, hf_error *e)
 	return !e;
 }
 
-bool hf__conn_send(hf_conn *c, hf__job *j)
+bool hf__conn_send(hf_conn *c, hf__job *j, bool lone)
 {
 	hf__sent *s = &c->alone;
 
-	if (!begin_sent(c, s, j, true) || !note_sent(c, hf__trip_start(&s->trip, c->link, &s->run)))
+	if (!begin_sent(c, s, j, true) ||
+		!note_sent(c, hf__trip_start(&s->trip, c->link, &s->run, lone)))
 		return false;
 	c->sent = s;
 	return true;
@@ -429,6 +430,7 @@ hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_s
 	bool was_in_txn = s ? s->in_txn : in_txn(c);
 	int64_t began = 0;
 	bool decided; /* by the COMMIT that travelled along */
+	bool idle;
 	hf_error *e = s ? NULL : stop_asked(c);
 
 	if (e)
@@ -451,13 +453,14 @@ hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_s
 		e = hf__conn_committed(c, run, e, out);
 	else if (e)
 		e = hf__error_at(e, hf__conn_fate(c, run, e, was_in_txn), run->sql, site);
-	c->txn_open = c->txn_auto && hf__link_session(c->link) != HF__SESSION_IDLE;
-	if (hf__link_session(c->link) == HF__SESSION_IDLE)
+	idle = hf__link_session(c->link) == HF__SESSION_IDLE;
+	c->txn_open = c->txn_auto && !idle;
+	if (idle)
 		hf__conn_txn_over(c);
 	if (!e && c->txn_auto && !c->txn_open && !decided)
 		e = hf__error_fmt(
 			HF_E_MISUSE, 0, "the script ended the transaction that it ran in");
-	if (e && !c->poison && !decided && hf__link_session(c->link) != HF__SESSION_IDLE)
+	if (e && !c->poison && !decided && !idle)
 		c->poison = hf_error_ref(e);
 	hf__conn_count_run(c, e);
 	hf__conn_log_run(c, run, e, began, site);

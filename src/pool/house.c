@@ -141,10 +141,13 @@ static int hold_lent(hf_pool *p, int *after, struct held *out, bool *closing)
 static int64_t look_after_lent(hf_pool *p)
 {
 	struct held held[LENT];
-	int64_t next = HF__NEVER, now = hf__now();
+	int64_t next, now = hf__now();
 	bool closing;
 	int after = 0, n;
 
+	hf__lock(&p->lock);
+	next = hf__relay_look_locked(p, now);
+	hf__unlock(&p->lock);
 	do {
 		n = hold_lent(p, &after, held, &closing);
 		for (int i = 0; i < n; i++) {

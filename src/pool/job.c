@@ -71,6 +71,7 @@ static hf_status job_cancel(hf_future *f)
 	} else if (j->state == HF__JOB_RUNNING) {
 		atomic_store(&j->cancel_asked, true);
 		hf__worker_poke_locked(j->worker);
+		hf__relay_summon_locked(j->worker);
 		st = HF_PENDING;
 	}
 	hf__unlock(&p->lock);
@@ -89,7 +90,11 @@ bool hf__job_stuck(const hf_future *f)
 static const hf__future_ops ops = { .cancel = job_cancel,
 	.destroy = hf__job_destroy,
 	.stuck = hf__job_stuck,
-	.help = hf__borrow_help };
+	.help = hf__relay_help,
+	.attend = hf__relay_attend,
+	.watch = hf__relay_watch,
+	.advance = hf__relay_advance,
+	.unwatch = hf__relay_unwatch };
 
 /* Labels stand in lines of the log and of reports, between quotation marks. */
 static char *clean_label(char *label)
@@ -218,12 +223,15 @@ void hf__job_finish_pool(hf_pool *p)
 
 static hf_error *check_text(hf__job *j, const char *sql, size_t n)
 {
+	hf__sql_look is;
+
 	if (!sql)
 		return hf__error_fmt(HF_E_MISUSE, 0, "the SQL text is NULL");
-	if (!hf__utf8_valid(sql, n))
+	is = hf__sql_look_at(sql, n);
+	if (!is.utf8)
 		return hf__error_fmt(HF_E_MISUSE, 0, "the SQL text is not UTF-8");
-	j->sql_kind = hf__sql_classify(sql);
-	j->sql_hash = hf__sql_hash(sql, n);
+	j->sql_kind = is.kind;
+	j->sql_hash = is.hash;
 	return NULL;
 }
 
@@ -325,6 +333,13 @@ void hf__job_complete(hf__job *j, hf__outcome outcome)
 {
 	hf__job_free_arg(j);
 	hf__future_complete(&j->future, outcome);
+	hf_future_unref(&j->future);
+}
+
+void hf__job_complete_own(hf__job *j)
+{
+	hf__job_free_arg(j);
+	hf__future_complete_own(&j->future, j->outcome);
 	hf_future_unref(&j->future);
 }
 
@@ -447,8 +462,11 @@ static hf__worker *enter(hf__job *j, hf__worker *(*borrow)(hf_pool *p, hf__job *
 hf_future *hf__job_submit(hf__job *j)
 {
 	hf_future *f = &j->future;
+	bool may_wait = hf__thread_role(j->pool) == HF__ROLE_NONE;
+	hf__worker *w = enter(j, may_wait ? hf__relay_lend_locked : NULL);
 
-	enter(j, NULL);
+	if (w)
+		hf__relay_send(w, j);
 	return f;
 }
 

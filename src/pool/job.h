@@ -150,6 +150,9 @@ void hf__job_fail(hf__job *j, hf_error *e); /* consumes e */
  * held. */
 void hf__job_complete_many(hf__job *const *jobs, size_t n);
 
+/* The same for one whose future no other thread knows. */
+void hf__job_complete_own(hf__job *j);
+
 /* For the ops of a job that is cancelled in another way. */
 void hf__job_destroy(hf_future *f);
 bool hf__job_stuck(const hf_future *f); /* a thread of its pool cannot wait for it */

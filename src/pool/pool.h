@@ -68,9 +68,10 @@ struct hf_pool {
 	int n_workers;  /* threads: with a link or getting one */
 	int n_retiring; /* of those: about to end */
 	int n_started;  /* ever: numbers them */
-	int n_up, n_busy, n_connecting, n_pinned;
+	int n_up, n_busy, n_connecting, n_pinned, n_left;
 	atomic_int n_idle; /* read without the lock as well */
 	bool waking;       /* a worker was woken for a job and has not taken it yet */
+	bool leaves;       /* a query was left (relay.c) since the housekeeper has looked */
 	bool ever_up;
 	unsigned generation; /* raised by each lost link: links of an older one are probed before
 				use */
@@ -111,11 +112,31 @@ hf__worker *hf__borrow_serve_locked(hf_pool *p, hf__job *j, int64_t now);
 bool hf__borrow_fit(hf__worker *w, hf__job *j);
 void hf__borrow_end(hf__worker *w, hf__job *j);
 
+/* The query that it has sent already (hf__worker_send). */
+void hf__borrow_finish(hf__worker *w, hf__job *j);
+
 /* What is lent and nobody has touched for so long is its worker's again. */
 #define HF__LENT_MS 2
 
-/* A job's hf__future_ops.help. */
+/* A job's hf__future_ops.help, where it waits in the queue. */
 void hf__borrow_help(hf_future *f);
+
+/* relay.c: a worker to be lent for this query, which is sent with it; as hf__borrow_locked. */
+hf__worker *hf__relay_lend_locked(hf_pool *p, hf__job *j, int64_t now);
+void hf__relay_send(hf__worker *w, hf__job *j);
+
+/* What was sent so and is left is its worker's; nothing where it is not left. look: that of too
+ * long ago, or (the pool closes) all; answers when to look again, or HF__NEVER. */
+void hf__relay_summon_locked(hf__worker *w);
+void hf__relay_summon_all_locked(hf_pool *p);
+int64_t hf__relay_look_locked(hf_pool *p, int64_t now);
+
+/* A job's hf__future_ops. */
+void hf__relay_help(hf_future *f);
+void hf__relay_attend(hf_future *f);
+int hf__relay_watch(hf_future *f);
+bool hf__relay_advance(hf_future *f);
+void hf__relay_unwatch(hf_future *f);
 
 /* commit.c: 128 random bits for a name that nobody else has. False: the system gives none. */
 bool hf__random_hex(char out[33]);

@@ -145,13 +145,10 @@ hf_status hf_fetch_with_at(const hf_site *site, hf_pool *p, const hf_query_opts 
 	hf_result **out, hf_error **out_error, const char *sql, const hf_value *args, size_t n)
 {
 	hf_future *f = query(fetch, site, p, opts, sql, args, n);
-	hf_result *res = hf_future_take(f);
 
 	if (out)
-		*out = res;
-	else
-		hf_result_unref(res);
-	return hf_await(f, out_error);
+		*out = NULL;
+	return hf__future_end(f, out, out_error);
 }
 
 hf_status hf_fetch_at(const hf_site *site, hf_pool *p, hf_result **out, hf_error **out_error,

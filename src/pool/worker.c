@@ -44,8 +44,10 @@ void hf__worker_wake_one_locked(hf_pool *p)
 	APR_RING_FOREACH (w, &p->idle, hf__worker, idle)
 		if (w->asleep)
 			break;
-	if (w == APR_RING_SENTINEL(&p->idle, hf__worker, idle))
+	if (w == APR_RING_SENTINEL(&p->idle, hf__worker, idle)) {
+		hf__relay_summon_all_locked(p);
 		return;
+	}
 	w->woken = p->waking = true;
 	p->stats.wakeups++;
 	hf__cond_signal(&w->cond);
@@ -307,21 +309,32 @@ void hf__worker_enter_lent(hf__worker *w, hf__job *j)
 	hf__conn_use(outer);
 }
 
-void hf__worker_summon(hf__worker *w)
+void hf__worker_summon_locked(hf__worker *w)
 {
-	hf__lock(&w->pool->lock);
 	w->summoned = true;
 	w->pool->stats.wakeups++;
 	hf__cond_signal(&w->cond);
+}
+
+void hf__worker_summon(hf__worker *w)
+{
+	hf__lock(&w->pool->lock);
+	hf__worker_summon_locked(w);
 	hf__unlock(&w->pool->lock);
 }
 
-void hf__worker_run(hf__worker *w, hf__job *j)
+bool hf__worker_send(hf__worker *w, hf__job *j)
+{
+	set_limits(j);
+	hf__conn_enter(&w->conn, j);
+	return hf__conn_send(&w->conn, j, true);
+}
+
+/* What was entered. */
+static void run_entered(hf__worker *w, hf__job *j)
 {
 	bool left_open;
 
-	set_limits(j);
-	hf__conn_enter(&w->conn, j);
 	j->outcome = hf__conn_run_job(&w->conn, j);
 	hf__conn_leave(&w->conn, &left_open);
 	if (j->more->retry.elsewhere)
@@ -333,6 +346,19 @@ void hf__worker_run(hf__worker *w, hf__job *j)
 				"it left a transaction open: what it had not committed was rolled "
 				"back") };
 	}
+}
+
+void hf__worker_end(hf__worker *w, hf__job *j)
+{
+	hf__conn_use(&w->conn);
+	run_entered(w, j);
+}
+
+void hf__worker_run(hf__worker *w, hf__job *j)
+{
+	set_limits(j);
+	hf__conn_enter(&w->conn, j);
+	run_entered(w, j);
 }
 
 /* A broken link is the worker's own thread's to close, and a session that is to be reset its to
@@ -446,12 +472,8 @@ static hf__job *run_batch(hf__worker *w, hf__job *first)
 /* What others have begun while it was lent. */
 static hf__job *resume_job(hf__worker *w, hf__job *j)
 {
-	bool left_open;
-
 	w->resumes = false;
-	hf__conn_use(&w->conn);
-	j->outcome = hf__conn_run_job(&w->conn, j);
-	hf__conn_leave(&w->conn, &left_open);
+	hf__worker_end(w, j);
 	return finish(w, &j, 1);
 }
 

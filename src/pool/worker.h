@@ -115,6 +115,7 @@ typedef struct hf__worker {
 	hf__batch *batch; /* made when it first runs several together; its thread's only */
 	bool is_idle, asleep, woken, up, pinned;
 	bool lent;     /* other threads run its job */
+	bool left;     /* and none of them is at it: relay.c */
 	bool summoned; /* what they have left of it is its own from now on */
 	bool resumes;  /* and that is what it does; the worker's own */
 	bool resting;  /* it woke meanwhile, and sleeps until it is given back */
@@ -157,10 +158,14 @@ void hf__worker_poke_locked(hf__worker *w);
 void hf__worker_explain_termination(hf__worker *w, hf__outcome *o);
 
 /* For borrow.c. take: an idle worker gets this job. run: the job, up to its outcome, and the
- * session is clean again, or the link broken. give_back: after it was counted; the worker is idle,
- * or awake to look after its link. put_back: it was not run, and waits in the queue again. */
+ * session is clean again, or the link broken. send, then end: the same of a plain query, in two
+ * parts, which may be two threads'; false: it was not sent. give_back: after it was counted; the
+ * worker is idle, or awake to look after its link. put_back: it was not run, and waits in the queue
+ * again. */
 void hf__worker_take_locked(hf__worker *w, hf__job *j, int64_t now);
 void hf__worker_run(hf__worker *w, hf__job *j);
+bool hf__worker_send(hf__worker *w, hf__job *j);
+void hf__worker_end(hf__worker *w, hf__job *j);
 void hf__worker_give_back_locked(hf__worker *w, int64_t now);
 void hf__worker_put_back(hf__worker *w, hf__job *j);
 
@@ -169,6 +174,7 @@ void hf__worker_put_back(hf__worker *w, hf__job *j);
  * job by itself. No lock of the pool may be held. */
 void hf__worker_enter_lent(hf__worker *w, hf__job *j);
 void hf__worker_summon(hf__worker *w);
+void hf__worker_summon_locked(hf__worker *w);
 
 /* A link that has answered so shortly ago is not looked at before it is used again: that would cost
  * a call of the system for each of many short jobs. */
@@ -288,8 +294,8 @@ hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_s
 
 /* Sends a job's statement ahead, if it is one that can be, without waiting; the next
  * hf__conn_execute on this handle, which must be for the same statement, waits for its answer.
- * False: nothing was sent. */
-bool hf__conn_send(hf_conn *c, hf__job *j);
+ * `lone`: nothing else is sent before that. False: nothing was sent. */
+bool hf__conn_send(hf_conn *c, hf__job *j, bool lone);
 
 /* For train.c: the same into `s`, which may be one of several, without a Sync. `last`: what is to
  * be asked once for all of them is asked behind this one. */

@@ -229,12 +229,14 @@ bool hf__cancel_fire(hf__cancel *c)
 	return fired;
 }
 
-bool hf__cancel_settle(hf__cancel *c, int64_t deadline)
+bool hf__cancel_settle(hf__cancel *c, int ms)
 {
+	int64_t deadline;
 	bool settled;
 
 	if (!c->fired)
 		return true;
+	deadline = hf__deadline(ms);
 	hf__lock(&c->cr->lock);
 	while (c->in_flight && hf__cond_wait_until(&c->cr->settled, &c->cr->lock, deadline))
 		;

@@ -186,6 +186,14 @@ static bool act_on_time(hf__link *l, const hf__guard *g)
 	return true;
 }
 
+/* Without a limit where nothing is due: the kernel needs no timer then, which is 2 % of a short
+ * query.
+ */
+static int timeout_ms(int64_t due)
+{
+	return due == HF__NEVER ? -1 : hf__ms_left(due, 60000);
+}
+
 /* Sleeps without an eye on the socket, so that the server need not wake anybody for what it sends
  * meanwhile. Too short for a limit to be missed by much. 0: it was not poked. */
 static int gather(struct pollfd *wake, int64_t ns)
@@ -212,7 +220,7 @@ bool hf__link_sleep(hf__link *l, bool write, const hf__guard *g)
 	p[0].fd = l->sock;
 	p[0].events |= (short)(write ? POLLOUT : 0);
 	n = gather_ns > 0 && !write ? gather(&p[1], gather_ns)
-				    : poll(p, 2, hf__ms_left(next_instant(l, g), 60000));
+				    : poll(p, 2, timeout_ms(next_instant(l, g)));
 	if (n < 0 && errno != EINTR)
 		goto give_up;
 	if (n > 0 && p[1].revents) {

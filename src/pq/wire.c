@@ -24,6 +24,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* For so long nobody need have waited for an answer, and its time is told all the same. */
+#define ATTENDED_NS 500000
+
 static void read_answers(hf__trip *t, int64_t began, bool sync)
 {
 	while (t->n_read < t->n_commands && !t->l->broken)
@@ -119,13 +122,14 @@ static void settle_cancel(hf__link *l)
 {
 	if (!l->pg || !l->cancel || l->broken)
 		return;
-	if (!hf__cancel_settle(l->cancel, hf__deadline(2000)))
+	if (!hf__cancel_settle(l->cancel, 2000))
 		l->broken = true;
 }
 
 static bool drops_prepared(const char *tag)
 {
-	return strcmp(tag, "DISCARD ALL") == 0 || strncmp(tag, "DEALLOCATE", 10) == 0;
+	return tag[0] == 'D' &&
+	       (strcmp(tag, "DISCARD ALL") == 0 || strncmp(tag, "DEALLOCATE", 10) == 0);
 }
 
 static void forget(hf__trip *t)
@@ -190,7 +194,7 @@ static void note_dirt(hf__trip *t, const struct results *rs)
 	bool utility = run->script || !is_plain(run);
 
 	/* SELECT … INTO TEMP: a SELECT that returned no columns. */
-	if (utility || (strncmp(run->tag, "SELECT", 6) == 0 && t->main && PQnfields(t->main) == 0))
+	if (utility || (t->main && PQnfields(t->main) == 0 && strncmp(run->tag, "SELECT", 6) == 0))
 		t->l->dirty = true;
 	else if (hf__trip_changes_session(t))
 		t->l->dirty = true;
@@ -347,14 +351,15 @@ static void clear_answers(hf__run *run)
 }
 
 /* How long the server took, for the cache. What was sent while another was under way began when
- * that ended; otherwise the way there and back is in it. What nobody waited for tells nothing. */
+ * that ended; otherwise the way there and back is in it. What nobody has waited for, or not from
+ * the beginning, tells nothing. */
 static void note_time(hf__trip *t, int64_t now)
 {
 	hf__link *l = t->l;
 	bool waited = t->sent_at < l->used_at;
 	int64_t took = now - (waited ? l->used_at : t->sent_at);
 
-	if (t->split)
+	if (t->unattended)
 		return;
 	if (!waited && (l->rtt == 0 || took < l->rtt))
 		l->rtt = took;
@@ -431,6 +436,7 @@ static void begin_answers(hf__trip *t)
 		return;
 	}
 	begin_run(l, g);
+	t->unattended = t->split && hf__now() - t->sent_at > ATTENDED_NS;
 	t->began = t->sent_at < l->used_at ? l->used_at : t->sent_at;
 }
 
@@ -495,7 +501,7 @@ static hf_error *run_trip(
 	return end_trip(&t, &rs, out);
 }
 
-hf_error *hf__trip_start(hf__trip *t, hf__link *l, hf__run *run)
+hf_error *hf__trip_start(hf__trip *t, hf__link *l, hf__run *run, bool lone)
 {
 	bool idle = hf__link_session(l) == HF__SESSION_IDLE && !run->begin;
 	hf_error *e;
@@ -504,6 +510,7 @@ hf_error *hf__trip_start(hf__trip *t, hf__link *l, hf__run *run)
 	init_trip(t, l, run);
 	t->sent_at = hf__now();
 	t->split = true;
+	t->may_be_lone = lone;
 	e = begin_trip(t, true, idle, true);
 	if (!e && !l->broken && PQflush(l->pg) < 0)
 		l->broken = true;

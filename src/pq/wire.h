@@ -29,6 +29,7 @@ typedef struct hf__trip {
 	int made_at[8], n_made;
 	bool extra_gone;  /* the server has not got one of them */
 	bool split;       /* by hf__trip_start: nobody may have been waiting when it was answered */
+	bool unattended;  /* and nobody was, for a while */
 	bool behind;      /* another: it may have been answered before its turn came */
 	bool may_be_lone; /* it is read to its end before anything else is sent */
 	bool lone; /* outside pipeline mode: a prepared statement with nothing before or behind it
@@ -57,10 +58,11 @@ hf_error *hf__trip_begin_sync(
 hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync);
 
 /* One run of a link that has nothing under way, in two parts, and unlike the above in a transaction
- * as well: start sends it, hf__trip_end with its Sync ends it. Not every run can be split.
+ * as well: start sends it, hf__trip_end with its Sync ends it. Not every run can be split. `lone`:
+ * nothing is sent in between.
  *
  * Other threads may do what comes after the start; but one at a time, which others see to. */
-hf_error *hf__trip_start(hf__trip *t, hf__link *l, hf__run *run);
+hf_error *hf__trip_start(hf__trip *t, hf__link *l, hf__run *run, bool lone);
 
 /* In between, when the socket can be read: reads what has come, without waiting. ALL: the end has
  * nothing to wait for. PART: more is to come. ODD: it is nothing to go on with here (a link that

@@ -148,7 +148,7 @@ static bool send_command(hf_conn *c, hf_txn *t, hf__job *j)
 	hf__txn_start_command(c, t, j);
 	c->end = HF__END_NONE;
 	c->then_commit = j->more->then == HF_THEN_COMMIT;
-	sent = hf__conn_send(c, j);
+	sent = hf__conn_send(c, j, false);
 	c->then_commit = false;
 	hf__conn_use(outer);
 	return sent;

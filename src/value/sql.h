@@ -27,6 +27,14 @@ hf__sql_kind hf__sql_classify(const char *sql);
 /* A hash of a text of n bytes; the same in one process only. */
 uint32_t hf__sql_hash(const char *sql, size_t n);
 
+/* Both, of a text that is valid UTF-8; it is remembered, so that asking again costs little. */
+typedef struct hf__sql_look {
+	hf__sql_kind kind;
+	uint32_t hash;
+	bool utf8; /* false: it is not, and nothing else is told */
+} hf__sql_look;
+hf__sql_look hf__sql_look_at(const char *sql, size_t n);
+
 /* Whether any statement of a script is transaction control. The body of a function between BEGIN
  * ATOMIC and its END is none. */
 bool hf__sql_controls_txn(const char *sql);

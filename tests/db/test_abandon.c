@@ -249,10 +249,11 @@ static void sweep(submit_fn *submit, long count)
 	t_wait_backends(0);
 }
 
+/* What its submitter has no memory to send, its worker tries once more: two in a row. */
 START_TEST(test_no_memory_for_query)
 {
-	sweep(submit_query, 1);
-	sweep(submit_long_query, 1);
+	sweep(submit_query, 2);
+	sweep(submit_long_query, 2);
 	sweep(submit_script, 1);
 }
 END_TEST

@@ -110,9 +110,8 @@ START_TEST(test_fetch_cost)
 }
 END_TEST
 
-/* Submitting wakes a worker, since nobody knows yet that the caller will wait; it may be faster
- * than he is. Then there are two hand-overs: he sleeps, and it sleeps for the next query and for
- * the answer. On two CPUs they also meet at the pool's lock, once in a query. */
+/* What the calling thread has sent it reads as well, if it comes for it within 2 ms; a thread that
+ * loses its CPU in between has its worker woken. The housekeeper looks every 2 ms. */
 START_TEST(test_future_cost)
 {
 	hf_pool_stats was, is;
@@ -121,15 +120,18 @@ START_TEST(test_future_cost)
 	t_lookups();
 	p = quiet_pool();
 	was = t_stats(p);
-	compare(p, "submit, then get", by_future, 5);
+	compare(p, "submit, then get", by_future, 1.2);
 	is = t_stats(p);
-	printf("# of %d, %llu by the caller himself\n", N * T_ROUNDS,
-		(unsigned long long)(is.borrowed - was.borrowed));
-	ck_assert_uint_le(is.wakeups - was.wakeups, N * T_ROUNDS);
+	printf("# of %d, %llu were sent by the caller, %llu workers woken\n", N * T_ROUNDS,
+		(unsigned long long)(is.borrowed - was.borrowed),
+		(unsigned long long)(is.wakeups - was.wakeups));
+	ck_assert_uint_ge(is.borrowed - was.borrowed, N * T_ROUNDS * 9 / 10);
+	ck_assert_uint_le(is.wakeups - was.wakeups, N * T_ROUNDS / 10);
 	t_close(p);
 }
 END_TEST
 
 T_MAIN("borrow_cost",
 	{ "K5 hf_fetch: one sleep and one send, as a direct call has", test_fetch_cost, 0 },
-	{ "K5 submit, then get: one send, and two hand-overs at the most", test_future_cost, 0 })
+	{ "K5 submit, then get: one sleep and one send, as a direct call has", test_future_cost,
+		0 })

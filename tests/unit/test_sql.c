@@ -191,6 +191,38 @@ START_TEST(test_leaves)
 }
 END_TEST
 
+/* In one piece of memory, as a program's buffer is: what was there before is not told again. */
+START_TEST(test_remembered)
+{
+	static const char *const texts[] = { "select 1", "select 2", "insert into t values (1)", "",
+		"delete from a_name_as_long_as_the_last", "commit", "select 1" };
+	char text[1000];
+	size_t n;
+
+	for (int round = 0; round < 3; round++)
+		for (size_t i = 0; i < T_COUNT(texts); i++) {
+			hf__sql_look is;
+
+			n = strlen(strcpy(text, texts[i]));
+			is = hf__sql_look_at(text, n);
+			ck_assert(is.utf8);
+			ck_assert_int_eq(is.kind, hf__sql_classify(text));
+			ck_assert_uint_eq(is.hash, hf__sql_hash(text, n));
+			text[n] = '\xff';
+			text[n + 1] = '\0';
+			ck_assert(!hf__sql_look_at(text, n + 1).utf8);
+		}
+	memset(text, ' ', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	memcpy(text, "select", 6);
+	n = strlen(text);
+	ck_assert_int_eq(hf__sql_look_at(text, n).kind, HF__SQL_READ);
+	memcpy(text, "commit", 6);
+	ck_assert_int_eq(hf__sql_look_at(text, n).kind, HF__SQL_TXN);
+}
+END_TEST
+
 T_MAIN("sql", { "kinds of statements", test_kinds, 0 }, { "arguments in place", test_render, 0 },
 	{ "what cannot be rendered", test_render_refuses, 0 },
-	{ "what a text leaves behind", test_leaves, 0 })
+	{ "what a text leaves behind", test_leaves, 0 },
+	{ "what is remembered of a text", test_remembered, 0 })
