@@ -126,7 +126,7 @@ START_TEST(test_among_others)
 	hf_pool *p = pool_of(t_dsn());
 	hf_listener *l = hf_listen(p, NULL);
 	struct journey j;
-	char text[8];
+	char text[16];
 
 	make_table();
 	t_listen(l, "marks");
