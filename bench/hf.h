@@ -56,6 +56,7 @@ void bench_load_query(struct bench *b, hf_pool *p);
 
 /* notify, all of it; `at_once`: one statement for the hundred of a transaction. */
 int bench_notify(const char *peer, bool at_once);
+int bench_delivery(const char *peer); /* and deliver */
 void bench_load_copy(struct bench *b, hf_pool *p);
 void bench_insert_copy(struct bench *b, hf_pool *p);
 

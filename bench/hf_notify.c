@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* notify: one listener with a callback, and one connection that sends transactions of 100 notices,
- * one transaction ahead. As 100 commands, or as one statement that has them in an array. */
+ * one transaction ahead. As 100 commands, or as one statement that has them in an array.
+ *
+ * deliver: one notice after the other, each alone. */
+#include "hearing.h"
 #include "hf.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CHANNEL  "peer_channel"
+#define CHANNEL  BENCH_CHANNEL
 #define TOGETHER 100
 #define AHEAD    2 /* transactions */
 
@@ -121,5 +124,50 @@ int bench_notify(const char *peer, bool at_once)
 	run(&b, p, at_once ? send_at_once : send_each);
 	bench_pool_end(p);
 	bench_print(&b);
+	return 0;
+}
+
+/* --- deliver --- */
+
+struct delivery {
+	struct bench b;
+	struct bench_hearing h;
+};
+
+static void hear_one(const hf_notice *n, void *arg)
+{
+	struct delivery *d = arg;
+
+	if (n->gap)
+		bench_die("a gap");
+	bench_heard(&d->b, &d->h);
+}
+
+static void notify_one(void *pool)
+{
+	finish(hf_notify(pool, CHANNEL, "one"));
+}
+
+int bench_delivery(const char *peer)
+{
+	static struct delivery d = { .h = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0,
+					     0 } };
+	hf_listener *l;
+	hf_error *why;
+	hf_pool *p;
+
+	bench_init_alone(&d.b, peer, "deliver", BENCH_DELIVERED);
+	d.b.version = hf_version();
+	d.b.conns = 1;
+	d.b.flight = 1;
+	p = bench_pool(&d.b, "", (hf_pool_opts){ 0 });
+	l = hf_listen(p, HF_LISTEN_OPTS(.on_notice = hear_one, .arg = &d));
+	if (hf_await(hf_listener_add(l, CHANNEL), &why) != HF_OK)
+		bench_hf_die("listen", why);
+	bench_deliver(&d.b, &d.h, notify_one, p);
+	d.b.conns++; /* the one that listens */
+	hf_listener_unref(l);
+	bench_pool_end(p);
+	bench_print(&d.b);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* libpq-sync WORKLOAD: plain libpq as most write it, a thread per connection and blocking calls,
  * text parameters and results. */
+#include "hearing.h"
 #include "pq.h"
 
 #include <stdio.h>
@@ -119,6 +120,66 @@ static void insert(struct bench *b)
 	PQfinish(c);
 }
 
+/* --- deliver --- */
+
+struct delivery {
+	struct bench b;
+	struct bench_hearing h;
+	PGconn *listening;
+};
+
+static void *hear_all(void *arg)
+{
+	struct delivery *d = arg;
+	PGnotify *n;
+
+	for (long i = 0; i < d->b.ops;) {
+		bench_wait_input(d->listening);
+		if (!PQconsumeInput(d->listening))
+			bench_pq_die(d->listening, "listen");
+		while ((n = PQnotifies(d->listening)) != NULL) {
+			PQfreemem(n);
+			bench_heard(&d->b, &d->h);
+			i++;
+		}
+	}
+	return NULL;
+}
+
+static void notify_one(void *c)
+{
+	PGresult *r = PQexecPrepared(
+		c, "notify", 2, (const char *const[]){ BENCH_CHANNEL, "one" }, NULL, NULL, 0);
+
+	if (PQresultStatus(r) != PGRES_TUPLES_OK)
+		bench_pq_die(c, "notify");
+	PQclear(r);
+}
+
+static int deliver(void)
+{
+	static struct delivery d = { .h = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0,
+					     0 } };
+	PGconn *c = bench_connect();
+	pthread_t th;
+
+	bench_init_alone(&d.b, "libpq-sync", "deliver", BENCH_DELIVERED);
+	d.b.version = "libpq";
+	d.b.conns = 2;
+	d.b.flight = 1;
+	PQclear(PQprepare(c, "notify", "SELECT pg_notify($1, $2)", 2, NULL));
+	d.listening = bench_connect();
+	bench_simple(d.listening, "LISTEN " BENCH_CHANNEL);
+	if (pthread_create(&th, NULL, hear_all, &d) != 0)
+		bench_die("no thread");
+	bench_deliver(&d.b, &d.h, notify_one, c);
+	pthread_join(th, NULL);
+	PQfinish(c);
+	PQfinish(d.listening);
+	bench_print(&d.b);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const struct bench_client client = { .door = bench_blocking,
@@ -129,6 +190,8 @@ int main(int argc, char **argv)
 		.insert = insert };
 	struct bench b;
 
+	if (argc > 1 && strcmp(argv[1], "deliver") == 0)
+		return deliver();
 	if (!bench_init(&b, "libpq-sync", argc, argv))
 		return BENCH_SKIP;
 	b.version = "libpq";

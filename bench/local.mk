@@ -8,10 +8,10 @@ BENCH_CORE = libholdfast-core.la $(LIBPQ_LIBS) $(PTHREAD_LIBS)
 noinst_PROGRAMS += bench/hf-peer bench/hf-peer-fast
 
 # With the objects of the library in them, so that they run as they are, without libtool's wrapper.
-bench_hf_peer_SOURCES = $(BENCH_HF) bench/hf_bulk.c bench/hf_notify.c bench/hf_peer.c \
+bench_hf_peer_SOURCES = $(BENCH_HF) bench/hearing.h bench/hf_bulk.c bench/hf_notify.c bench/hf_peer.c \
 	bench/hf_tx.c
 bench_hf_peer_LDADD = $(BENCH_CORE)
-bench_hf_peer_fast_SOURCES = $(BENCH_HF) bench/hf_bulk.c bench/hf_notify.c \
+bench_hf_peer_fast_SOURCES = $(BENCH_HF) bench/hearing.h bench/hf_bulk.c bench/hf_notify.c \
 	bench/hf_peer_fast.c
 bench_hf_peer_fast_LDADD = $(BENCH_CORE)
 
@@ -32,7 +32,7 @@ bench_apr_dbd_SOURCES = $(BENCH_SHARED) bench/apr_dbd.c bench/lanes.c bench/lane
 bench_apr_dbd_LDADD = $(APU_LIBS) $(APR_LIBS) $(PTHREAD_LIBS)
 bench_libpq_pipeline_SOURCES = $(BENCH_PQ) bench/libpq_pipeline.c
 bench_libpq_pipeline_LDADD = $(LIBPQ_LIBS) $(PTHREAD_LIBS)
-bench_libpq_sync_SOURCES = $(BENCH_PQ) bench/libpq_sync.c
+bench_libpq_sync_SOURCES = $(BENCH_PQ) bench/hearing.h bench/libpq_sync.c
 bench_libpq_sync_LDADD = $(LIBPQ_LIBS) $(PTHREAD_LIBS)
 if HAVE_ZDB
 noinst_PROGRAMS += bench/libzdb

@@ -120,6 +120,7 @@ SRC_TXN = \
 	src/txn/branches.c \
 	src/txn/command.c \
 	src/txn/drive.c \
+	src/txn/gather.c \
 	src/txn/global.c src/txn/global.h \
 	src/txn/hooks.c \
 	src/txn/note.c \

@@ -124,6 +124,7 @@ DB_TESTS = \
 	tests/db/test_metrics_load \
 	tests/db/test_nesting \
 	tests/db/test_notify \
+	tests/db/test_notify_together \
 	tests/db/test_open \
 	tests/db/test_orphans \
 	tests/db/test_outcome \

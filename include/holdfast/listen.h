@@ -129,7 +129,9 @@ HF_API hf_listener *hf_listener_unref(hf_listener *l);
  * of one, delivered with its COMMIT and not at all if it is rolled back; from inside an interaction
  * likewise. 1 to HF_CHANNEL_BYTES and up to HF_PAYLOAD_BYTES bytes, both checked before anything is
  * sent: HF_E_TOO_LARGE, HF_E_MISUSE. In a transaction such a refusal counts as a failed statement.
- * Otherwise as hf_query, hf_txn_query and hf_conn_query: also through a pooler. */
+ * Notices that follow each other in a transaction, and wait together, are told by one statement:
+ * where that fails, or one of them is cancelled while it runs, all of them fail. Otherwise as
+ * hf_query, hf_txn_query and hf_conn_query: also through a pooler. The result says nothing. */
 HF_OWNED hf_future *hf_notify_at(
 	const hf_site *site, hf_pool *p, const char *channel, const char *payload);
 HF_OWNED hf_future *hf_txn_notify_at(

@@ -270,6 +270,27 @@ hf_error *hf__job_set_query(hf__job *j, const char *sql, const hf_value *args, s
 	return e;
 }
 
+hf_error *hf__job_set_another(hf__job *j, const char *sql, const hf_value *args, size_t n)
+{
+	hf__params *params, *old_params = j->params;
+	char *text, *old_text = j->sql;
+	hf_error *e = NULL;
+
+	if (hf__params_new(args, n, &params, &e) != HF_OK)
+		return e;
+	text = keep(j, sql, strlen(sql));
+	if (!text || (e = check_text(j, sql, strlen(sql))) != NULL) {
+		hf__free(params);
+		return e ? e : hf__error_nomem();
+	}
+	j->sql = text;
+	j->params = params;
+	j->sql_bytes = bytes_of(strlen(sql), params);
+	drop(j, old_text);
+	drop(j, old_params);
+	return NULL;
+}
+
 hf_error *hf__job_set_script(hf__job *j, const char *sql, const hf_value *args, size_t n)
 {
 	size_t length = sql ? strlen(sql) : 0;

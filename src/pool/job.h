@@ -74,6 +74,7 @@ typedef struct hf__job_more {
 	struct hf_txn *txn; /* a reference to whom that belongs */
 	int verb;           /* and what it does there */
 	unsigned number;    /* and its place in the order there */
+	bool along;         /* it has no statement: that of the command before it does its work */
 	hf_error *refused;  /* why it will fail when its turn comes: the text, the arguments */
 } hf__job_more;
 
@@ -130,8 +131,9 @@ hf__job *hf__job_new_plain(hf_pool *p, const hf_site *site, const char *sql, siz
 char *hf__job_keep(hf__job *j, const char *text);
 
 /* Fills in a statement: copies the text and encodes the arguments, checking both. NULL, or why not.
- */
+ * another: in place of the one that it has, which stays if this fails. */
 hf_error *hf__job_set_query(hf__job *j, const char *sql, const hf_value *args, size_t n);
+hf_error *hf__job_set_another(hf__job *j, const char *sql, const hf_value *args, size_t n);
 hf_error *hf__job_set_script(hf__job *j, const char *sql, const hf_value *args, size_t n);
 
 /* Fills in an interaction. Takes arg in every case. */

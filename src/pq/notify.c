@@ -4,6 +4,8 @@
 
 #include "value/error.h"
 
+#include <string.h>
+
 int hf__link_notified(hf__link *l, int most, hf__notified_fn *each, void *arg)
 {
 	PGnotify *n;
@@ -15,6 +17,13 @@ int hf__link_notified(hf__link *l, int most, hf__notified_fn *each, void *arg)
 		got++;
 	}
 	return got;
+}
+
+bool hf__link_takes_all_text(const hf__link *l)
+{
+	const char *encoding = l->pg ? PQparameterStatus(l->pg, "server_encoding") : NULL;
+
+	return encoding && strcmp(encoding, "UTF8") == 0;
 }
 
 hf_error *hf__link_ask_pooled(hf__link *l, const hf__guard *guard, bool *out)

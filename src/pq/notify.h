@@ -14,4 +14,7 @@ int hf__link_notified(hf__link *l, int most, hf__notified_fn *each, void *arg);
  * between. NULL and *out, or the story. */
 hf_error *hf__link_ask_pooled(hf__link *l, const hf__guard *guard, bool *out);
 
+/* Whether its database can keep every character, and so refuses no text that is UTF-8. */
+bool hf__link_takes_all_text(const hf__link *l);
+
 #endif

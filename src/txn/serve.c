@@ -289,6 +289,8 @@ static hf__job *await_command(hf_conn *c, hf_txn *t)
 		j = next_locked(c, t, &until);
 		ended = t->ended;
 		hf__unlock(&t->lock);
+		if (j)
+			hf__txn_gather(c, t, j);
 		if (j || ended)
 			return j;
 		if (!hf__link_rest(c->link, until)) {
@@ -324,9 +326,31 @@ void hf__txn_start_command(hf_conn *c, const hf_txn *t, hf__job *j)
 	hf__txn_note(c, j);
 }
 
+/* Fills in who is to hear of it now; how many. */
+static size_t answered_locked(hf_conn *c, hf_txn *t, hf__job *j, bool goes_on, hf__job **jobs)
+{
+	size_t n = goes_on;
+
+	jobs[0] = j;
+	n += hf__txn_gathered_locked(t, &j->outcome, jobs + n);
+	j->state = HF__JOB_DONE;
+	j->worker = NULL;
+	t->running = hf__train_first(c);
+	t->idle_since = hf__now();
+	if (goes_on) {
+		hf__txn_end_off_locked(t, j);
+	} else {
+		t->last = j;
+		t->ended = true;
+	}
+	return n;
+}
+
 bool hf__txn_end_command(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j)
 {
+	hf__job *jobs[HF__TXN_GATHERED];
 	bool goes_on;
+	size_t n;
 
 	goes_on = hf__txn_run_command(c, t, j);
 	if (j->outcome.status == HF_E_TIMEOUT && hf__now() >= t->life_until)
@@ -339,19 +363,9 @@ bool hf__txn_end_command(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j)
 	c->job = serving;
 	c->run_until = HF__NEVER;
 	hf__lock(&t->lock);
-	j->state = HF__JOB_DONE;
-	j->worker = NULL;
-	t->running = hf__train_first(c);
-	t->idle_since = hf__now();
-	if (goes_on) {
-		hf__txn_end_off_locked(t, j);
-	} else {
-		t->last = j;
-		t->ended = true;
-	}
+	n = answered_locked(c, t, j, goes_on, jobs);
 	hf__unlock(&t->lock);
-	if (goes_on)
-		hf__job_complete(j, j->outcome);
+	hf__job_complete_many(jobs, n);
 	return goes_on;
 }
 

@@ -37,6 +37,8 @@ static hf_status cancel_command(hf_future *f)
 		st = HF_OK;
 	} else if (j->state == HF__JOB_RUNNING) {
 		atomic_store(&j->cancel_asked, true);
+		if (j->more->along)
+			atomic_store(&t->running->cancel_asked, true);
 		hf__wake_signal(&j->worker->wake);
 		hf__txn_summon_locked(t);
 		st = HF_PENDING;

@@ -136,6 +136,7 @@ static hf_txn *txn_new(const hf_site *site, const hf_txn_opts *o)
 	hf__ref_init(&t->users);
 	hf__mutex_init(&t->lock, HF__L_TXN);
 	APR_RING_INIT(&t->commands, hf__job, link);
+	APR_RING_INIT(&t->along, hf__job, link);
 	t->forks = hf__fork_count();
 	t->timeout_ms = o->timeout_ms;
 	t->idle_ms = o->idle_ms;

@@ -58,8 +58,9 @@ struct hf_txn {
 	hf__mutex lock;
 	/* guarded by lock */
 	APR_RING_HEAD(txn_ring, hf__job) commands;
-	hf__worker *worker; /* while it is served */
-	hf__job *running;   /* taken from commands, not answered yet: the first such one */
+	hf__worker *worker;    /* while it is served */
+	hf__job *running;      /* taken from commands, not answered yet: the first such one */
+	struct txn_ring along; /* notices whose work the statement of `running` does: gather.c */
 	bool ended, ending, abandoned, sleeping; /* ending: its COMMIT or ROLLBACK is queued */
 	bool lent;                               /* its worker sleeps: what follows is drive.c's */
 	bool driving;                            /* a thread has its connection, and nobody else */
@@ -184,6 +185,14 @@ extern const struct hf__lent_ops hf__txn_lent_ops;
  * for hf__txn_served; the link is broken if there are any. */
 void hf__txn_send_ahead(hf_conn *c, hf_txn *t);
 void hf__txn_call_back(hf_conn *c, hf_txn *t);
+
+/* gather.c: its worker's thread. Notices that wait behind `j`, another, are made a part of its
+ * statement. gathered: once that has ended; answers how many of them it has put into `jobs`, to be
+ * completed. If it has failed they wait in the queue again. tells: whether it is a notice. */
+enum { HF__TXN_GATHERED = 256 }; /* by one statement */
+void hf__txn_gather(hf_conn *c, hf_txn *t, hf__job *j);
+size_t hf__txn_gathered_locked(hf_txn *t, const hf__outcome *o, hf__job **jobs);
+bool hf__txn_tells(const hf__job *j);
 
 /* command.c: runs one command; its outcome goes into j. True: the transaction goes on. */
 bool hf__txn_run_command(hf_conn *c, hf_txn *t, hf__job *j);

@@ -72,4 +72,10 @@ hf_status hf__sql_render(
 /* What hf_txn_notify sends: it waits for no lock. */
 #define HF__SQL_NOTIFY "SELECT pg_catalog.pg_notify($1, $2)"
 
+/* The same of many, in the order of the arrays. */
+#define HF__SQL_NOTIFY_MANY                                                                        \
+	"SELECT pg_catalog.count(pg_catalog.pg_notify(n.c, n.p)) AS pg_notify "                    \
+	"FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), "                               \
+	"pg_catalog.unnest($2::pg_catalog.text[])) AS n(c, p)"
+
 #endif

@@ -191,6 +191,7 @@ START_TEST(test_fork)
 
 		ok = ok && hf_listener_next(l, 0, &n) == HF_E_FORKED;
 		ok = ok && hf_listener_stop(l) == HF_E_FORKED;
+		hf_future_unref(f);
 		hf_listener_unref(l);
 		_exit(ok ? 0 : 1);
 	}
