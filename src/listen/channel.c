@@ -31,7 +31,8 @@ hf__promise *hf__promise_new(hf__group *g, const hf_site *site)
 	if (!p)
 		return NULL;
 	p->calls = hf__callbacks_ref(g->pool->callbacks);
-	p->site = *site;
+	if (site)
+		p->site = *site;
 	hf__future_init(&p->future, &promise_ops, p->calls);
 	return p;
 }

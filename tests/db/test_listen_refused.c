@@ -159,6 +159,24 @@ START_TEST(test_no_memory)
 }
 END_TEST
 
+/* As other languages may call it, whose lines mean nothing here. */
+START_TEST(test_no_site)
+{
+	hf_pool *p = t_pool(NULL);
+	hf_listener *l = hf_listen_at(NULL, p, NULL);
+
+	t_done(hf_listener_add_at(NULL, l, "x"));
+	t_done(hf_notify_at(NULL, p, "x", "heard"));
+	ck_assert_str_eq(t_notice(l)->payload, "heard");
+	t_done(hf_listener_drop_at(NULL, l, "x"));
+	hf_listener_stop(l);
+	t_failed(hf_listener_add_at(NULL, l, "x"), HF_E_CANCELED);
+	t_failed(hf_notify_at(NULL, p, "", NULL), HF_E_MISUSE);
+	hf_listener_unref(l);
+	t_close(p);
+}
+END_TEST
+
 START_TEST(test_no_thread)
 {
 	hf_pool *p = t_pool(NULL);
@@ -210,5 +228,6 @@ T_MAIN("listen_refused", { "E1 what makes no sense is refused", test_misuse, 0 }
 	{ "E11 a standby's refusal is told", test_standby, 60 },
 	{ "E8 a pool that is opened again listens again", test_reopen, 0 },
 	{ "E1 without memory it works or says so", test_no_memory, 0 },
+	{ "E1 a caller without a line of code can listen", test_no_site, 0 },
 	{ "E1 without a thread it says so", test_no_thread, 0 },
 	{ "E1 a child of fork has no listeners", test_fork, 0 })
