@@ -17,7 +17,8 @@
  *
  * A name of a database is 1 to 63 bytes of UTF-8, and whatever stands in it is quoted: HF_E_MISUSE
  * for NULL, "" and others. Errors are HF_E_CONNECT, HF_E_SQL with the server's SQLSTATE,
- * HF_E_TIMEOUT, HF_E_CONN_LOST and HF_E_NOMEM; *out_error (may be NULL) is yours to unref. */
+ * HF_E_TIMEOUT, HF_E_CONN_LOST, HF_E_NOMEM, and HF_E_FORKED in the child of a fork; *out_error (may
+ * be NULL) is yours to unref. */
 #ifndef HOLDFAST_ADMIN_H
 #define HOLDFAST_ADMIN_H
 
@@ -123,7 +124,8 @@ typedef hf_status hf_tables_fn(
 
 /* Lists the tables of each engine, in the order the engines came; the servers are asked all at
  * once. HF_OK; the first failure, whose message names the engine, or what fn answered. No lock is
- * held while fn runs. */
+ * held while fn runs. Blocks until the last has answered: HF_E_DEADLOCK on a thread of one of their
+ * pools. */
 HF_CHECK hf_status hf_engines_tables(
 	hf_engines *e, const char *schema, hf_tables_fn *fn, void *arg, hf_error **out_error);
 

@@ -11,7 +11,8 @@
  *
  * A registry is an object, and there is no global one: as many as you like know nothing of each
  * other. Every function may be called from any thread, while others look up and use what it
- * changes; whoever has begun with an engine keeps it.
+ * changes; whoever has begun with an engine keeps it. Those that take one answer HF_E_MISUSE for
+ * NULL, and *out_error (may be NULL) is yours to unref.
  *
  * Names are 1 to 63 of [A-Za-z0-9_-]. What begins with an exclamation mark is reserved: "!default",
  * and NULL, stand for the default engine where one is looked up. "reader", "writer" and "logger"
@@ -89,8 +90,8 @@ HF_CHECK hf_status hf_engines_assign(
 HF_OWNED hf_pool *hf_engines_get(hf_engines *e, const char *name, hf_error **out_error);
 
 /* The names of the engines in the order they came, separated by a comma and a blank; "" where there
- * is none, and in the child of a fork before hf_engines_reopen. Yours to free() with the C library;
- * NULL without memory. */
+ * is none, for NULL, and in the child of a fork before hf_engines_reopen. Yours to free() with the
+ * C library; NULL without memory. */
 HF_OWNED char *hf_engines_names(hf_engines *e);
 
 /* Forgets an engine and every role that means it, and closes its pool if the registry opened it,
@@ -124,8 +125,9 @@ HF_OWNED hf_engines *hf_engines_copy_at(hf_engines *e, const char *database, hf_
  * HF_E_DEADLOCK on a thread of one of its pools: nothing was done. */
 HF_CHECK hf_status hf_engines_close(hf_engines *e, int ms);
 
-/* A further reference, and the release of one. Scopes hold one each. The last closes what is open,
- * in the background. */
+/* A further reference, and the release of one; NULL for NULL. Scopes hold one each. The last closes
+ * what is open, in the background. In the child of a fork, before hf_engines_reopen, it frees
+ * nothing. */
 HF_OWNED hf_engines *hf_engines_ref(hf_engines *e);
 HF_API hf_engines *hf_engines_unref(hf_engines *e);
 

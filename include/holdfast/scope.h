@@ -68,13 +68,14 @@ HF_API hf_session *hf_scope_any(hf_scope *s);
  * a failure statements of such sessions, and a second commit, answer HF_E_TXN_ENDED until
  * hf_scope_rollback; but after HF_E_DEADLOCK (a thread of one of its pools) nothing was done. A
  * statement that could not begin (no such engine, no memory) fails the commit with its error, as it
- * would be missing. Where there is nothing to commit, HF_OK. HF_E_TXN_ENDED after the end. Blocks
+ * would be missing. Where there is nothing to commit, HF_OK. HF_E_TXN_ENDED after the end,
+ * HF_E_MISUSE for NULL and from a participant's calls, HF_E_FORKED in the child of a fork. Blocks
  * until all is decided. */
 HF_CHECK hf_status hf_scope_commit(hf_scope *s, hf_error **out_error);
 
 /* Rolls the transactions back, waits until they are, and aborts what has joined. The scope goes on,
- * with new transactions. HF_OK, also where there is nothing; HF_E_DEADLOCK, HF_E_TXN_ENDED as
- * above. */
+ * with new transactions. HF_OK, also where there is nothing; HF_E_DEADLOCK, HF_E_TXN_ENDED,
+ * HF_E_MISUSE and HF_E_FORKED as above. */
 HF_API hf_status hf_scope_rollback(hf_scope *s);
 
 /* Something that is no database takes part in the next commit or rollback, as hf_global_join; from
@@ -85,10 +86,12 @@ HF_CHECK hf_status hf_scope_join(hf_scope *s, const hf_participant *p);
 
 /* Ends it: rolls back what is not committed and waits until it is, but not on a thread where
  * waiting would never end. Statements that stand alone run on. Whatever it has lent but its
- * sessions is gone; those answer HF_E_TXN_ENDED. Idempotent: HF_OK. HF_E_MISUSE for NULL. */
+ * sessions is gone; those answer HF_E_TXN_ENDED. Idempotent: HF_OK. HF_E_MISUSE for NULL and from a
+ * participant's calls, HF_E_FORKED in the child of a fork. */
 HF_API hf_status hf_scope_end(hf_scope *s);
 
-/* A further reference, and the release of one: the last ends it and frees it, with its sessions. */
+/* A further reference, and the release of one (NULL for NULL): the last ends it and frees it, with
+ * its sessions. In the child of a fork both do nothing. */
 HF_OWNED hf_scope *hf_scope_ref(hf_scope *s);
 HF_API hf_scope *hf_scope_unref(hf_scope *s);
 

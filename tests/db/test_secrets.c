@@ -73,6 +73,10 @@ static void hear_refusals(void)
 		"postgresql:///db?password=" CANARY "&colour=red",
 		"postgresql:///db?pool_min=2&pool_sise=1&password=" CANARY,
 		"postgres:/me:" CANARY "@127.0.0.1/db",
+		/* A password with a slash or a colon that nobody has encoded. */
+		"postgresql://me:" CANARY "@127.0.0.1:port/db",
+		"postgresql://me:" CANARY "/db",
+		"\"host=/tmp password=" CANARY "\"",
 	};
 
 	for (size_t i = 0; i < T_COUNT(bad); i++) {
@@ -113,7 +117,7 @@ START_TEST(test_no_secret)
 	hear(text);
 	free(text);
 	t_close(p);
-	p = t_pool_on("postgresql://me:" CANARY "@127.0.0.1:port/db", listening());
+	p = t_pool_on("postgresql://me:" CANARY "@127.0.0.1/db?sslmode=perhaps", listening());
 	f = hf_query(p, "select 1");
 	hear_error(t_fails(f, HF_E_CONNECT));
 	hf_future_unref(f);
