@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* notify: one listener with a callback, and one connection that sends transactions of 100 notices,
- * one transaction ahead. As scripts of 100 statements, or of one that has them in an array. */
+ * one transaction ahead. As 100 commands, or as one statement that has them in an array. */
 #include "hf.h"
 
 #include <stdio.h>
@@ -32,27 +32,18 @@ static void hear(const hf_notice *n, void *arg)
 	pthread_mutex_unlock(&h->lock);
 }
 
-/* One text for `n` of them, "select pg_notify('peer_channel',$1);select …". */
-static const char *text(long n)
-{
-	static char sql[TOGETHER * 48];
-	size_t at = 0;
-
-	for (long i = 1; i <= n; i++)
-		at += (size_t)snprintf(
-			sql + at, sizeof sql - at, "select pg_notify('" CHANNEL "',$%ld);", i);
-	return sql;
-}
-
 typedef char payloads[TOGETHER][40];
 
 static hf_future *send_each(hf_pool *p, payloads *all, long n)
 {
-	hf_value args[TOGETHER];
+	hf_txn *t = hf_txn_begin(p, NULL);
+	hf_future *end;
 
 	for (long i = 0; i < n; i++)
-		args[i] = hf_v_text((*all)[i]);
-	return hf_script_at(HF_HERE, p, text(n), args, (size_t)n);
+		hf_future_unref(hf_txn_notify(t, CHANNEL, (*all)[i]));
+	end = hf_txn_commit(t); /* fails, if one of them has */
+	hf_txn_unref(t);
+	return end;
 }
 
 static hf_future *send_at_once(hf_pool *p, payloads *all, long n)

@@ -5,6 +5,7 @@
 EXAMPLES = \
 	examples/bank \
 	examples/bulk_load \
+	examples/databases \
 	examples/demo \
 	examples/fan_out \
 	examples/interaction \
@@ -12,6 +13,7 @@ EXAMPLES = \
 	examples/listen \
 	examples/lookups \
 	examples/loop_poll \
+	examples/metrics \
 	examples/query \
 	examples/seat_reservation \
 	examples/two_engines
@@ -22,11 +24,15 @@ endif
 if HAVE_EVENT
 EXAMPLES += examples/loop_event
 endif
+if HAVE_MHD
+EXAMPLES += examples/request_scope
+endif
 
 noinst_PROGRAMS += $(EXAMPLES)
 
 examples_bank_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_bulk_load_LDADD = libholdfast.la $(PTHREAD_LIBS)
+examples_databases_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_demo_SOURCES = \
 	examples/demo.c \
 	examples/demo.h \
@@ -49,6 +55,9 @@ examples_loop_poll_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_loop_uv_SOURCES = examples/loop_uv.c examples/loop.c examples/loop.h
 examples_loop_uv_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
 examples_loop_uv_LDADD = libholdfast.la $(UV_LIBS) $(PTHREAD_LIBS)
+examples_metrics_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_query_LDADD = libholdfast.la $(PTHREAD_LIBS)
+examples_request_scope_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS)
+examples_request_scope_LDADD = libholdfast.la $(MHD_LIBS) $(PTHREAD_LIBS)
 examples_seat_reservation_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_two_engines_LDADD = libholdfast.la $(PTHREAD_LIBS)

@@ -5,6 +5,7 @@
 #define HOLDFAST_H
 
 #include <holdfast/base.h>
+#include <holdfast/histogram.h>
 #include <holdfast/version.h>
 #include <holdfast/status.h>
 #include <holdfast/value.h>
@@ -19,5 +20,7 @@
 #include <holdfast/listen.h>
 #include <holdfast/engine.h>
 #include <holdfast/scope.h>
+#include <holdfast/admin.h>
+#include <holdfast/metrics.h>
 
 #endif

@@ -71,8 +71,11 @@ missing_packages() {
 # test skips.
 optional_packages() {
 	pkg-config --exists inih 2>/dev/null || echo libinih-dev
+	pkg-config --exists jansson 2>/dev/null || echo libjansson-dev
 	pkg-config --exists libuv 2>/dev/null || echo libuv1-dev
 	pkg-config --exists libevent 2>/dev/null || echo libevent-dev
+	pkg-config --exists libmicrohttpd 2>/dev/null || echo libmicrohttpd-dev
+	command -v curl >/dev/null 2>&1 || echo curl
 }
 
 # apt_install PACKAGE...: as root, or through sudo.

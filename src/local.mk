@@ -8,6 +8,7 @@ SRC_BASE = \
 	src/base/clock.c src/base/clock.h \
 	src/base/fork.c src/base/fork.h \
 	src/base/gate.c src/base/gate.h \
+	src/base/histogram.c src/base/histogram.h \
 	src/base/lock.c src/base/lock.h \
 	src/base/log.c src/base/log.h \
 	src/base/mem.c src/base/mem.h \
@@ -55,7 +56,7 @@ SRC_PQ = \
 	src/pq/command.c \
 	src/pq/copy.c src/pq/copy.h \
 	src/pq/dsn.c src/pq/dsn.h \
-	src/pq/dsn_at.c \
+	src/pq/dsn_target.c \
 	src/pq/extras.c src/pq/extras.h \
 	src/pq/format.c src/pq/format.h \
 	src/pq/link.c src/pq/link.h \
@@ -106,10 +107,12 @@ SRC_POOL = \
 	src/pool/retry.c \
 	src/pool/run.c \
 	src/pool/stats.c \
+	src/pool/train.c src/pool/train.h \
 	src/pool/worker.c src/pool/worker.h
 
 # 5: transactions
 SRC_TXN = \
+	src/txn/ahead.c \
 	src/txn/branches.c \
 	src/txn/command.c \
 	src/txn/drive.c \
@@ -141,25 +144,37 @@ SRC_LISTEN = \
 # 7: named pools, and what a request does with them
 SRC_ENGINE = \
 	src/engine/again.c \
+	src/engine/database.c src/engine/database.h \
+	src/engine/databases.c \
 	src/engine/engine.c \
 	src/engine/engines.c src/engine/engines.h \
 	src/engine/lookup.c \
+	src/engine/maintenance.c src/engine/maintenance.h \
+	src/engine/metrics.c \
+	src/engine/ping.c \
+	src/engine/prometheus.c \
 	src/engine/scope.c src/engine/scope.h \
 	src/engine/session.c \
 	src/engine/settings.c \
+	src/engine/snapshot.c src/engine/snapshot.h \
+	src/engine/stats_table.c \
+	src/engine/tables.c \
 	src/engine/thread_scope.c
 
 include_HEADERS = include/holdfast.h
 hfincludedir = $(includedir)/holdfast
 hfinclude_HEADERS = \
+	include/holdfast/admin.h \
 	include/holdfast/base.h \
 	include/holdfast/conn.h \
 	include/holdfast/copy.h \
 	include/holdfast/engine.h \
 	include/holdfast/future.h \
 	include/holdfast/global.h \
+	include/holdfast/histogram.h \
 	include/holdfast/inbox.h \
 	include/holdfast/listen.h \
+	include/holdfast/metrics.h \
 	include/holdfast/pool.h \
 	include/holdfast/result.h \
 	include/holdfast/scope.h \
@@ -186,11 +201,28 @@ endif
 EXTRA_DIST += src/holdfast.map
 
 # Ini files: a library of its own, since it needs one more.
-hfinclude_HEADERS += include/holdfast/ini.h
 if HAVE_INIH
+hfinclude_HEADERS += include/holdfast/ini.h
 lib_LTLIBRARIES += libholdfast-ini.la
 endif
 libholdfast_ini_la_SOURCES = src/adapt/ini.c
 libholdfast_ini_la_CPPFLAGS = $(AM_CPPFLAGS) $(INIH_CFLAGS)
 libholdfast_ini_la_LIBADD = libholdfast.la $(INIH_LIBS)
 libholdfast_ini_la_LDFLAGS = $(AM_LDFLAGS) $(HF_SOFLAGS) -version-info 0:0:0
+
+# JSON: the same, for the same reason.
+if HAVE_JANSSON
+hfinclude_HEADERS += include/holdfast/json.h
+lib_LTLIBRARIES += libholdfast-json.la
+endif
+libholdfast_json_la_SOURCES = src/adapt/json.c
+libholdfast_json_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+libholdfast_json_la_LIBADD = libholdfast.la $(JANSSON_LIBS)
+libholdfast_json_la_LDFLAGS = $(AM_LDFLAGS) $(HF_SOFLAGS) -version-info 0:0:0
+
+# APR's pools: a library of its own, so that nobody else meets types of APR.
+hfinclude_HEADERS += include/holdfast/apr.h
+lib_LTLIBRARIES += libholdfast-apr.la
+libholdfast_apr_la_SOURCES = src/adapt/apr.c
+libholdfast_apr_la_LIBADD = libholdfast.la $(APR_LIBS)
+libholdfast_apr_la_LDFLAGS = $(AM_LDFLAGS) $(HF_SOFLAGS) -version-info 0:0:0

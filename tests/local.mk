@@ -15,7 +15,9 @@ UNIT_TESTS = \
 	tests/unit/test_error \
 	tests/unit/test_future \
 	tests/unit/test_future_fork \
+	tests/unit/test_histogram \
 	tests/unit/test_inbox \
+	tests/unit/test_metrics \
 	tests/unit/test_queue \
 	tests/unit/test_recycle \
 	tests/unit/test_scope \
@@ -24,6 +26,7 @@ UNIT_TESTS = \
 	tests/unit/test_stmt_cache \
 	tests/unit/test_time
 
+UNIT_TESTS += tests/unit/test_apr
 if HAVE_INIH
 UNIT_TESTS += tests/unit/test_ini
 endif
@@ -32,11 +35,28 @@ tests_unit_test_ini_SOURCES = tests/unit/test_ini.c src/adapt/ini.c
 tests_unit_test_ini_CPPFLAGS = $(AM_CPPFLAGS) $(INIH_CFLAGS)
 tests_unit_test_ini_LDADD = $(LDADD) $(INIH_LIBS)
 
+if HAVE_JANSSON
+UNIT_TESTS += tests/unit/test_json
+endif
+tests_unit_test_json_SOURCES = tests/unit/test_json.c src/adapt/json.c
+tests_unit_test_json_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_json_LDADD = $(LDADD) $(JANSSON_LIBS)
+tests_unit_test_histogram_LDADD = $(LDADD) -lm
+
+# Nor this one, for the same reason.
+tests_unit_test_apr_LDADD = tests/libapr.la $(LDADD)
+tests_db_test_apr_future_LDADD = tests/libapr.la $(LDADD)
+tests_db_test_apr_life_LDADD = tests/libapr.la $(LDADD)
+tests_db_test_apr_scope_LDADD = tests/libapr.la $(LDADD)
+
 # With a private server each: tests/run starts it through tests/with-pg.
 DB_TESTS = \
 	tests/db/test_abandon \
 	tests/db/test_acquire \
 	tests/db/test_allocations \
+	tests/db/test_apr_future \
+	tests/db/test_apr_life \
+	tests/db/test_apr_scope \
 	tests/db/test_arguments \
 	tests/db/test_atomic \
 	tests/db/test_batch_neighbours \
@@ -56,9 +76,12 @@ DB_TESTS = \
 	tests/db/test_copy_errors \
 	tests/db/test_copy_stop \
 	tests/db/test_copy_types \
+	tests/db/test_databases \
+	tests/db/test_databases_drop \
 	tests/db/test_echo \
 	tests/db/test_echo_memory \
 	tests/db/test_engines_fork \
+	tests/db/test_engines_servers \
 	tests/db/test_errors \
 	tests/db/test_extras \
 	tests/db/test_failover \
@@ -94,8 +117,11 @@ DB_TESTS = \
 	tests/db/test_listen_stop \
 	tests/db/test_listen_storm \
 	tests/db/test_log \
+	tests/db/test_log_life \
 	tests/db/test_loops \
 	tests/db/test_loss \
+	tests/db/test_metrics \
+	tests/db/test_metrics_load \
 	tests/db/test_nesting \
 	tests/db/test_notify \
 	tests/db/test_open \
@@ -109,6 +135,7 @@ DB_TESTS = \
 	tests/db/test_park_limits \
 	tests/db/test_park_race \
 	tests/db/test_participants \
+	tests/db/test_ping \
 	tests/db/test_pipeline_begin \
 	tests/db/test_pipeline_cancel \
 	tests/db/test_pipeline_commit \
@@ -121,6 +148,8 @@ DB_TESTS = \
 	tests/db/test_pipeline \
 	tests/db/test_query \
 	tests/db/test_scope_commit \
+	tests/db/test_scope_life \
+	tests/db/test_scope_manager \
 	tests/db/test_scope_sessions \
 	tests/db/test_script \
 	tests/db/test_secrets \
@@ -131,6 +160,7 @@ DB_TESTS = \
 	tests/db/test_stream \
 	tests/db/test_stream_huge \
 	tests/db/test_submit \
+	tests/db/test_tables \
 	tests/db/test_transact \
 	tests/db/test_transact_ends \
 	tests/db/test_transact_lost \
@@ -142,6 +172,9 @@ DB_TESTS = \
 	tests/db/test_txn_handle \
 	tests/db/test_txn_limits \
 	tests/db/test_txn_loss \
+	tests/db/test_txn_pipeline \
+	tests/db/test_txn_pipeline_begin \
+	tests/db/test_txn_pipeline_stop \
 	tests/db/test_txn_refusals \
 	tests/db/test_txn_then \
 	tests/db/test_txn_waits \
@@ -158,11 +191,14 @@ SCRIPT_TESTS = \
 	scripts/check-docs \
 	tests/headers/run \
 	tests/compile_fail/run \
+	tests/examples/request_scope \
 	tests/examples/run
 
 if HAVE_CHECK
-check_LTLIBRARIES += tests/libtest.la
+check_LTLIBRARIES += tests/libtest.la tests/libapr.la
+tests_libapr_la_SOURCES = src/adapt/apr.c
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
+	tests/db/apr.h \
 	tests/db/codecs.c tests/db/codecs.h \
 	tests/db/commit_fate.h \
 	tests/db/copy_feed.h \
@@ -172,6 +208,7 @@ tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/golden.h \
 	tests/db/hermitage.h \
 	tests/db/interaction.h \
+	tests/db/journey.h \
 	tests/db/listening.c tests/db/listening.h \
 	tests/db/load.c tests/db/load.h \
 	tests/db/park.h \
@@ -196,8 +233,8 @@ LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/run
 AM_TESTS_ENVIRONMENT = \
 	top_srcdir='$(abs_top_srcdir)'; top_builddir='$(abs_top_builddir)'; CC='$(CC)'; \
 	NM='$(NM)'; LIBPQ_CFLAGS='$(LIBPQ_CFLAGS)'; HF_CFLAGS='$(HF_CFLAGS)'; \
-	HF_LDFLAGS='$(HF_LDFLAGS)'; \
-	export top_srcdir top_builddir CC NM LIBPQ_CFLAGS HF_CFLAGS HF_LDFLAGS;
+	HF_LDFLAGS='$(HF_LDFLAGS)'; APR_CFLAGS='$(APR_CFLAGS)'; \
+	export top_srcdir top_builddir CC NM LIBPQ_CFLAGS HF_CFLAGS HF_LDFLAGS APR_CFLAGS;
 
 EXTRA_DIST += $(SCRIPT_TESTS) tests/examples/two_workers tests/run tests/with-pg tests/pg-ctl tests/tsan.supp \
 	tests/valgrind.supp

@@ -21,7 +21,8 @@ HF_CHECK hf_status hf_conn_query_at(const hf_site *site, hf_conn *c, const hf_re
 HF_CHECK hf_status hf_conn_each_at(const hf_site *site, hf_conn *c, hf_row_fn *fn, void *arg,
 	const char *sql, const hf_value *args, size_t n);
 
-/* As hf_script, on this connection and in its transaction. */
+/* As hf_script, on this connection and in its transaction. A .manual job that is .read_only needs
+ * hf_conn_begin before it (HF_E_MISUSE). */
 HF_CHECK hf_status hf_conn_script_at(const hf_site *site, hf_conn *c, const hf_result **out,
 	const char *sql, const hf_value *args, size_t n);
 

@@ -103,11 +103,11 @@ HF_CHECK hf_status hf_engines_reopen(hf_engines *e, const char *name, hf_error *
  * none. NULL: *out_error (may be NULL) says why. */
 HF_OWNED hf_engines *hf_engines_copy(hf_engines *e, hf_error **out_error);
 
-/* The same, but each engine has a pool of its own, opened as the other was, on another database of
- * its server: for a test or a tenant that has a database to itself. NULL: *out_error (may be NULL)
- * says why: HF_E_MISUSE without a name, and where an engine came with hf_engines_add; and whatever
- * hf_engines_open answers. Whether the database is there shows with the first statement, or with
- * .strict. Blocks as hf_engines_open does. */
+/* Another registry with the same engines, roles and default at another database of their servers,
+ * by pools of its own, opened with the same settings. NULL: *out_error (may be NULL) says why:
+ * HF_E_MISUSE for an engine whose pool is not this registry's own (hf_engines_add,
+ * hf_engines_copy), and for a name that no database can have; and what hf_engines_open answers.
+ * What is open then is closed in the background. Blocks as hf_engines_open does. */
 HF_OWNED hf_engines *hf_engines_copy_at(hf_engines *e, const char *database, hf_error **out_error);
 
 /* Closes every pool that it opened, all within ms (0: the longest of their shutdown_ms), and

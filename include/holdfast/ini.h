@@ -21,8 +21,9 @@ HF__BEGIN
  * builds it); the message has the file and the line, and nothing of the line's text. HF_E_NOMEM.
  *
  * The file's form is libinih's: comments begin with ";" or "#" at the start of a line, or with ";"
- * behind a blank; an indented line goes on with the value before it, with a blank between, as a
- * conninfo string can. Reads the file, and blocks as hf_engines_open does. */
+ * behind a blank (a "#" there belongs to the value); an indented line goes on with the value before
+ * it, with a blank between, as a conninfo string can. Reads the file, and blocks as hf_engines_open
+ * does. */
 HF_CHECK hf_status hf_engines_open_ini(hf_engines *e, const char *path, const char *section,
 	const char *prefix, hf_error **out_error);
 

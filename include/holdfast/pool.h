@@ -17,6 +17,7 @@
 #define HOLDFAST_POOL_H
 
 #include <holdfast/future.h>
+#include <holdfast/histogram.h>
 
 HF__BEGIN
 
@@ -24,6 +25,8 @@ typedef struct hf_pool hf_pool;
 typedef struct hf_conn hf_conn;
 typedef struct hf_reply hf_reply;
 
+/* ERROR: holdfast cannot do its work. WARN: something was lost, or will be. INFO: the lives of
+ * pools and connections, and what changes a schema. DEBUG: every statement. */
 typedef enum hf_log_level { HF_LOG_ERROR, HF_LOG_WARN, HF_LOG_INFO, HF_LOG_DEBUG } hf_log_level;
 
 /* One line, without a newline, free of secrets and control characters. Called from any thread of
@@ -119,6 +122,26 @@ typedef struct hf_pool_stats {
 	/* Notices that came; those that a full queue dropped, counted for each listener; times that
 	 * the connection for listening was lost. */
 	uint64_t notices, notices_dropped, listen_losses;
+	/* Gauges of what the server does for the connections, as pg_stat_activity tells: a
+	 * statement is under way; none is, and a transaction is open (a failed one, too). The
+	 * others idle. */
+	uint32_t active, idle_in_txn;
+	uint32_t oldest_wait_ms; /* gauge: of what is queued now, the longest; 0: nothing is */
+	uint64_t age_ms;         /* gauge: since hf_pool_open, when all counters were 0 */
+	/* completed, by kind: hf_query and hf_fetch, hf_script, interactions and COPY, hf_txn */
+	uint64_t queries, scripts, interactions, transactions;
+	/* Of failed: what waited for longer than its acquire_ms; what ran for longer than it may;
+	 * what lost its connection. */
+	uint64_t wait_timeouts, run_timeouts, conn_losses;
+	/* Statements that have ended, those inside of interactions and transactions included, and
+	 * of these the ones that failed; not holdfast's own, such as BEGIN. */
+	uint64_t statements, statement_failures;
+	/* Transactions that were opened by BEGIN and have ended so; not single queries. */
+	uint64_t commits, rollbacks;
+	/* How long: the stay in the queue, of all that ran (sum: queue_ns); queries and scripts,
+	 * from then on; interactions and transactions, which have a connection so long (sums:
+	 * run_ns). */
+	hf_histogram wait, query, hold;
 } hf_pool_stats;
 
 typedef enum hf_pool_state { HF_POOL_OPEN, HF_POOL_CLOSING, HF_POOL_CLOSED } hf_pool_state;

@@ -7,8 +7,9 @@
  *     st = hf_scope_commit(s, &why);
  *     hf_scope_unref(s);                  ends it: what was not committed is rolled back
  *
- * A scope has a session for each engine that is asked for, and asking does nothing yet: a session
+ * A scope has a session for each name that is asked for, and asking does nothing yet: a session
  * starts with its first statement. Then it looks its engine up, and keeps it until the scope ends.
+ * Names that mean one engine in one mode share its transaction.
  * What it does with its statements is the engine's mode (hf_mode): those of TXN and SNAPSHOT are in
  * one transaction, which is a branch of the scope's global transaction (see global.h for the order
  * of a commit over several engines, and for its window without two phases); the others stand alone,
@@ -45,8 +46,9 @@ typedef struct hf_scope_opts {
 	const hf_txn_opts *txn;
 } hf_scope_opts;
 
-/* Makes a scope. No I/O, no lock but the registry's count. NULL without memory, for `e` NULL, and
- * for options that are not made with HF_SCOPE_OPTS. Holds a reference to the registry. */
+/* Makes a scope. No I/O, no lock but the registry's count. NULL without memory, for `e` NULL, in
+ * the child of a fork before hf_engines_reopen, and for options that are not made with
+ * HF_SCOPE_OPTS. Holds a reference to the registry. */
 HF_OWNED hf_scope *hf_scope_new(hf_engines *e, const hf_scope_opts *opts);
 
 /* The session for an engine or a role of that name (NULL: the default); the same one each time.
@@ -74,7 +76,8 @@ HF_CHECK hf_status hf_scope_commit(hf_scope *s, hf_error **out_error);
  * above. */
 HF_API hf_status hf_scope_rollback(hf_scope *s);
 
-/* Something that is no database takes part in the next commit or rollback, as hf_global_join. On
+/* Something that is no database takes part in the next commit or rollback, as hf_global_join; from
+ * its calls the scope cannot be committed, rolled back or ended (HF_E_MISUSE). On
  * failure free_arg has run: HF_E_MISUSE, HF_E_NOMEM, HF_E_TXN_ENDED. */
 HF_CHECK hf_status hf_scope_join(hf_scope *s, const hf_participant *p);
 
@@ -131,7 +134,7 @@ HF_API hf_pool *hf_session_pool(hf_session *s);
 
 /* This thread's scope for this registry, made at the first call, with default options. Lent; ends
  * with hf_thread_scope_end, or with the thread, whatever that has not committed being rolled back.
- * NULL: as hf_scope_new. In the child of a fork it is a new one. */
+ * NULL: as hf_scope_new. In the child of a fork it is a new one, behind hf_engines_reopen. */
 HF_API hf_scope *hf_thread_scope(hf_engines *e);
 
 /* Ends it; the next call of hf_thread_scope on this thread makes a new one. Nothing where there is

@@ -14,7 +14,9 @@
  * first statement. The first failed statement poisons the transaction: what follows fails at once
  * with that first error, until hf_txn_rollback_to or hf_txn_rollback. That goes for one which was
  * refused (a NULL text, no memory) as well; a command that was cancelled before it started is as if
- * it had never been, and poisons nothing.
+ * it had never been, and poisons nothing. Plain queries that wait for each other's answers only
+ * because they were submitted at once are sent together, behind texts that are known to be quick;
+ * what was sent has started.
  *
  * Threads. Where a connection is idle when it begins, a transaction wakes no worker: who submits a
  * statement sends it, and who waits for a command, with a limit or without, reads its answer there.

@@ -15,6 +15,7 @@ void hf__recycle_init(hf__recycle *r, size_t size, unsigned keep)
 	hf_assert(size >= sizeof(struct hf__recycled));
 	r->size = size;
 	r->keep = keep;
+	atomic_init(&r->hot, NULL);
 	atomic_init(&r->n_given, 0);
 	atomic_init(&r->given, NULL);
 	hf__mutex_init(&r->lock, HF__L_LEAF);
@@ -31,6 +32,7 @@ static void free_all(struct hf__recycled *b)
 
 void hf__recycle_finish(hf__recycle *r)
 {
+	hf__free(atomic_load(&r->hot));
 	free_all(r->at_hand);
 	free_all(atomic_load(&r->given));
 	hf__mutex_finish(&r->lock);
@@ -71,9 +73,29 @@ static struct hf__recycled *take_stack(hf__recycle *r)
 	return atomic_exchange_explicit(&r->given, NULL, memory_order_acquire);
 }
 
+/* What is given and taken in turns goes through one word, without the lock. */
+static struct hf__recycled *take_hot(hf__recycle *r)
+{
+	if (!atomic_load_explicit(&r->hot, memory_order_relaxed))
+		return NULL;
+	return atomic_exchange_explicit(&r->hot, NULL, memory_order_acquire);
+}
+
+static bool give_hot(hf__recycle *r, struct hf__recycled *b)
+{
+	struct hf__recycled *none = NULL;
+
+	return !atomic_load_explicit(&r->hot, memory_order_relaxed) &&
+	       atomic_compare_exchange_strong_explicit(
+		       &r->hot, &none, b, memory_order_release, memory_order_relaxed);
+}
+
 static struct hf__recycled *take_kept(hf__recycle *r)
 {
-	struct hf__recycled *b;
+	struct hf__recycled *b = take_hot(r);
+
+	if (b)
+		return b;
 
 	hf__lock(&r->lock);
 	b = r->at_hand ? r->at_hand : take_stack(r);
@@ -107,7 +129,7 @@ static void push(hf__recycle *r, struct hf__recycled *b)
 
 void hf__recycle_give(hf__recycle *r, void *block)
 {
-	if (!block)
+	if (!block || give_hot(r, block))
 		return;
 	if (atomic_load_explicit(&r->n_given, memory_order_relaxed) >= r->keep) {
 		hf__free(block);

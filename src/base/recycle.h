@@ -34,7 +34,8 @@ struct hf__recycled;
 typedef struct hf__recycle {
 	size_t size;
 	unsigned keep;
-	atomic_uint n_given; /* on the stack, but for those that are being pushed */
+	_Atomic(struct hf__recycled *) hot; /* the last that was given, if there was none */
+	atomic_uint n_given;                /* on the stack, but for those that are being pushed */
 	_Atomic(struct hf__recycled *) given;
 	hf__mutex lock;               /* HF__L_LEAF */
 	struct hf__recycled *at_hand; /* guarded by lock */
@@ -43,7 +44,7 @@ typedef struct hf__recycle {
 /* One in static memory, which is never finished. */
 #define HF__RECYCLE_INIT(size, keep)                                                               \
 	{                                                                                          \
-		size, keep, 0, NULL, { PTHREAD_MUTEX_INITIALIZER, HF__L_LEAF }, NULL               \
+		size, keep, NULL, 0, NULL, { PTHREAD_MUTEX_INITIALIZER, HF__L_LEAF }, NULL         \
 	}
 
 /* `size` is that of a block, in bytes: at least a pointer's. */

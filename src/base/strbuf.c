@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,7 +57,7 @@ bool hf__strbuf_reserve(hf__strbuf *b, size_t more)
 		return true;
 	cap = b->cap < 64 ? 64 : b->cap;
 	while (cap < need)
-		cap = cap > need / 2 ? need : cap * 2;
+		cap = cap > SIZE_MAX / 2 ? need : cap * 2;
 	s = resized(b, cap);
 	if (!s) {
 		b->failed = true;

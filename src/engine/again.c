@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* The engines of a registry once more: with new pools, also in the child of a fork, or in another
- * registry. */
+ * registry, also at another database. */
 #include "engine/engines.h"
 
 #include "base/fork.h"
 #include "base/mem.h"
+#include "pq/dsn.h"
+#include "value/codec.h"
 #include "value/error.h"
 
 #include <string.h>
 
 /* --- new pools --- */
 
-/* References to all engines, *n of them, in an array to hf__free. NULL: no memory. */
-static hf__engine **all_of(hf_engines *e, size_t *n)
+hf__engine **hf__engines_all(hf_engines *e, size_t *n)
 {
 	hf__engine **all, *g;
 	size_t room = 1;
@@ -54,7 +55,7 @@ static hf_error *open_again(hf_engines *e, hf__engine *g)
 	if (why)
 		return why;
 	if (swap(e, g, fresh)) {
-		hf__engine_close(g, 0); /* in a child it answers HF_E_FORKED, and does nothing */
+		hf__engine_close(g, 0); /* in a child it does nothing */
 		hf__engine_put(g);      /* the registry's */
 	} else {
 		hf__engine_close(fresh, 0);
@@ -67,7 +68,7 @@ static hf_error *open_all_again(hf_engines *e)
 {
 	hf_error *why = NULL, *one;
 	size_t n;
-	hf__engine **all = all_of(e, &n);
+	hf__engine **all = hf__engines_all(e, &n);
 
 	if (!all)
 		return hf__error_nomem();
@@ -83,12 +84,6 @@ static hf_error *open_all_again(hf_engines *e)
 	return why;
 }
 
-static hf_error *not_ours(const hf__engine *g)
-{
-	return hf__error_fmt(HF_E_MISUSE, 0,
-		"engine \"%s\" was added with a pool of yours: open that again", g->name);
-}
-
 static hf_error *open_one_again(hf_engines *e, const char *name)
 {
 	hf__engine *g;
@@ -97,7 +92,10 @@ static hf_error *open_one_again(hf_engines *e, const char *name)
 
 	if (why)
 		return why;
-	why = g->dsn ? open_again(e, g) : not_ours(g);
+	why = g->dsn ? open_again(e, g)
+		     : hf__error_fmt(HF_E_MISUSE, 0,
+			       "engine \"%s\" was added with a pool of yours: open that again",
+			       g->name);
 	hf__engine_put(g);
 	return why;
 }
@@ -136,36 +134,21 @@ hf_status hf_engines_reopen(hf_engines *e, const char *name, hf_error **out_erro
 
 /* --- in another registry --- */
 
-/* The same engine, with its pool, or with one for this database. */
-static hf_error *other_engine(const hf__engine *g, const char *database, hf__engine **out)
+static bool copy_engines_locked(hf_engines *e, hf_engines *to)
 {
-	if (database)
-		return g->dsn ? hf__engine_at(g, database, out) : not_ours(g);
-	*out = hf__engine_share(g);
-	return *out ? NULL : hf__error_nomem();
-}
+	hf__engine *g;
 
-static hf_error *copy_engines(hf_engines *e, const char *database, hf_engines *to)
-{
-	hf_error *why = NULL;
-	hf__engine *other;
-	size_t n;
-	hf__engine **all = all_of(e, &n);
+	APR_RING_FOREACH (g, &e->engines, hf__engine, link) {
+		hf__engine *other = hf__engine_share(g);
 
-	if (!all)
-		return hf__error_nomem();
-	for (size_t i = 0; i < n; i++) {
-		if (!why)
-			why = other_engine(all[i], database, &other);
-		if (!why)
-			APR_RING_INSERT_TAIL(&to->engines, other, hf__engine, link);
-		hf__engine_put(all[i]);
+		if (!other)
+			return false;
+		APR_RING_INSERT_TAIL(&to->engines, other, hf__engine, link);
 	}
-	hf__free(all);
-	return why;
+	return true;
 }
 
-static hf_error *copy_roles_locked(hf_engines *e, hf_engines *to)
+static bool copy_roles_locked(hf_engines *e, hf_engines *to)
 {
 	hf__alias *r;
 
@@ -174,44 +157,113 @@ static hf_error *copy_roles_locked(hf_engines *e, hf_engines *to)
 		hf__alias *other = hf__alloc(sizeof *other);
 
 		if (!other)
-			return hf__error_nomem();
+			return false;
 		*other = *r;
 		APR_RING_INSERT_TAIL(&to->roles, other, hf__alias, link);
 	}
-	return NULL;
-}
-
-static hf_engines *copy(hf_engines *e, const char *database, hf_error **out_error)
-{
-	hf_error *why = hf__engines_refusal(e);
-	hf_engines *to = why ? NULL : hf_engines_new();
-
-	if (!why && !to)
-		why = hf__error_nomem();
-	if (!why)
-		why = copy_engines(e, database, to);
-	if (!why) {
-		hf__lock(&e->lock);
-		why = copy_roles_locked(e, to);
-		hf__unlock(&e->lock);
-	}
-	if (why)
-		to = hf_engines_unref(to);
-	hf__error_give(why, out_error);
-	return to;
+	return true;
 }
 
 hf_engines *hf_engines_copy(hf_engines *e, hf_error **out_error)
 {
-	return copy(e, NULL, out_error);
+	hf_error *why = hf__engines_refusal(e);
+	hf_engines *to = why ? NULL : hf_engines_new();
+	bool ok = to != NULL;
+
+	if (ok) {
+		hf__lock(&e->lock);
+		ok = copy_engines_locked(e, to) && copy_roles_locked(e, to);
+		hf__unlock(&e->lock);
+	}
+	if (!ok) {
+		to = hf_engines_unref(to);
+		if (!why)
+			why = hf__error_nomem();
+	}
+	hf__error_give(why, out_error);
+	return to;
+}
+
+/* --- at another database --- */
+
+static hf_error *refuse_database(const char *database)
+{
+	hf__strbuf b = HF__STRBUF_INIT;
+	hf_error *why = NULL;
+
+	hf__ident(&b, database, "database", &why);
+	hf__strbuf_finish(&b);
+	return why;
+}
+
+static void wipe_free(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+	hf__free(text);
+}
+
+static hf_error *open_at(const hf__engine *g, const char *database, hf__engine **out)
+{
+	hf_pool_opts opts = g->opts;
+	char *dsn, *listen_dsn;
+	hf_error *why;
+
+	if (!g->dsn)
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			"engine \"%s\" cannot be opened at another database: its pool is not its "
+			"own",
+			g->name);
+	dsn = hf__dsn_text_at(g->dsn, database);
+	listen_dsn = opts.listen_dsn ? hf__dsn_text_at(opts.listen_dsn, database) : NULL;
+	why = !dsn || (opts.listen_dsn && !listen_dsn) ? hf__error_nomem() : NULL;
+	opts.listen_dsn = listen_dsn;
+	if (!why)
+		why = hf__engine_open(g->name, dsn,
+			&(const hf_engine_opts){ .mode = g->mode, .pool = &opts }, out);
+	wipe_free(dsn);
+	wipe_free(listen_dsn);
+	return why;
+}
+
+/* Nobody else knows of `to` yet. */
+static hf_error *open_all_at(hf_engines *e, const char *database, hf_engines *to)
+{
+	hf_error *why = NULL;
+	size_t n;
+	hf__engine **all = hf__engines_all(e, &n), *fresh;
+
+	if (!all)
+		return hf__error_nomem();
+	for (size_t i = 0; i < n; i++) {
+		if (!why)
+			why = open_at(all[i], database, &fresh);
+		if (!why)
+			APR_RING_INSERT_TAIL(&to->engines, fresh, hf__engine, link);
+		hf__engine_put(all[i]);
+	}
+	hf__free(all);
+	return why;
 }
 
 hf_engines *hf_engines_copy_at(hf_engines *e, const char *database, hf_error **out_error)
 {
-	if (database && *database)
-		return copy(e, database, out_error);
-	hf__error_give(hf__error_fmt(HF_E_MISUSE, 0, "the name of the database is %s",
-			       database ? "empty" : "NULL"),
-		out_error);
-	return NULL;
+	hf_error *why = hf__engines_refusal(e);
+	hf_engines *to = NULL;
+
+	if (!why)
+		why = refuse_database(database);
+	if (!why && !(to = hf_engines_new()))
+		why = hf__error_nomem();
+	if (!why)
+		why = open_all_at(e, database, to);
+	if (!why) {
+		hf__lock(&e->lock);
+		why = copy_roles_locked(e, to) ? NULL : hf__error_nomem();
+		hf__unlock(&e->lock);
+	}
+	if (why)
+		to = hf_engines_unref(to); /* closes what is open, in the background */
+	hf__error_give(why, out_error);
+	return to;
 }

@@ -25,6 +25,11 @@ const char *hf__mode_name(hf_mode mode)
 	return names[mode];
 }
 
+const char *hf__engine_name_shown(const char *name)
+{
+	return strpbrk(name, ":/=@") ? "(not shown: it is no name)" : name;
+}
+
 hf_error *hf__engine_name_refusal(const char *what, const char *name)
 {
 	size_t n = name ? strlen(name) : 0;
@@ -37,7 +42,7 @@ hf_error *hf__engine_name_refusal(const char *what, const char *name)
 	if (n == 0 || n > HF__NAME_MAX || strspn(name, NAME_CHARS) != n)
 		return hf__error_fmt(HF_E_MISUSE, 0,
 			"%s name \"%.*s\": a name is 1 to %d letters, digits, \"_\" and \"-\"",
-			what, HF__NAME_MAX, n ? name : "", HF__NAME_MAX);
+			what, HF__NAME_MAX, n ? hf__engine_name_shown(name) : "", HF__NAME_MAX);
 	return NULL;
 }
 
@@ -195,24 +200,6 @@ hf_error *hf__engine_again(const hf__engine *g, hf__engine **out)
 		g->name, g->dsn, &(const hf_engine_opts){ .mode = g->mode, .pool = &g->opts }, out);
 }
 
-hf_error *hf__engine_at(const hf__engine *g, const char *database, hf__engine **out)
-{
-	hf_pool_opts o = g->opts;
-	char *dsn = hf__dsn_at(g->dsn, database);
-	char *listen_dsn = o.listen_dsn ? hf__dsn_at(o.listen_dsn, database) : NULL;
-	hf_error *e = NULL;
-
-	if (!dsn || (o.listen_dsn && !listen_dsn))
-		e = hf__error_nomem();
-	o.listen_dsn = listen_dsn;
-	if (!e)
-		e = hf__engine_open(
-			g->name, dsn, &(const hf_engine_opts){ .mode = g->mode, .pool = &o }, out);
-	wipe_free(dsn);
-	wipe_free(listen_dsn);
-	return e;
-}
-
 /* --- with somebody's --- */
 
 hf_error *hf__engine_on(const char *name, hf_pool *p, const hf_engine_opts *opts, hf__engine **out)
@@ -245,5 +232,7 @@ hf__engine *hf__engine_share(const hf__engine *g)
 
 hf_status hf__engine_close(hf__engine *g, int ms)
 {
-	return g->dsn ? hf_pool_close(g->pool, ms) : HF_OK;
+	hf_status st = g->dsn ? hf_pool_close(g->pool, ms) : HF_OK;
+
+	return st == HF_E_FORKED ? HF_OK : st; /* the parent's: left alone */
 }

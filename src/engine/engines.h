@@ -59,6 +59,9 @@ hf_error *hf__engines_refusal(const hf_engines *e);
  * it. NULL, or why there is none: with the names of those there are. */
 hf_error *hf__engines_find(hf_engines *e, const char *name, hf__engine **out, hf_mode *mode);
 
+/* References to all engines, *n of them, in an array to hf__free. NULL: no memory. */
+hf__engine **hf__engines_all(hf_engines *e, size_t *n);
+
 /* The parts of that, lookup.c. Of this very name; NULL: there is none. */
 hf__engine *hf__engine_named_locked(hf_engines *e, const char *name);
 hf__alias *hf__alias_named_locked(hf_engines *e, const char *role);
@@ -74,6 +77,10 @@ void hf__engine_put(hf__engine *g); /* accepts NULL */
 /* NULL, or what is wrong with it as a name of something. */
 hf_error *hf__engine_name_refusal(const char *what, const char *name);
 
+/* The name, for a message; but not what looks like a connection string, which may have a password
+ * in it. */
+const char *hf__engine_name_shown(const char *name);
+
 /* Makes one that is not registered yet and opens its pool. NULL, or why not. */
 hf_error *hf__engine_open(
 	const char *name, const char *dsn, const hf_engine_opts *opts, hf__engine **out);
@@ -84,16 +91,14 @@ hf_error *hf__engine_on(const char *name, hf_pool *p, const hf_engine_opts *opts
 /* The same engine with another pool, opened as its own was. */
 hf_error *hf__engine_again(const hf__engine *g, hf__engine **out);
 
-/* The same engine on another database: another pool, opened as its own was. */
-hf_error *hf__engine_at(const hf__engine *g, const char *database, hf__engine **out);
-
 /* The same engine, whose pool is not its own. NULL: no memory. */
 hf__engine *hf__engine_share(const hf__engine *g);
 
 bool hf__mode_writes(hf_mode mode);
 const char *hf__mode_name(hf_mode mode); /* "txn" … */
 
-/* Closes the pool if it is the engine's own. HF_OK, or as hf_pool_close. */
+/* Closes the pool if it is the engine's own, and not one of the parent of a fork. HF_OK, or as
+ * hf_pool_close. */
 hf_status hf__engine_close(hf__engine *g, int ms);
 
 #endif

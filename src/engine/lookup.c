@@ -48,8 +48,9 @@ hf_error *hf__engine_unknown_locked(hf_engines *e, const char *name)
 	APR_RING_FOREACH (g, &e->engines, hf__engine, link)
 		hf__nearest(name, g->name, &meant, &distance);
 	why = hf__error_fmt(HF_E_MISUSE, 0, "no engine is called \"%.*s\": there %s %s%s%s%s",
-		HF__NAME_MAX, name, names.n ? "are" : "is", names.n ? names.s : "none",
-		meant ? "; did you mean \"" : "", meant ? meant : "", meant ? "\"?" : "");
+		HF__NAME_MAX, hf__engine_name_shown(name), names.n ? "are" : "is",
+		names.n ? names.s : "none", meant ? "; did you mean \"" : "", meant ? meant : "",
+		meant ? "\"?" : "");
 	hf__strbuf_finish(&names);
 	return why;
 }

@@ -217,13 +217,46 @@ static void drop_global(hf_scope *s)
 	s->lost = hf_error_unref(s->lost);
 }
 
-hf_status hf_scope_commit(hf_scope *s, hf_error **out_error)
+static hf_error *settling_refusal(const hf_scope *s)
 {
 	hf_error *e = hf__scope_refusal(s);
+
+	if (e || !s->settling)
+		return e;
+	return hf__error_fmt(HF_E_MISUSE, 0,
+		"scope \"%s\" is being committed or rolled back: a participant cannot end it",
+		s->label);
+}
+
+static hf_status commit(hf_scope *s, hf_error **e)
+{
+	hf_status st;
+
+	s->settling = true;
+	st = hf_global_commit(s->global, e);
+	s->settling = false;
+	return st;
+}
+
+static hf_status abort_all(hf_scope *s)
+{
+	hf_status st;
+
+	if (!s->global)
+		return HF_OK;
+	s->settling = true;
+	st = hf_global_abort(s->global);
+	s->settling = false;
+	return st;
+}
+
+hf_status hf_scope_commit(hf_scope *s, hf_error **out_error)
+{
+	hf_error *e = settling_refusal(s);
 	hf_status st;
 
 	if (!e && s->lost) {
-		st = s->global ? hf_global_abort(s->global) : HF_OK;
+		st = abort_all(s);
 		e = st == HF_E_DEADLOCK
 			    ? hf__error_fmt(
 				      st, 0, "a thread of one of its pools cannot wait for a scope")
@@ -231,7 +264,7 @@ hf_status hf_scope_commit(hf_scope *s, hf_error **out_error)
 	}
 	if (e || !s->global)
 		return hf__error_give(e, out_error);
-	st = hf_global_commit(s->global, &e);
+	st = commit(s, &e);
 	if (st == HF_OK)
 		drop_global(s);
 	hf__error_give(e, out_error);
@@ -240,12 +273,12 @@ hf_status hf_scope_commit(hf_scope *s, hf_error **out_error)
 
 hf_status hf_scope_rollback(hf_scope *s)
 {
-	hf_error *e = hf__scope_refusal(s);
+	hf_error *e = settling_refusal(s);
 	hf_status st;
 
 	if (e)
 		return hf__error_give(e, NULL);
-	st = s->global ? hf_global_abort(s->global) : HF_OK;
+	st = abort_all(s);
 	if (st == HF_E_DEADLOCK)
 		return st;
 	drop_global(s); /* also what a failed commit has left */
@@ -274,6 +307,8 @@ hf_status hf_scope_end(hf_scope *s)
 		return HF_E_FORKED;
 	if (s->ended)
 		return HF_OK;
+	if (s->settling)
+		return HF_E_MISUSE;
 	s->ended = true;
 	drop_global(s);
 	APR_RING_FOREACH (each, &s->sessions, hf_session, link) {

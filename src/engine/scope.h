@@ -33,6 +33,7 @@ struct hf_scope {
 	char *label;
 	void *user;
 	bool two_phase, ended;
+	bool settling;   /* inside a commit or a rollback, whose participants may call us */
 	hf_txn_opts txn; /* its label is scope->label, where it has none of its own */
 	char *txn_label;
 	char **any; /* names and NULL */

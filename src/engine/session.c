@@ -3,6 +3,7 @@
 #include "engine/scope.h"
 
 #include "base/fork.h"
+#include "base/thread.h"
 #include "pool/pool.h"
 #include "value/error.h"
 #include "value/opts.h"
@@ -77,11 +78,24 @@ static hf_error *lose(hf_session *s, hf_error *e)
 	return e;
 }
 
+/* Another name of the same engine may have begun it. */
+static hf_txn *begun(const hf_session *s)
+{
+	hf_session *each;
+
+	APR_RING_FOREACH (each, &s->scope->sessions, hf_session, link)
+		if (each->txn && each->engine == s->engine && each->mode == s->mode)
+			return each->txn;
+	return NULL;
+}
+
 /* Before a statement. */
 static hf_error *start(const hf_site *site, hf_session *s)
 {
 	hf_error *e = look_up(s);
 
+	if (!e && has_txn(s) && !s->txn)
+		s->txn = begun(s);
 	if (!e && has_txn(s) && !s->txn && !(s->txn = begin(site, s)))
 		e = hf__error_nomem();
 	if (e)
@@ -149,10 +163,26 @@ static hf_status fetch_in_txn(hf_future *f, hf_result **out, hf_error **out_erro
 	return st;
 }
 
+/* What nobody can wait for is not to run either, as with hf_fetch. */
+static hf_error *start_to_wait(const hf_site *site, hf_session *s)
+{
+	hf_error *e = look_up(s);
+	bool stuck = !e && has_txn(s) && hf__thread_role(s->engine->pool) != HF__ROLE_NONE;
+
+	hf_error_unref(e);
+	if (!stuck)
+		return start(site, s);
+	return hf__error_fmt(HF_E_DEADLOCK, 0,
+		"hf_session_fetch: this thread works for the pool of engine \"%s\", so waiting for "
+		"it "
+		"here could never end",
+		s->engine->name);
+}
+
 hf_status hf_session_fetch_at(const hf_site *site, hf_session *s, const hf_query_opts *opts,
 	hf_result **out, hf_error **out_error, const char *sql, const hf_value *args, size_t n)
 {
-	hf_error *e = start(site, s);
+	hf_error *e = start_to_wait(site, s);
 	hf_query_opts room;
 
 	if (e) {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* NOTIFY itself takes no parameters. */
-static const char sql[] = "SELECT pg_catalog.pg_notify($1, $2)";
+static const char sql[] = HF__SQL_NOTIFY;
 
 hf_error *hf__check_channel(const char *name)
 {

@@ -237,7 +237,7 @@ void hf__batch_turn_over(hf__batch *b)
 	}
 	hf__worker_count_locked(w, jobs, n, now);
 	count_locked(b);
-	if (more && hf__worker_stays_locked(w))
+	if (more && hf__worker_stays_locked(w, now))
 		take_share_locked(b, 0, now);
 	b->backlog = p->queue.n >= b->cap;
 	hf__worker_wake_one_locked(p);

@@ -265,6 +265,7 @@ static void end_member(hf__batch *b, struct hf__flight *f)
 	b->bytes -= j->sql_bytes;
 	hf__conn_log_run(&w->conn, &f->run, e, began, &j->site);
 	if (f->detached) {
+		hf__conn_count_run(&w->conn, e);
 		hf_error_unref(e);
 		hf_result_unref(res);
 		hf_future_unref(&j->future);
@@ -276,6 +277,7 @@ static void end_member(hf__batch *b, struct hf__flight *f)
 		hf_result_unref(res);
 		return;
 	}
+	hf__conn_count_run(&w->conn, e);
 	give_outcome(b, f, e, res);
 }
 

@@ -66,7 +66,7 @@ bool hf__batch_reads_only(const hf__batch *b, const hf__job *j)
 static bool may_share(const hf__batch *b, const struct hf__next *x)
 {
 	return !x->again && x->job->timeout_ms == 0 && hf__batch_reads_only(b, x->job) &&
-	       !x->job->sql_outlasts;
+	       !hf__sql_outlasts(x->job->sql, strlen(x->job->sql));
 }
 
 static void set_limit(const hf__batch *b, struct hf__flight *f)
@@ -106,8 +106,8 @@ static void send_member(hf__batch *b, const struct hf__next *x, bool shared)
 	f->run.set_read_only = !shared && hf__batch_reads_only(b, j);
 	set_limit(b, f);
 	/* Nobody waits behind what is slow, or is to see the session that it leaves. */
-	if (begin(b, f, !shared) && (hf__stmt_is_slow(f->trip.entry) ||
-					    (j->sql_outlasts && hf__sql_changes_session(j->sql))))
+	if (begin(b, f, !shared) &&
+		(hf__stmt_is_slow(f->trip.entry) || hf__trip_changes_session(&f->trip)))
 		b->closed = true;
 }
 

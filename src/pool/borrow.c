@@ -19,13 +19,12 @@ static bool lendable_locked(const hf__worker *w, int64_t now)
 	const hf_pool *p = w->pool;
 	int ping_idle_ms = p->opts.ping_idle_ms;
 
-	return w->asleep && !hf__worker_doubts_locked(w) &&
+	return w->asleep && !hf__worker_doubts_locked(w, now) &&
 	       (ping_idle_ms < 0 || now < hf__after(w->idle_since, ping_idle_ms));
 }
 
-static hf__worker *lend_locked(hf_pool *p, hf__job *j)
+static hf__worker *lend_locked(hf_pool *p, hf__job *j, int64_t now)
 {
-	int64_t now = hf__now();
 	hf__worker *w;
 
 	if (atomic_load(&p->n_idle) == 0)
@@ -41,14 +40,14 @@ static hf__worker *lend_locked(hf_pool *p, hf__job *j)
 	return w;
 }
 
-hf__worker *hf__borrow_locked(hf_pool *p, hf__job *j)
+hf__worker *hf__borrow_locked(hf_pool *p, hf__job *j, int64_t now)
 {
-	return hf__batch_fits(j) ? lend_locked(p, j) : NULL;
+	return hf__batch_fits(j) ? lend_locked(p, j, now) : NULL;
 }
 
-hf__worker *hf__borrow_serve_locked(hf_pool *p, hf__job *j)
+hf__worker *hf__borrow_serve_locked(hf_pool *p, hf__job *j, int64_t now)
 {
-	hf__worker *w = lend_locked(p, j);
+	hf__worker *w = lend_locked(p, j, now);
 
 	if (w)
 		hf__pool_watch_locked(p, hf__deadline(HF__LENT_MS));
@@ -59,7 +58,8 @@ hf__worker *hf__borrow_serve_locked(hf_pool *p, hf__job *j)
 static void give_back(hf__worker *w, hf__job *j)
 {
 	hf_pool *p = w->pool;
-	int64_t now = hf__now();
+	int64_t answered = w->link.used_at;
+	int64_t now = answered > j->started_at ? answered : hf__now();
 
 	hf__worker_before_done(w, &j, 1);
 	hf__lock(&p->lock);
@@ -107,7 +107,7 @@ void hf__borrow_help(hf_future *f)
 		return;
 	hf__lock(&p->lock);
 	if (j->state == HF__JOB_QUEUED && hf__queue_first(&p->queue) == j)
-		w = hf__borrow_locked(p, j);
+		w = hf__borrow_locked(p, j, hf__now());
 	if (w)
 		hf__queue_remove(&p->queue, j);
 	hf__unlock(&p->lock);

@@ -142,7 +142,7 @@ void hf__conn_pass_on_notices(hf_conn *c, const char *verb, const hf_result *res
 }
 
 /* What the answer to COMMIT means; `tag` is "" where there was none. */
-static hf_error *settle(hf_conn *c, hf_error *e, const char *tag, bool sent, bool answered)
+static hf_error *understand(hf_conn *c, hf_error *e, const char *tag, bool sent, bool answered)
 {
 	if (strcmp(tag, "COMMIT") == 0) {
 		hf_error_unref(e); /* of a server that went away behind its answer */
@@ -155,6 +155,18 @@ static hf_error *settle(hf_conn *c, hf_error *e, const char *tag, bool sent, boo
 	if (hf__link_session(c->link) != HF__SESSION_LOST)
 		return e;
 	return sent ? resolve(c, e, answered) : hf__error_at(e, HF_RETRYABLE, NULL, &c->job->site);
+}
+
+static hf_error *settle(hf_conn *c, hf_error *e, const char *tag, bool sent, bool answered)
+{
+	hf__tally *t = &c->worker->tally;
+
+	e = understand(c, e, tag, sent, answered);
+	if (c->end == HF__END_COMMITTED)
+		hf__tally_one(&t->commits);
+	else if (c->end == HF__END_ROLLED_BACK)
+		hf__tally_one(&t->rollbacks);
+	return e;
 }
 
 hf_error *hf__conn_committed(hf_conn *c, const hf__run *run, hf_error *e, hf_result **out)
@@ -218,8 +230,10 @@ hf_error *hf__conn_rollback(hf_conn *c)
 	hf_error *e = NULL;
 
 	if (hf__link_session(c->link) == HF__SESSION_TXN ||
-		hf__link_session(c->link) == HF__SESSION_FAILED)
+		hf__link_session(c->link) == HF__SESSION_FAILED) {
 		e = hf__link_command(c->link, "ROLLBACK", &g);
+		hf__tally_one(&c->worker->tally.rollbacks);
+	}
 	hf__conn_undone(c);
 	hf__conn_txn_over(c);
 	if (c->end == HF__END_NONE)

@@ -98,6 +98,15 @@ hf_status hf__conn_failed(hf_conn *c, hf_error *e)
 	return note(c, e);
 }
 
+/* A script brings no set_config along that would make the server refuse its writes. */
+static hf_error *check_writes(const hf_conn *c)
+{
+	if (!c->read_only || c->txn_auto || c->link->cfg.read_only || in_txn(c))
+		return NULL;
+	return hf__error_fmt(HF_E_MISUSE, 0,
+		"a script of a .manual job that is .read_only needs hf_conn_begin before it");
+}
+
 /* Any statement of the interaction: checked, encoded, run. `out` may be NULL. */
 static hf_status statement(hf_conn *c, hf__run *run, const hf_result **out, const hf_site *site,
 	const hf_value *args, size_t n)
@@ -114,6 +123,8 @@ static hf_status statement(hf_conn *c, hf__run *run, const hf_result **out, cons
 	run->kind = hf__sql_classify(run->sql);
 	e = c->poison ? hf_error_ref(c->poison)
 		      : check_control(c, run->kind, run->sql, run->script);
+	if (!e && run->script)
+		e = check_writes(c);
 	if (!e && run->script && hf__sql_render(&text, run->sql, args, n, &e) == HF_OK)
 		run->text = hf__strbuf_text(&text);
 	else if (!e && !run->script)

@@ -45,9 +45,9 @@ bool hf__worker_must_end_locked(hf__worker *w)
 	return w->retire || (p->state != HF_POOL_OPEN && p->queue.n == 0);
 }
 
-bool hf__worker_doubts_locked(const hf__worker *w)
+bool hf__worker_doubts_locked(const hf__worker *w, int64_t now)
 {
-	return w->suspect || w->generation != w->pool->generation || hf__now() >= w->expires_at;
+	return w->suspect || w->generation != w->pool->generation || now >= w->expires_at;
 }
 
 void hf__worker_down_locked(hf__worker *w)
@@ -81,9 +81,9 @@ void hf__worker_drop_link(hf__worker *w, bool lost, const char *why)
 
 /* Whether the link may be used: what has arrived is read, and after a silence, or a loss elsewhere,
  * the server is asked. If not, the link is closed. */
-bool hf__worker_stays_locked(hf__worker *w)
+bool hf__worker_stays_locked(hf__worker *w, int64_t now)
 {
-	return !hf__worker_must_end_locked(w) && !hf__worker_doubts_locked(w);
+	return !hf__worker_must_end_locked(w) && !hf__worker_doubts_locked(w, now);
 }
 
 /* It may have broken while it was lent. */
@@ -322,7 +322,7 @@ bool hf__worker_ensure_link(hf__worker *w)
 		hf__lock(&p->lock);
 		end = hf__worker_must_end_locked(w);
 		up = w->up;
-		fresh = up && !hf__worker_doubts_locked(w);
+		fresh = up && !hf__worker_doubts_locked(w, hf__now());
 		hf__unlock(&p->lock);
 		if (end || fresh)
 			return !end;

@@ -2,7 +2,9 @@
 /* One statement on a connection: what travels with it, and what its failure means. The
  * thread whose the connection is: the worker's own, or whom it is lent to. */
 #include "pool/pool.h"
+#include "pool/train.h"
 
+#include "base/attr.h"
 #include "base/clock.h"
 #include "value/error.h"
 
@@ -61,7 +63,7 @@ static hf_error *stop_asked(hf_conn *c)
 {
 	hf__ask ask = hf__worker_ask(c->worker);
 
-	if (ask == HF__ASK_NONE && c->run_until > hf__now())
+	if (ask == HF__ASK_NONE && (c->run_until == HF__NEVER || c->run_until > hf__now()))
 		return NULL;
 	if (ask == HF__ASK_NONE)
 		return out_of_time(c);
@@ -140,8 +142,8 @@ static void prepare_tail(hf_conn *c, hf__run *run)
 }
 
 /* A statement that could not be followed by the question, or failed before it, leaves it open until
- * COMMIT. */
-static void note_xid(hf_conn *c, const hf__run *run)
+ * COMMIT. `later`: it is asked behind another. */
+static void note_xid(hf_conn *c, const hf__run *run, bool later)
 {
 	bool plain = !run->script && (run->kind == HF__SQL_PLAIN || run->kind == HF__SQL_READ);
 
@@ -149,11 +151,12 @@ static void note_xid(hf_conn *c, const hf__run *run)
 		snprintf(c->xid, sizeof c->xid, "%s", run->xid);
 	if (run->kind == HF__SQL_EMPTY && !run->script)
 		return;
-	if (c->wrote_nothing && strcasestr(run->sql, "notify")) /* others may hear of it */
+	if (run->notifies)
 		c->wrote_nothing = false;
 	if (plain && run->ask_xid && run->main_done)
 		c->xid_stale = false;
-	else if (!plain || !c->read_only) /* it may have written, or have told others something */
+	else if (!later &&
+		 (!plain || !c->read_only)) /* it may have written, or have told others something */
 		c->wrote_nothing = false;
 	if (!run->ask_xid || !run->main_done)
 		c->xid_stale = !c->xid[0] && asks_xid(c);
@@ -165,6 +168,20 @@ static void watch_run_until(const hf_conn *c, hf__run *run)
 	run->guard.give_up_at = hf__after(run->guard.cancel_at, GIVE_UP_MS);
 }
 
+static void set_guard(hf_conn *c, hf__run *run, int limit)
+{
+	run->limit_ms = limit > 0 ? limit : c->link->cfg.statement_ms;
+	run->guard = hf__conn_guard(c, run->limit_ms == INT_MAX ? 0 : run->limit_ms);
+	if (limit == 0 && c->run_until < run->guard.cancel_at)
+		watch_run_until(c, run);
+}
+
+static void guard_rounded(hf__run *run, int limit)
+{
+	if (limit > 0 && round_up_125(limit) > limit)
+		run->guard.cancel_at = hf__deadline((int64_t)limit + ROUNDED_GRACE_MS);
+}
+
 /* What travels before the statement: BEGIN, a limit that differs from the one in force, read only.
  */
 static void prepare_run(hf_conn *c, hf__run *run)
@@ -172,10 +189,7 @@ static void prepare_run(hf_conn *c, hf__run *run)
 	bool in_txn = hf__link_session(c->link) != HF__SESSION_IDLE;
 	int limit = wanted_limit(c);
 
-	run->limit_ms = limit > 0 ? limit : c->link->cfg.statement_ms;
-	run->guard = hf__conn_guard(c, run->limit_ms == INT_MAX ? 0 : run->limit_ms);
-	if (limit == 0 && c->run_until < run->guard.cancel_at)
-		watch_run_until(c, run);
+	set_guard(c, run, limit);
 	if (c->txn_auto && !c->txn_open)
 		run->begin = hf__conn_begin_text(c);
 	if (!in_txn && !run->begin) {
@@ -187,8 +201,7 @@ static void prepare_run(hf_conn *c, hf__run *run)
 	/* A failed transaction takes nothing but its end. */
 	if (run->script || hf__link_session(c->link) == HF__SESSION_FAILED)
 		return;
-	if (limit > 0 && round_up_125(limit) > limit)
-		run->guard.cancel_at = hf__deadline((int64_t)limit + ROUNDED_GRACE_MS);
+	guard_rounded(run, limit);
 	if (run->copy) /* it was described a moment ago, with the limit */
 		return;
 	limit = limit > 0 ? round_up_125(limit) : 0;
@@ -220,13 +233,34 @@ unsigned hf__conn_fate(const hf_conn *c, const hf__run *run, const hf_error *e, 
 	return in_txn || run->begin || reads ? HF_RETRYABLE : HF_MAYBE_COMMITTED;
 }
 
+/* By its command tag; of a script that is its last statement's. */
+static bool defines(const char *tag)
+{
+	static const char *const verbs[] = { "CREATE ", "ALTER ", "DROP ", "COMMENT", "GRANT",
+		"REVOKE", "TRUNCATE" };
+
+	for (size_t i = 0; i < hf_countof(verbs); i++)
+		if (strncmp(tag, verbs[i], strlen(verbs[i])) == 0)
+			return true;
+	return false;
+}
+
 void hf__conn_log_run(
 	const hf_conn *c, const hf__run *run, const hf_error *e, int64_t began, const hf_site *site)
 {
 	const hf__log *log = &c->worker->pool->log;
+	bool definition = !e && hf__logs(log, HF__LOG_INFO) && defines(run->tag);
+	double ms;
 	hf__strbuf shown = HF__STRBUF_INIT;
-	char name[200];
+	char place[200];
 
+	if (!definition && !hf__logs(log, HF__LOG_DEBUG))
+		return;
+	ms = (double)(hf__now() - began) / 1e6;
+	hf__site_name(c->job->more->label, site, place, sizeof place);
+	/* Without its text, which may have a password in it. */
+	if (definition)
+		hf__logf(log, HF__LOG_INFO, "%.3f ms %s: %s", ms, place, run->tag);
 	if (!hf__logs(log, HF__LOG_DEBUG))
 		return;
 	for (int i = 0; run->params && i < run->params->n; i++) {
@@ -239,8 +273,7 @@ void hf__conn_log_run(
 		else
 			hf__strbuf_printf(&shown, "%s'%s'", i ? ", " : " [", v);
 	}
-	hf__logf(log, HF__LOG_DEBUG, "%.3f ms %s: %s%s%s%s%s", (double)(hf__now() - began) / 1e6,
-		hf__site_name(c->job->more->label, site, name, sizeof name),
+	hf__logf(log, HF__LOG_DEBUG, "%.3f ms %s: %s%s%s%s%s", ms, place,
 		c->worker->pool->opts.log_params && run->text ? run->text : run->sql,
 		hf__strbuf_text(&shown), shown.n ? "]" : "", e ? " failed: " : "",
 		e ? hf_error_message(e) : "");
@@ -293,30 +326,90 @@ static hf_error *run_again(hf_conn *c, hf__run *run, hf_error *e, hf_result **ou
 
 static bool in_txn(const hf_conn *c)
 {
-	return hf__link_session(c->link) == HF__SESSION_TXN ||
-	       hf__link_session(c->link) == HF__SESSION_FAILED;
+	hf__session s = hf__link_session(c->link);
+
+	return s == HF__SESSION_TXN || s == HF__SESSION_FAILED;
+}
+
+/* False: the job is not to run any more; whoever runs it says so. */
+static bool begin_sent(hf_conn *c, hf__sent *s, hf__job *j, bool synced)
+{
+	hf_error *e = stop_asked(c);
+
+	hf_error_unref(e);
+	if (e)
+		return false;
+	s->job = j;
+	s->run = (hf__run){
+		.sql = j->sql, .sql_hash = j->sql_hash, .params = j->params, .kind = j->sql_kind
+	};
+	s->in_txn = in_txn(c);
+	s->at = hf__now();
+	s->synced = synced;
+	prepare_run(c, &s->run);
+	return true;
+}
+
+static bool note_sent(hf_conn *c, hf_error *e)
+{
+	if (e)
+		c->txn_timeout = -1; /* it was not told */
+	hf_error_unref(e);
+	return !e;
 }
 
 bool hf__conn_send(hf_conn *c, hf__job *j)
 {
-	hf_error *e = stop_asked(c);
+	hf__sent *s = &c->alone;
 
-	c->sent = (hf__run){
-		.sql = j->sql, .sql_hash = j->sql_hash, .params = j->params, .kind = j->sql_kind
-	};
-	if (e) { /* whoever runs it says so */
-		hf_error_unref(e);
+	if (!begin_sent(c, s, j, true) || !note_sent(c, hf__trip_start(&s->trip, c->link, &s->run)))
 		return false;
-	}
-	c->sent_in_txn = in_txn(c);
-	c->sent_at = hf__now();
-	prepare_run(c, &c->sent);
-	e = hf__trip_start(&c->sent_trip, c->link, &c->sent);
-	c->is_sent = !e;
-	if (e)
-		c->txn_timeout = -1; /* it was not told */
+	c->sent = s;
+	return true;
+}
+
+bool hf__conn_send_behind(hf_conn *c, hf__sent *s, hf__job *j, bool last)
+{
+	hf_error *e;
+
+	if (!begin_sent(c, s, j, false))
+		return false;
+	s->run.ask_xid &= last;
+	s->run.close_portal &= last;
+	e = hf__trip_begin(&s->trip, c->link, &s->run, true, false, s->at);
+	s->trip.behind = true;
+	return note_sent(c, e);
+}
+
+/* Its clock runs since what was before it has been answered. */
+static hf_error *end_sent(hf_conn *c, hf__sent *s, hf_result **out)
+{
+	int limit = wanted_limit(c);
+	hf_error *e;
+
+	if (s == &c->alone)
+		return hf__trip_end(&s->trip, out, true);
+	set_guard(c, &s->run, limit);
+	guard_rounded(&s->run, limit);
+	e = hf__trip_end(&s->trip, out, s->synced);
+	hf__train_ended(c, e);
+	return e;
+}
+
+void hf__conn_drop_sent(hf_conn *c)
+{
+	hf__sent *s = c->sent;
+	hf_error *e;
+
+	if (!s)
+		return;
+	c->sent = NULL;
+	s->run.guard = hf__conn_commit_guard(c);
+	e = hf__trip_end(&s->trip, NULL, s->synced);
+	if (s != &c->alone)
+		hf__train_ended(c, e);
 	hf_error_unref(e);
-	return c->is_sent;
+	c->xid_stale = !c->xid[0] && asks_xid(c); /* it may have been run all the same */
 }
 
 static hf_error *run_whole(hf_conn *c, hf__run *run, hf_result **out)
@@ -332,25 +425,26 @@ static hf_error *run_whole(hf_conn *c, hf__run *run, hf_result **out)
  * transaction. */
 hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_site *site)
 {
-	bool was_in_txn = c->is_sent ? c->sent_in_txn : in_txn(c);
+	hf__sent *s = c->sent;
+	bool was_in_txn = s ? s->in_txn : in_txn(c);
 	int64_t began = 0;
 	bool decided; /* by the COMMIT that travelled along */
-	hf_error *e = c->is_sent ? NULL : stop_asked(c);
+	hf_error *e = s ? NULL : stop_asked(c);
 
 	if (e)
 		return hf__error_at(e, HF_RETRYABLE, run->sql, site);
 	if (hf__logs(&c->worker->pool->log, HF__LOG_DEBUG))
-		began = c->is_sent ? c->sent_at : hf__now();
-	if (c->is_sent) {
-		run = &c->sent;
-		c->is_sent = false;
-		e = hf__trip_end(&c->sent_trip, out, true);
+		began = s ? s->at : hf__now();
+	if (s) {
+		run = &s->run;
+		c->sent = NULL;
+		e = end_sent(c, s, out);
 	} else {
 		e = run_whole(c, run, out);
 	}
 	if (e && run->stale_plan)
 		e = run_again(c, run, e, out);
-	note_xid(c, run);
+	note_xid(c, run, s && !s->synced && asks_xid(c));
 	decided = run->commit && run->sent &&
 		  (run->main_done || hf__link_session(c->link) == HF__SESSION_LOST);
 	if (decided)
@@ -365,6 +459,7 @@ hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_s
 			HF_E_MISUSE, 0, "the script ended the transaction that it ran in");
 	if (e && !c->poison && !decided && hf__link_session(c->link) != HF__SESSION_IDLE)
 		c->poison = hf_error_ref(e);
+	hf__conn_count_run(c, e);
 	hf__conn_log_run(c, run, e, began, site);
 	return e;
 }

@@ -295,10 +295,15 @@ static const hf__worker *oldest_locked(const hf_pool *p)
 /* No link is up: what matters is why none could be made. */
 static hf_error *no_server_locked(hf_pool *p, int64_t waited_ms)
 {
-	char text[1300];
+	char text[1700];
 
-	snprintf(text, sizeof text, "pool \"%s\": no connection within %lld ms: %s", p->name,
-		(long long)waited_ms, hf_error_message(p->connect_error));
+	if (p->connect_error)
+		snprintf(text, sizeof text, "pool \"%s\": no connection within %lld ms: %s",
+			p->name, (long long)waited_ms, hf_error_message(p->connect_error));
+	else
+		snprintf(text, sizeof text,
+			"pool \"%s\": no connection within %lld ms: no answer so far (%s)", p->name,
+			(long long)waited_ms, p->dsn.where);
 	return hf__error_new(&(hf__error_spec){ .status = HF_E_CONNECT,
 		.traits = HF_CONNECTION | HF_RETRYABLE,
 		.sqlstate = hf_error_sqlstate(p->connect_error),
@@ -310,7 +315,7 @@ hf_error *hf__pool_no_connection_locked(hf_pool *p, int64_t waited_ms)
 	char who[360] = "", name[320], refused[1100] = "";
 	const hf__worker *oldest = oldest_locked(p);
 
-	if (p->n_up == 0 && p->connect_error)
+	if (p->n_up == 0)
 		return no_server_locked(p, waited_ms);
 	if (oldest) {
 		name_holder(oldest, name, sizeof name);

@@ -54,7 +54,8 @@ static hf__job *take_expired(hf_pool *p, int64_t *next, hf_error **why)
 	if (j) {
 		j->state = HF__JOB_DONE;
 		*why = hf__pool_no_connection_locked(p, (now - j->submitted_at) / HF__MS);
-		hf__pool_count_end_locked(p, hf_error_status(*why));
+		hf__pool_count_end_locked(p, j, hf_error_status(*why));
+		p->stats.wait_timeouts++;
 		hf__worker_recheck_locked(p);
 	}
 	hf__unlock(&p->lock);
@@ -93,7 +94,7 @@ void hf__pool_fail_queue(hf_pool *p, hf_error *e)
 	hf__lock(&p->lock);
 	while ((j = hf__queue_pop(&p->queue)) != NULL) {
 		j->state = HF__JOB_DONE;
-		hf__pool_count_end_locked(p, hf_error_status(e));
+		hf__pool_count_end_locked(p, j, hf_error_status(e));
 		APR_RING_INSERT_TAIL(&all, j, hf__job, link);
 	}
 	hf__cond_broadcast(&p->changed);

@@ -65,7 +65,7 @@ static hf_status job_cancel(hf_future *f)
 	if (j->state == HF__JOB_QUEUED) {
 		hf__queue_remove(&p->queue, j);
 		j->state = HF__JOB_DONE;
-		hf__pool_count_end_locked(p, HF_E_CANCELED);
+		hf__pool_count_end_locked(p, j, HF_E_CANCELED);
 		hf__worker_recheck_locked(p);
 		st = HF_OK;
 	} else if (j->state == HF__JOB_RUNNING) {
@@ -224,7 +224,6 @@ static hf_error *check_text(hf__job *j, const char *sql, size_t n)
 		return hf__error_fmt(HF_E_MISUSE, 0, "the SQL text is not UTF-8");
 	j->sql_kind = hf__sql_classify(sql);
 	j->sql_hash = hf__sql_hash(sql, n);
-	j->sql_outlasts = hf__sql_outlasts(sql, n);
 	return NULL;
 }
 
@@ -424,7 +423,7 @@ static void queue_locked(hf__job *j)
 }
 
 /* With a worker that `borrow` finds, it is not queued: the caller runs it. */
-static hf__worker *enter(hf__job *j, hf__worker *(*borrow)(hf_pool *p, hf__job *j))
+static hf__worker *enter(hf__job *j, hf__worker *(*borrow)(hf_pool *p, hf__job *j, int64_t now))
 {
 	hf_pool *p = j->pool;
 	hf__worker *w = NULL;
@@ -437,7 +436,7 @@ static hf__worker *enter(hf__job *j, hf__worker *(*borrow)(hf_pool *p, hf__job *
 	p->stats.submitted += e == NULL;
 	if (e)
 		j->state = HF__JOB_DONE;
-	else if (!borrow || p->queue.n > 0 || !(w = borrow(p, j)))
+	else if (!borrow || p->queue.n > 0 || !(w = borrow(p, j, j->submitted_at)))
 		queue_locked(j);
 	hf__unlock(&p->lock);
 	if (e)

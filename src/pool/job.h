@@ -90,6 +90,7 @@ typedef struct hf__job {
 	atomic_bool cancel_asked;
 	bool has_own_acquire; /* set when it is submitted, as acquire_by is */
 	bool urgent, read_only;
+	bool fetched;        /* by hf_fetch: whoever submitted it reads the result at once */
 	uint16_t used, size; /* of the block, in bytes */
 	int timeout_ms;      /* as given */
 	int64_t submitted_at, acquire_by, started_at, run_until;
@@ -99,7 +100,6 @@ typedef struct hf__job {
 	hf__sql_kind sql_kind;
 	uint32_t sql_hash;   /* hf__sql_hash of sql */
 	uint32_t sql_bytes;  /* of sql and its arguments, at most UINT32_MAX */
-	bool sql_outlasts;   /* hf__sql_outlasts */
 	hf__outcome outcome; /* what it will resolve with, between its run and its completion */
 } hf__job;
 

@@ -183,6 +183,7 @@ static hf_pool *pool_new(void)
 	hf__job_init_pool(p);
 	p->forks = hf__fork_count();
 	p->epoll = p->house_wake.fd = -1;
+	p->opened_at = hf__now();
 	p->state = HF_POOL_CLOSED;
 	return p;
 }
@@ -264,6 +265,12 @@ static hf_error *open_strictly(hf_pool *p)
 			   p->name, p->min_conns, p->opts.connect_ms);
 }
 
+static void log_open(const hf_pool *p, const char *verb)
+{
+	hf__logf(&p->log, HF__LOG_INFO, "%s: %s, %d to %d connections", verb, p->dsn.where,
+		p->opts.min_conns, p->opts.max_conns);
+}
+
 hf_status hf_pool_open(
 	const char *dsn, const hf_pool_opts *opts, hf_pool **out, hf_error **out_error)
 {
@@ -293,6 +300,7 @@ hf_status hf_pool_open(
 		hf_pool_unref(p);
 		return hf__error_give(e, out_error);
 	}
+	log_open(p, "opened");
 	*out = p;
 	return hf__error_give(NULL, out_error);
 }
@@ -319,6 +327,8 @@ hf_status hf_pool_reopen(hf_pool *p, hf_error **out_error)
 		e = start(p);
 	if (!e && p->opts.strict && (e = open_strictly(p)) != NULL)
 		hf_pool_terminate(p);
+	if (!e)
+		log_open(p, "opened again");
 	return hf__error_give(e, out_error);
 }
 
@@ -360,5 +370,7 @@ hf_status hf_pool_resize(hf_pool *p, int min_conns, int max_conns)
 	hf__cond_broadcast(&p->changed);
 	hf__pool_poke_locked(p);
 	hf__unlock(&p->lock);
+	hf__logf(&p->log, HF__LOG_INFO, "resized: %d to %d connections",
+		min_conns < 0 ? 0 : min_conns, max_conns);
 	return HF_OK;
 }

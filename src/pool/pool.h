@@ -80,7 +80,9 @@ struct hf_pool {
 	hf__parking parking;
 	hf__attached *attached;  /* NULL: nothing is */
 	hf_error *connect_error; /* of the last attempt; NULL after one that worked */
-	hf_pool_stats stats;     /* its counters; gauges are filled in when read */
+	hf_pool_stats stats;     /* its counters; gauges, and sums of others, are filled in when
+				    read; workers have tallies of their own until they end */
+	int64_t opened_at;
 };
 
 /* HF_OK, or why this pool takes no calls: NULL, forked. `pool` may be NULL. */
@@ -100,13 +102,13 @@ int hf__pool_backstop_ms(const hf_pool_opts *o); /* idle_in_transaction_session_
 
 /* borrow.c: an idle worker is lent to the calling thread for this job, which is not in the queue;
  * NULL: there is none, or it is no such job. Whoever gets one runs the job, with no lock held. */
-hf__worker *hf__borrow_locked(hf_pool *p, hf__job *j);
+hf__worker *hf__borrow_locked(hf_pool *p, hf__job *j, int64_t now);
 void hf__borrow_run(hf__worker *w, hf__job *j);
 
 /* The same for a serving job: whoever gets the worker looks after it until hf__borrow_end, or
  * hf__worker_summon. fit: whether the link may be used, as far as can be seen without asking; else
  * the job was put back into the queue. */
-hf__worker *hf__borrow_serve_locked(hf_pool *p, hf__job *j);
+hf__worker *hf__borrow_serve_locked(hf_pool *p, hf__job *j, int64_t now);
 bool hf__borrow_fit(hf__worker *w, hf__job *j);
 void hf__borrow_end(hf__worker *w, hf__job *j);
 
@@ -135,8 +137,9 @@ void hf__pool_watch_locked(hf_pool *p, int64_t deadline);
  * this SQLSTATE (""). */
 int64_t hf__backoff_ms(int failures, const char *sqlstate);
 
-/* stats.c: a job has ended so, whether or not it ever ran. */
-void hf__pool_count_end_locked(hf_pool *p, hf_status st);
+/* stats.c: a job has ended so, whether or not it ever ran; and what one that ran has taken. */
+void hf__pool_count_end_locked(hf_pool *p, const hf__job *j, hf_status st);
+void hf__pool_count_run_locked(hf_pool *p, const hf__job *j, int64_t now);
 
 /* house.c */
 void *hf__house_run(void *pool);

@@ -131,6 +131,7 @@ static hf_future *fetch(hf__job *j)
 {
 	const hf_pool *p = j->pool;
 
+	j->fetched = true;
 	if (hf__thread_role(p) == HF__ROLE_NONE)
 		return hf__job_submit_or_run(j);
 	return hf__job_reject(j,

@@ -4,6 +4,7 @@
  * A handle that is used on another thread, or after its interaction has returned, is recognised by
  * a thread-local pointer to the handle in use, so that nothing of it is read. */
 #include "pool/pool.h"
+#include "pool/train.h"
 
 #include "base/clock.h"
 #include "value/error.h"
@@ -58,6 +59,7 @@ static void drop_kept(hf_conn *c)
 void hf__conn_finish(hf_conn *c)
 {
 	drop_kept(c);
+	hf__train_free(c->train);
 	hf__arena_finish(&c->arena);
 }
 
@@ -116,6 +118,16 @@ static hf__outcome outcome_of(hf_error *e, hf_result *res)
 	return (hf__outcome){ .status = hf_error_status(e), .error = e };
 }
 
+/* What an earlier failure has undone is not run; or, where it was sent before that was known, it is
+ * not told of. */
+static hf_error *execute(hf_conn *c, hf__run *run, hf_result **out, const hf_site *site)
+{
+	if (!c->poison)
+		return hf__conn_execute(c, run, out, site);
+	hf__conn_drop_sent(c);
+	return hf_error_ref(c->poison);
+}
+
 static hf__outcome run_statement(hf_conn *c, hf__job *j)
 {
 	hf__run run = { .sql = j->sql,
@@ -124,11 +136,11 @@ static hf__outcome run_statement(hf_conn *c, hf__job *j)
 		.params = j->params,
 		.kind = j->sql_kind,
 		.script = j->kind == HF__JOB_SCRIPT,
+		.read_at_once = j->fetched,
 		.on_row = j->more->on_row,
 		.row_arg = j->more->arg };
 	hf_result *res = NULL;
-	hf_error *e =
-		c->poison ? hf_error_ref(c->poison) : hf__conn_execute(c, &run, &res, &j->site);
+	hf_error *e = execute(c, &run, &res, &j->site);
 
 	/* A transaction's command leaves the end to the transaction. */
 	if (j->more->txn)
@@ -235,8 +247,9 @@ static void roll_back_leftover(hf_conn *c, bool *was_left_open)
 {
 	char name[200];
 
-	if (hf__link_session(c->link) != HF__SESSION_TXN &&
-		hf__link_session(c->link) != HF__SESSION_FAILED)
+	hf__session s = hf__link_session(c->link);
+
+	if (s != HF__SESSION_TXN && s != HF__SESSION_FAILED)
 		return;
 	*was_left_open = true;
 	hf_error_unref(hf__conn_rollback(c));

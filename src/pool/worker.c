@@ -189,7 +189,8 @@ static hf__job *next_job(hf__worker *w)
 			w->resting = false;
 			continue;
 		}
-		if (!w->up || hf__worker_must_end_locked(w) || hf__worker_doubts_locked(w))
+		if (!w->up || hf__worker_must_end_locked(w) ||
+			hf__worker_doubts_locked(w, hf__now()))
 			break;
 		j = take_locked(w);
 		if (j)
@@ -227,7 +228,7 @@ static hf_error *requeue_locked(hf_pool *p, hf__job *j)
 	j->worker = NULL;
 	if (e) {
 		j->state = HF__JOB_DONE;
-		hf__pool_count_end_locked(p, hf_error_status(e));
+		hf__pool_count_end_locked(p, j, hf_error_status(e));
 		hf__worker_recheck_locked(p);
 	} else {
 		j->state = HF__JOB_QUEUED;
@@ -344,7 +345,7 @@ void hf__worker_give_back_locked(hf__worker *w, int64_t now)
 	w->lent = false;
 	w->idle_since = now;
 	w->suspect |= w->link.broken || w->link.dirty;
-	if (hf__worker_stays_locked(w))
+	if (hf__worker_stays_locked(w, now))
 		enter_idle_locked(w);
 	else
 		hf__cond_signal(&w->cond);
@@ -376,16 +377,13 @@ void hf__worker_before_done(hf__worker *w, hf__job **jobs, int n)
 
 void hf__worker_count_locked(hf__worker *w, hf__job **jobs, int n, int64_t now)
 {
-	hf_pool_stats *s = &w->pool->stats;
-
 	for (int i = 0; i < n; i++) {
 		hf__job *j = jobs[i];
 
 		j->state = HF__JOB_DONE;
 		j->worker = NULL;
-		hf__pool_count_end_locked(w->pool, j->outcome.status);
-		s->queue_ns += (uint64_t)(j->started_at - j->submitted_at);
-		s->run_ns += (uint64_t)(now - j->started_at);
+		hf__pool_count_end_locked(w->pool, j, j->outcome.status);
+		hf__pool_count_run_locked(w->pool, j, now);
 	}
 }
 
@@ -402,7 +400,7 @@ static hf__job *finish(hf__worker *w, hf__job **jobs, int n)
 	hf__worker_count_locked(w, jobs, n, now);
 	untake_locked(w);
 	w->idle_since = now;
-	if (usable && hf__worker_stays_locked(w)) {
+	if (usable && hf__worker_stays_locked(w, now)) {
 		next = take_locked(w);
 		if (!next)
 			enter_idle_locked(w);
@@ -490,6 +488,7 @@ static void end_worker(hf__worker *w)
 	answer_wake_locked(w);
 	APR_RING_REMOVE(w, all);
 	APR_RING_INSERT_TAIL(&p->ended, w, hf__worker, all);
+	hf__tally_add_to(&w->tally, &p->stats);
 	p->n_workers--;
 	p->n_retiring -= w->retire;
 	hf__worker_wake_one_locked(p);

@@ -15,6 +15,8 @@
 #include "base/ring.h"
 #include <pthread.h>
 
+typedef struct hf__train hf__train;
+
 /* A result that is lent to an interaction until it returns. */
 struct hf__kept {
 	struct hf__kept *next;
@@ -29,6 +31,16 @@ typedef enum hf__end {
 	HF__END_PREPARED,
 	HF__END_UNKNOWN
 } hf__end;
+
+/* A statement that is at the server before anybody waits for its answer. */
+typedef struct hf__sent {
+	hf__job *job;
+	hf__run run;
+	hf__trip trip;
+	int64_t at;
+	bool in_txn; /* it was sent into an open transaction */
+	bool synced; /* a Sync stands behind it */
+} hf__sent;
 
 /* What an interaction sees. Embedded in its worker; valid between hf__conn_enter and
  * hf__conn_leave. */
@@ -58,11 +70,9 @@ struct hf_conn {
 	hf_error *poison;   /* the first statement that failed in the open transaction */
 	hf_error *cause;    /* the first error of an attempt that calls for another */
 	hf__hooks hooks;    /* of the open transaction */
-	/* hf__conn_send: the statement of `job` that is at the server already */
-	bool is_sent, sent_in_txn;
-	int64_t sent_at;
-	hf__run sent;
-	hf__trip sent_trip;
+	hf__sent *sent;     /* the statement of `job`, if it is at the server already */
+	hf__sent alone;     /* by hf__conn_send */
+	hf__train *train;   /* train.h; made when it is first used */
 	int atomics;        /* hf_conn_atomic calls under way */
 	unsigned n_atomics; /* in the open transaction: names their savepoints */
 	hf__arena arena;
@@ -88,6 +98,12 @@ typedef struct hf__held {
 	int64_t statement_at; /* 0: none */
 } hf__held;
 
+/* What is counted for every statement, without the pool's lock. Whoever has the link counts, so
+ * that there is one writer at a time, and a load and a store are enough; anybody may read. */
+typedef struct hf__tally {
+	_Atomic uint64_t statements, failures, commits, rollbacks;
+} hf__tally;
+
 typedef struct hf__worker {
 	APR_RING_ENTRY(hf__worker)
 	all, idle; /* guarded by pool->lock, as all below but link and conn */
@@ -111,9 +127,19 @@ typedef struct hf__worker {
 	hf__held held;       /* while there is a job; guarded by held_lock */
 	bool hold_told;      /* the log has heard that it takes long */
 	int number;
+	hf__tally tally;
 	hf__link link; /* the worker's own thread only, or whom it is lent to */
 	hf_conn conn;
 } hf__worker;
+
+static inline void hf__tally_one(_Atomic uint64_t *n)
+{
+	atomic_store_explicit(
+		n, atomic_load_explicit(n, memory_order_relaxed) + 1, memory_order_release);
+}
+
+/* stats.c */
+void hf__tally_add_to(hf__tally *t, hf_pool_stats *s);
 
 /* Whether the queue waits and nobody will come for it, though one more worker may be started. */
 bool hf__worker_wanted_locked(const hf_pool *p);
@@ -158,7 +184,7 @@ void hf__worker_count_locked(hf__worker *w, hf__job **jobs, int n, int64_t now);
 void hf__worker_put_back_unsent(hf__worker *w, int keep);
 
 /* Whether nothing calls it away from its queries: it is not to end, its link is not in doubt. */
-bool hf__worker_stays_locked(hf__worker *w);
+bool hf__worker_stays_locked(hf__worker *w, int64_t now);
 
 /* After a job has left the queue without being run: whoever waits looks again, and attempts to
  * connect that were for its sake are called off. */
@@ -200,7 +226,7 @@ int hf__pool_staying_locked(const hf_pool *p);
 /* Whether this worker is to end: too many, not needed, closing. Decides it where that is due. */
 bool hf__worker_must_end_locked(hf__worker *w);
 void hf__worker_retire_locked(hf__worker *w);
-bool hf__worker_doubts_locked(const hf__worker *w);
+bool hf__worker_doubts_locked(const hf__worker *w, int64_t now);
 
 /* run.c: a job on a connection. */
 void hf__conn_init(hf_conn *c, hf__worker *w);
@@ -265,13 +291,30 @@ hf_error *hf__conn_execute(hf_conn *c, hf__run *run, hf_result **out, const hf_s
  * False: nothing was sent. */
 bool hf__conn_send(hf_conn *c, hf__job *j);
 
+/* For train.c: the same into `s`, which may be one of several, without a Sync. `last`: what is to
+ * be asked once for all of them is asked behind this one. */
+bool hf__conn_send_behind(hf_conn *c, hf__sent *s, hf__job *j, bool last);
+
+/* Waits for the answer of what was sent, and drops it: a failure before it has decided. */
+void hf__conn_drop_sent(hf_conn *c);
+
 /* What an error says of the work: surely undone (HF_RETRYABLE), or perhaps done. `in_txn`: it ran
  * in a transaction that was open before. */
 unsigned hf__conn_fate(const hf_conn *c, const hf__run *run, const hf_error *e, bool in_txn);
 
-/* At DEBUG: one statement that ran. */
+/* At DEBUG: one statement that ran. At INFO: that it was one which changed the schema. */
 void hf__conn_log_run(const hf_conn *c, const hf__run *run, const hf_error *e, int64_t began,
 	const hf_site *site);
+
+/* One more statement has ended: well, or so. */
+static inline void hf__conn_count_run(hf_conn *c, const hf_error *e)
+{
+	hf__tally *t = &c->worker->tally;
+
+	hf__tally_one(&t->statements);
+	if (e)
+		hf__tally_one(&t->failures);
+}
 
 const char *hf__conn_begin_text(hf_conn *c);        /* lent by the connection */
 hf__guard hf__conn_guard(hf_conn *c, int limit_ms); /* 0: no limit */

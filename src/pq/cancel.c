@@ -24,6 +24,7 @@ struct hf__cancel {
 	APR_RING_ENTRY(hf__cancel) link;
 	hf__canceler *cr;        /* a reference */
 	bool in_flight, dropped; /* guarded by cr->lock */
+	bool fired;              /* since it was settled; of the thread that uses the link */
 #ifdef LIBPQ_HAS_ASYNC_CANCEL
 	PGcancelConn *pg;
 #else
@@ -216,6 +217,7 @@ bool hf__cancel_fire(hf__cancel *c)
 	hf__canceler *cr = c->cr;
 	bool fired;
 
+	c->fired = true;
 	hf__lock(&cr->lock);
 	fired = !c->in_flight && someone_will_run_locked(cr);
 	if (fired) {
@@ -231,10 +233,13 @@ bool hf__cancel_settle(hf__cancel *c, int64_t deadline)
 {
 	bool settled;
 
+	if (!c->fired)
+		return true;
 	hf__lock(&c->cr->lock);
 	while (c->in_flight && hf__cond_wait_until(&c->cr->settled, &c->cr->lock, deadline))
 		;
 	settled = !c->in_flight;
+	c->fired = !settled;
 	hf__unlock(&c->cr->lock);
 	return settled;
 }

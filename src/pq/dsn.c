@@ -233,7 +233,7 @@ static void read_keywords(struct reader *r, const char *dsn)
 	hf__strbuf_finish(&value);
 }
 
-static char *find(const hf__dsn *d, const char *key)
+char *hf__dsn_get(const hf__dsn *d, const char *key)
 {
 	for (size_t i = 0; i < d->n; i++)
 		if (strcmp(d->keys[i], key) == 0)
@@ -248,7 +248,7 @@ static void wipe_free(char *s)
 	hf__free(s);
 }
 
-static bool set(hf__dsn *d, const char *key, const char *value)
+bool hf__dsn_set(hf__dsn *d, const char *key, const char *value)
 {
 	char **keys, **values;
 
@@ -297,7 +297,7 @@ static hf_status parse_rest(hf__dsn *d, const char *rest, hf_error **out_error)
 	}
 	for (PQconninfoOption *o = options; o->keyword && ok; o++)
 		if (o->val)
-			ok = set(d, o->keyword, o->val);
+			ok = hf__dsn_set(d, o->keyword, o->val);
 	PQconninfoFree(options);
 	return ok ? HF_OK : hf__error_give(hf__error_nomem(), out_error);
 }
@@ -310,7 +310,7 @@ hf_status hf__dsn_init(hf__dsn *d, const char *dsn, hf__dsn_pool *pool, hf_error
 	*d = (hf__dsn){ 0 };
 	*pool = (hf__dsn_pool){ 0 };
 	r.known = PQconndefaults();
-	if (hf__dsn_is_uri(dsn))
+	if (strncmp(dsn, "postgresql://", 13) == 0 || strncmp(dsn, "postgres://", 11) == 0)
 		read_uri(&r, dsn);
 	else
 		read_keywords(&r, dsn);
@@ -331,12 +331,12 @@ hf_status hf__dsn_init(hf__dsn *d, const char *dsn, hf__dsn_pool *pool, hf_error
 
 static bool set_default(hf__dsn *d, const char *key, const char *value)
 {
-	return find(d, key) || set(d, key, value);
+	return hf__dsn_get(d, key) || hf__dsn_set(d, key, value);
 }
 
 static const char *given(const hf__dsn *d, const char *key, const char *env)
 {
-	const char *v = find(d, key);
+	const char *v = hf__dsn_get(d, key);
 
 	return v && *v ? v : getenv(env);
 }
@@ -386,9 +386,9 @@ static bool set_root(hf__dsn *d, hf_error **why)
 	if (access(path, R_OK) == 0)
 		return true;
 	if (PQlibVersion() >= 160000)
-		return set(d, "sslrootcert", "system");
+		return hf__dsn_set(d, "sslrootcert", "system");
 	if (access(bundle, R_OK) == 0)
-		return set(d, "sslrootcert", bundle);
+		return hf__dsn_set(d, "sslrootcert", bundle);
 	*why = hf__error_fmt(HF_E_MISUSE, 0,
 		"a server beyond this machine is verified (sslmode=verify-full), but "
 		"there is no root certificate: give sslrootcert, or choose another sslmode aloud");
@@ -401,13 +401,14 @@ static bool set_tls(hf__dsn *d, const hf__dsn_session *want, hf_error **why)
 	const char *host = addr ? addr : given(d, "host", "PGHOST");
 	bool says = given(d, "sslmode", "PGSSLMODE") || given(d, "service", "PGSERVICE");
 
-	if (!says && !all_local(host) && (!set(d, "sslmode", "verify-full") || !set_root(d, why)))
+	if (!says && !all_local(host) &&
+		(!hf__dsn_set(d, "sslmode", "verify-full") || !set_root(d, why)))
 		return false;
 	if (!want->strict_auth)
 		return true;
-	if (!set(d, "channel_binding", "require"))
+	if (!hf__dsn_set(d, "channel_binding", "require"))
 		return false;
-	return PQlibVersion() < 160000 || set(d, "require_auth", "scram-sha-256");
+	return PQlibVersion() < 160000 || hf__dsn_set(d, "require_auth", "scram-sha-256");
 }
 
 /* The session's own settings go into the startup packet: RESET ALL returns to it, not to what was
@@ -429,20 +430,21 @@ static bool set_session(hf__dsn *d, const hf__dsn_session *want)
 			&o, " -c idle_in_transaction_session_timeout=%d", want->idle_in_txn_ms);
 	if (theirs)
 		hf__strbuf_printf(&o, " %s", theirs);
-	ok = !o.failed && set(d, "options", hf__strbuf_text(&o));
+	ok = !o.failed && hf__dsn_set(d, "options", hf__strbuf_text(&o));
 	hf__strbuf_finish(&o);
-	return ok && set(d, "client_encoding", "UTF8");
+	return ok && hf__dsn_set(d, "client_encoding", "UTF8");
 }
 
-static bool describe(hf__dsn *d)
+bool hf__dsn_describe(hf__dsn *d)
 {
 	static const char *const keys[] = { "service", "host", "hostaddr", "port", "dbname",
 		"user" };
 	hf__strbuf b = HF__STRBUF_INIT;
 
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-		if (find(d, keys[i]))
-			hf__strbuf_printf(&b, "%s%s=%s", b.n ? " " : "", keys[i], find(d, keys[i]));
+		if (hf__dsn_get(d, keys[i]))
+			hf__strbuf_printf(
+				&b, "%s%s=%s", b.n ? " " : "", keys[i], hf__dsn_get(d, keys[i]));
 	if (b.n == 0)
 		hf__strbuf_puts(&b, "default server");
 	d->where = hf__strbuf_take(&b);
@@ -459,7 +461,7 @@ hf_status hf__dsn_complete(hf__dsn *d, const hf__dsn_session *want, hf_error **o
 		{ "gssencmode", "disable" },
 	};
 	hf_error *why = NULL;
-	bool ok = describe(d);
+	bool ok = hf__dsn_describe(d);
 
 	for (size_t i = 0; ok && i < sizeof defaults / sizeof *defaults; i++)
 		ok = set_default(d, defaults[i][0], defaults[i][1]);

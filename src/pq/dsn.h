@@ -32,16 +32,39 @@ typedef struct hf__dsn_session {
  * string cannot be parsed, or has an unknown key, which the message names. */
 hf_status hf__dsn_init(hf__dsn *d, const char *dsn, hf__dsn_pool *pool, hf_error **out_error);
 
-bool hf__dsn_is_uri(const char *dsn);
-
-/* The same connection string for another database, dsn_at.c: yours to hf__free. NULL: no memory. It
- * must be one that hf__dsn_init takes. */
-char *hf__dsn_at(const char *dsn, const char *database);
-
 /* Adds keepalives, TLS and session defaults for what was not given. */
 hf_status hf__dsn_complete(hf__dsn *d, const hf__dsn_session *session, hf_error **out_error);
 
 /* Wipes and frees. Accepts a zeroed one. */
 void hf__dsn_finish(hf__dsn *d);
+
+/* The value of a key; lent; NULL: it has none. */
+char *hf__dsn_get(const hf__dsn *d, const char *key);
+
+/* False: no memory. */
+bool hf__dsn_set(hf__dsn *d, const char *key, const char *value);
+
+/* Fills in `where`. False: no memory. */
+bool hf__dsn_describe(hf__dsn *d);
+
+/* dsn_target.c: where it leads. */
+
+/* Another one that leads to this database of the same server; else the same, completed if `from`
+ * is. False: no memory, and *to is empty. */
+bool hf__dsn_copy_at(hf__dsn *to, const hf__dsn *from, const char *database);
+
+/* The connection string, as it was written, with another database; yours to hf__free after wiping
+ * it: it may hold a password. NULL: no memory. */
+char *hf__dsn_text_at(const char *dsn, const char *database);
+
+/* The database that it leads to. False: that stands in a service, or there is no memory. */
+bool hf__dsn_database(const hf__dsn *d, char *out, size_t n);
+
+/* Whether both say the same server, as far as they say it: the same host, port and service, with
+ * the defaults of the environment. Two names of one server are not seen to be one. */
+bool hf__dsn_same_server(const hf__dsn *a, const hf__dsn *b);
+
+/* A URI without secrets, yours to hf__free; NULL: no memory. */
+char *hf__dsn_url(const hf__dsn *d);
 
 #endif

@@ -11,7 +11,7 @@ static hf__extra *add(hf__extras *x, const char *text)
 	hf__extra *e = &x->v[x->n++];
 	int word = (int)strcspn(text, " ");
 
-	e->prepared = false;
+	e->prepared = e->parsing = false;
 	snprintf(e->name, sizeof e->name, "hf_%.*s_%u", word < 8 ? word : 8, text, ++x->serial);
 	snprintf(e->text, sizeof e->text, "%s", text);
 	return e;

@@ -14,6 +14,7 @@
 
 typedef struct hf__extra {
 	bool prepared;  /* the server has said so */
+	bool parsing;   /* its Parse is under way; what follows on the link may count on it */
 	char name[24];  /* "hf_COMMIT_7" */
 	char text[100]; /* what it stands for */
 } hf__extra;

@@ -80,10 +80,10 @@ bool hf__format_binary(const hf__link *l, unsigned learned)
 
 bool hf__format_must_ask(const hf__link *l, unsigned learned)
 {
-	PGTransactionStatusType now = PQtransactionStatus(l->pg);
+	hf__session now = hf__link_session(l);
 
 	return (learned & HF__FORMAT_USUAL) && !(learned & HF__FORMAT_TEXT) && !l->dirty &&
-	       l->floats == HF__FLOATS_ASK && now != PQTRANS_INTRANS && now != PQTRANS_INERROR;
+	       l->floats == HF__FLOATS_ASK && now != HF__SESSION_TXN && now != HF__SESSION_FAILED;
 }
 
 const char hf__format_question[] =

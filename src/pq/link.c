@@ -2,6 +2,7 @@
 /* A link: opening, closing, watching and waiting. What is said over it is in wire.c. */
 #include "pq/link.h"
 
+#include "base/attr.h"
 #include "base/clock.h"
 #include "base/fork.h"
 #include "base/mem.h"
@@ -28,6 +29,11 @@ void hf__link_init(hf__link *l, const hf__link_config *cfg)
 	l->sock = l->fork_slot = -1;
 }
 
+static void show(hf__link *l, hf__shown what)
+{
+	atomic_store_explicit(&l->shown, (int)what, memory_order_relaxed);
+}
+
 void hf__link_close(hf__link *l)
 {
 	if (!l->pg)
@@ -42,9 +48,29 @@ void hf__link_close(hf__link *l)
 	l->sock = l->fork_slot = -1;
 	l->pid = 0;
 	l->rtt = 0;
-	l->broken = l->dirty = l->foreign_stmts = false;
+	l->broken = l->dirty = l->foreign_stmts = l->train_failed = false;
+	l->train = 0;
 	l->floats = HF__FLOATS_ASK;
 	l->fatal[0] = l->server[0] = '\0';
+	l->n_trips = 0;
+	show(l, HF__SHOWN_IDLE);
+}
+
+void hf__link_trip_sent(hf__link *l)
+{
+	if (l->n_trips++ == 0)
+		show(l, HF__SHOWN_ACTIVE);
+}
+
+void hf__link_trip_ended(hf__link *l)
+{
+	PGTransactionStatusType in;
+
+	hf_assert(l->n_trips > 0);
+	if (--l->n_trips > 0)
+		return;
+	in = PQtransactionStatus(l->pg);
+	show(l, in == PQTRANS_INTRANS || in == PQTRANS_INERROR ? HF__SHOWN_IN_TXN : HF__SHOWN_IDLE);
 }
 
 /* Runs in the middle of libpq's parsing: it copies, and calls nothing of libpq that talks. */
@@ -67,6 +93,8 @@ hf__session hf__link_session(const hf__link *l)
 {
 	if (!l->pg || l->broken || PQstatus(l->pg) != CONNECTION_OK)
 		return HF__SESSION_LOST;
+	if (l->train > 0) /* libpq says no more than that something is under way */
+		return l->train_failed ? HF__SESSION_FAILED : HF__SESSION_TXN;
 	switch (PQtransactionStatus(l->pg)) {
 	case PQTRANS_IDLE:
 		return HF__SESSION_IDLE;
@@ -84,6 +112,19 @@ hf__session hf__link_session(const hf__link *l)
 bool hf__link_gone(const hf__link *l)
 {
 	return l->pg && (l->fatal[0] || PQstatus(l->pg) != CONNECTION_OK);
+}
+
+void hf__link_peer(const hf__link *l, char *out, size_t n)
+{
+	const char *host = PQhost(l->pg), *port = PQport(l->pg);
+
+	snprintf(out, n, "%s, port %s", host && *host ? host : "the default host",
+		port && *port ? port : "unknown");
+}
+
+int hf__link_version(const hf__link *l)
+{
+	return PQserverVersion(l->pg);
 }
 
 bool hf__link_tells_outcomes(const hf__link *l)
@@ -232,7 +273,7 @@ static void connect_message(char *out, size_t size, const char *text, const char
 
 static hf_error *connect_error(hf__link *l, const hf__dsn *dsn, const char *instead)
 {
-	char state[6] = "", message[800], full[1000];
+	char state[6] = "", message[800], full[1400], peer[300] = "";
 	const char *text = instead ? instead : PQerrorMessage(l->pg);
 	const char *at = find_sqlstate(text, state);
 	hf__error_spec spec = { .status = HF_E_CONNECT,
@@ -240,8 +281,12 @@ static hf_error *connect_error(hf__link *l, const hf__dsn *dsn, const char *inst
 		.sqlstate = at ? state : NULL,
 		.message = full };
 
+	/* libpq's own words name the server. */
+	if (instead)
+		hf__link_peer(l, peer, sizeof peer);
 	connect_message(message, sizeof message, text, at);
-	snprintf(full, sizeof full, "cannot connect (%s): %s", dsn->where, message);
+	snprintf(full, sizeof full, "cannot connect (%s): %s%s%s", dsn->where, message,
+		instead ? ": " : "", peer);
 	return hf__error_new(&spec);
 }
 

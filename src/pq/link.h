@@ -19,6 +19,8 @@
 
 #include <holdfast/result.h>
 
+#include <stdatomic.h>
+
 typedef enum hf__ask { HF__ASK_NONE, HF__ASK_CANCEL, HF__ASK_ABORT } hf__ask;
 
 /* Whether the session writes floats with all their digits and bytea in hex. */
@@ -47,6 +49,9 @@ typedef struct hf__link_config {
 	bool read_only;
 } hf__link_config;
 
+/* What others may know of a link while it is used: roughly what pg_stat_activity shows. */
+typedef enum hf__shown { HF__SHOWN_IDLE, HF__SHOWN_ACTIVE, HF__SHOWN_IN_TXN } hf__shown;
+
 typedef struct hf__link {
 	hf__link_config cfg;
 	PGconn *pg; /* NULL: closed */
@@ -61,9 +66,13 @@ typedef struct hf__link {
 	int64_t rtt; /* the shortest time from a statement to its answer; 0: not known */
 	bool broken, dirty;
 	hf__floats floats;
+	int train;          /* statements under way inside the open transaction: train.h */
+	bool train_failed;  /* one of those before them has undone it */
 	bool foreign_stmts; /* prepared statements may be there that the cache did not make */
 	char fatal[6];      /* SQLSTATE of a FATAL notice; "" */
 	char server[96];    /* which server this is, in which life of it; "": not known */
+	int n_trips;        /* sent, and not ended */
+	atomic_int shown;   /* an hf__shown; read by anybody */
 	/* of the run under way */
 	hf__ask asked;
 	bool late; /* a cancel was sent since its time was up */
@@ -90,9 +99,10 @@ typedef struct hf__run {
 	const char *text;   /* of a script with arguments: what is sent instead, values and all */
 	const hf__params *params;
 	hf__sql_kind kind;
-	bool unnamed;  /* never as a prepared statement */
-	bool shot_at;  /* a cancel of one before it may have hit it */
-	bool script;   /* simple protocol, several statements */
+	bool unnamed;      /* never as a prepared statement */
+	bool shot_at;      /* a cancel of one before it may have hit it */
+	bool script;       /* simple protocol, several statements */
+	bool read_at_once; /* its result is not kept for long: see "packed" in result.c */
 	bool describe; /* not run: its result has columns and no rows; `text`, if any, is sent */
 	struct hf__copy *copy; /* it is a COPY, and goes alone */
 	hf_row_fn *on_row;
@@ -109,6 +119,7 @@ typedef struct hf__run {
 	/* told afterwards */
 	bool sent;           /* the server may have seen some of it */
 	bool main_done;      /* the statement itself worked; what failed came after it */
+	bool notifies;       /* hf__sql_notifies */
 	char tag[64];        /* of its last result */
 	char xid[24];        /* "": none so far */
 	char commit_tag[16]; /* of `commit`; "": it did not come to that, or was not answered */
@@ -120,6 +131,10 @@ typedef struct hf__run {
 
 void hf__link_init(hf__link *l, const hf__link_config *cfg);
 void hf__link_close(hf__link *l); /* ends the session; accepts a closed link */
+
+/* A trip was sent; one has ended. */
+void hf__link_trip_sent(hf__link *l);
+void hf__link_trip_ended(hf__link *l);
 
 /* Connects, and answers NULL or the story, HF_E_CONNECT with the server's SQLSTATE if it gave one.
  */
@@ -150,6 +165,12 @@ hf_error *hf__link_command(hf__link *l, const char *sql, const hf__guard *guard)
 
 /* Everything that a job may have left in the session goes, but prepared statements stay. */
 hf_error *hf__link_reset(hf__link *l, const hf__guard *guard);
+
+/* "host, port 5432", of the server that it leads to or tries; for messages. */
+void hf__link_peer(const hf__link *l, char *out, size_t n);
+
+/* Of the server: 150004. */
+int hf__link_version(const hf__link *l);
 
 hf__session hf__link_session(const hf__link *l);
 /* Whether the server ended the session, as opposed to us not trusting it any more. */

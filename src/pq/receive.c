@@ -134,7 +134,8 @@ static void lose_extra(hf__trip *t, int index)
 {
 	t->extra_gone = true;
 	t->run->stale_plan = index < t->main_index;
-	t->l->extras.off |= index > t->main_index;
+	/* Where the transaction had failed before, the Parse may have been skipped with that. */
+	t->l->extras.off |= index > t->main_index && !t->l->train_failed;
 }
 
 static void keep_error(hf__trip *t, const PGresult *r, int index, int64_t began)
@@ -276,7 +277,8 @@ static void take_result(hf__trip *t, PGresult *r, int index, int64_t began)
 		return;
 	case PGRES_FATAL_ERROR:
 	case PGRES_BAD_RESPONSE:
-		keep_error(t, r, index, began);
+		/* Behind the result of a lone one it is the Sync's. */
+		keep_error(t, r, t->lone && t->main ? index + 1 : index, began);
 		break;
 	case PGRES_PIPELINE_ABORTED:
 		t->aborted |= index == t->main_index && !t->error;
@@ -310,7 +312,7 @@ static void end_main(hf__trip *t)
 {
 	hf__run *run = t->run;
 
-	run->main_done = !t->l->broken && !t->error;
+	run->main_done = !t->l->broken && !t->error && !t->aborted;
 	if (!run->commit || !run->main_done)
 		return;
 	run->guard = run->commit_guard;

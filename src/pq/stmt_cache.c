@@ -79,6 +79,11 @@ bool hf__stmt_is_slow(const hf__stmt_entry *e)
 	return e && (e->mean_us > SLOW_US || e->wary > 0);
 }
 
+bool hf__stmt_is_quick(const hf__stmt_entry *e)
+{
+	return e && e->prepared && e->mean_us > 0 && !hf__stmt_is_slow(e);
+}
+
 /* The first runs on a connection are slower than the rest and tell little. One that was slow indeed
  * counts, and makes wary for a while: a text that is slow once in a hundred times delays a third of
  * its neighbours, thirty of which would travel behind it. */
@@ -103,12 +108,20 @@ static bool same_types(const hf__stmt_entry *e, const hf__params *p)
 }
 
 static hf__stmt_entry *lookup(
-	hf__stmt_cache *c, uint32_t hash, const char *sql, const hf__params *p)
+	const hf__stmt_cache *c, uint32_t hash, const char *sql, const hf__params *p)
 {
 	for (hf__stmt_entry *e = c->bucket[hash % HF__STMT_BUCKETS]; e; e = e->next)
 		if (e->hash == hash && same_types(e, p) && strcmp(e->sql, sql) == 0)
 			return e;
 	return NULL;
+}
+
+bool hf__stmt_cache_quick(
+	const hf__stmt_cache *c, const char *sql, uint32_t hash, const hf__params *params)
+{
+	const hf__stmt_entry *e = c->max > 0 ? lookup(c, hash, sql, params) : NULL;
+
+	return hf__stmt_is_quick(e);
 }
 
 /* set_config('name', …: of something else. */
@@ -147,6 +160,7 @@ static hf__stmt_entry *add(hf__stmt_cache *c, uint32_t hash, const char *sql, co
 	e->hash = hash;
 	e->sets = hf__stmt_sets(sql);
 	e->changes_session = hf__sql_changes_session(sql);
+	e->notifies = hf__sql_notifies(sql);
 	e->n_types = (int)n_types;
 	memcpy(e->sql, sql, strlen(sql) + 1);
 	e->types = (uint32_t *)(void *)(e->sql + text);

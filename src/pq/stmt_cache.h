@@ -27,6 +27,7 @@ typedef struct hf__stmt_entry {
 	hf_result *described; /* for hf__result_pack */
 	bool changes_session; /* hf__sql_changes_session */
 	bool sets;            /* hf__stmt_sets */
+	bool notifies;        /* hf__sql_notifies */
 	char name[16];
 	uint32_t *types; /* behind sql in the same block */
 	char sql[];
@@ -63,6 +64,12 @@ bool hf__stmt_sets(const char *sql);
 /* Whether others should not wait behind it, as far as is known: it takes long on the average, or
  * did so lately. */
 bool hf__stmt_is_slow(const hf__stmt_entry *e);
+
+/* Whether it is prepared and has shown that it is not slow; the same of a text that is to be used.
+ */
+bool hf__stmt_is_quick(const hf__stmt_entry *e);
+bool hf__stmt_cache_quick(
+	const hf__stmt_cache *c, const char *sql, uint32_t hash, const hf__params *params);
 
 /* Takes note of one run. */
 void hf__stmt_note_time(hf__stmt_entry *e, int64_t ns);

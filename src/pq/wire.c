@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What is said over a link: statements in pipeline mode, each trip closed by one Sync, and the
  * exceptions that libpq's pipeline mode cannot take (scripts, utility statements outside a
- * transaction).
+ * transaction). A prepared statement that goes by itself leaves pipeline mode as well: what is sent
+ * is the same, and its Sync costs libpq no result.
  *
  * Note "the Sync decides". A result in pipeline mode is not the commit: the implicit transaction
  * commits at Sync, and a deferred constraint or a serialization failure arrives as one more error
@@ -27,8 +28,12 @@ static void read_answers(hf__trip *t, int64_t began, bool sync)
 {
 	while (t->n_read < t->n_commands && !t->l->broken)
 		hf__trip_read(t, t->n_read, began);
-	if (sync && !t->l->broken)
+	if (!sync || t->l->broken)
+		return;
+	if (!t->lone)
 		hf__trip_read_sync(t, began);
+	else if (!PQenterPipelineMode(t->l->pg))
+		t->l->broken = true;
 }
 
 /* Simple protocol: every result is kept, the last is the main one. */
@@ -101,12 +106,12 @@ static bool is_plain(const hf__run *run)
 	       run->kind == HF__SQL_EMPTY;
 }
 
-static bool goes_alone(const hf__link *l, const hf__run *run)
+static bool goes_alone(hf__session session, const hf__run *run)
 {
 	if (run->script || run->copy)
 		return true;
 	return !is_plain(run) && !run->begin && !run->on_row && !run->set_read_only &&
-	       hf__link_session(l) == HF__SESSION_IDLE;
+	       session == HF__SESSION_IDLE;
 }
 
 /* Whoever was to be cancelled has ended; a request still under way would hit the next statement. */
@@ -139,6 +144,8 @@ static void settle_cache(hf__trip *t, const struct results *rs)
 
 	for (size_t i = 0; i < rs->n && !gone; i++)
 		gone = drops_prepared(hf_result_tag(rs->v[i]));
+	for (int i = 0; i < t->n_made; i++)
+		t->made[i]->parsing = false;
 	hf__stmt_free(t->evicted);
 	if (gone || t->extra_gone)
 		hf__extras_forget(&t->l->extras);
@@ -164,10 +171,16 @@ static void note_foreign_stmts(hf__trip *t, const struct results *rs)
 	t->l->foreign_stmts |= any;
 }
 
-static bool changes_session(const hf__trip *t)
+bool hf__trip_changes_session(const hf__trip *t)
 {
 	return t->run->kind != HF__SQL_EMPTY &&
 	       (t->entry ? t->entry->changes_session : hf__sql_changes_session(t->run->sql));
+}
+
+static bool notifies(const hf__trip *t)
+{
+	return t->run->kind != HF__SQL_EMPTY &&
+	       (t->entry ? t->entry->notifies : hf__sql_notifies(t->run->sql));
 }
 
 /* The commands that may leave something behind in the session. */
@@ -179,7 +192,7 @@ static void note_dirt(hf__trip *t, const struct results *rs)
 	/* SELECT … INTO TEMP: a SELECT that returned no columns. */
 	if (utility || (strncmp(run->tag, "SELECT", 6) == 0 && t->main && PQnfields(t->main) == 0))
 		t->l->dirty = true;
-	else if (changes_session(t))
+	else if (hf__trip_changes_session(t))
 		t->l->dirty = true;
 	if (utility)
 		note_foreign_stmts(t, rs);
@@ -213,7 +226,8 @@ static hf_error *why_failed(hf__trip *t)
 /* Its small results are to be light. */
 static void pack(const hf__trip *t, hf_result *r)
 {
-	hf__result_pack(r, t->named && t->entry->prepared ? &t->entry->described : NULL);
+	if (!t->run->read_at_once)
+		hf__result_pack(r, t->named && t->entry->prepared ? &t->entry->described : NULL);
 }
 
 /* Without an error, the result; `out` NULL means that none was wanted, and none is made. */
@@ -333,14 +347,14 @@ static void clear_answers(hf__run *run)
 }
 
 /* How long the server took, for the cache. What was sent while another was under way began when
- * that ended; otherwise the way there and back is in it. */
+ * that ended; otherwise the way there and back is in it. What nobody waited for tells nothing. */
 static void note_time(hf__trip *t, int64_t now)
 {
 	hf__link *l = t->l;
 	bool waited = t->sent_at < l->used_at;
 	int64_t took = now - (waited ? l->used_at : t->sent_at);
 
-	if (t->ahead)
+	if (t->split)
 		return;
 	if (!waited && (l->rtt == 0 || took < l->rtt))
 		l->rtt = took;
@@ -356,6 +370,7 @@ static hf_error *begin_trip(hf__trip *t, bool wants, bool may_evict, bool sync)
 	if (may_set(t))
 		t->l->floats = HF__FLOATS_ASK;
 	t->run->sent = true;
+	hf__link_trip_sent(t->l);
 	if (asks_first(t))
 		ask_first(t);
 	if (!t->l->broken && !hf__trip_send(t, sync))
@@ -371,9 +386,11 @@ static hf_error *end_trip(hf__trip *t, struct results *rs, hf_result **out)
 	settle_cancel(t->l);
 	note_tag(t, rs);
 	note_time(t, now);
+	hf__link_trip_ended(t->l);
 	learn_columns(t);
 	if (may_set(t))
 		t->l->floats = HF__FLOATS_ASK;
+	t->run->notifies = notifies(t);
 	settle_cache(t, rs);
 	note_dirt(t, rs);
 	t->l->used_at = now;
@@ -397,6 +414,7 @@ hf_error *hf__trip_begin_sync(hf__trip *t, hf__link *l, hf__run *run, int64_t no
 	t->sent_at = now;
 	clear_answers(run);
 	run->sent = true;
+	hf__link_trip_sent(l);
 	if (!hf__trip_send_sync(t))
 		l->broken = true;
 	return NULL;
@@ -435,7 +453,7 @@ hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync)
 		l->asked = l->asked == HF__ASK_ABORT ? HF__ASK_ABORT : HF__ASK_NONE;
 	} else {
 		begin_answers(t);
-		if (t->split && l->asked == HF__ASK_CANCEL)
+		if ((t->split || t->behind) && l->asked == HF__ASK_CANCEL)
 			read_before_cancel(t);
 		read_answers(t, t->began, sync);
 	}
@@ -452,21 +470,24 @@ hf__answer hf__trip_advance(hf__trip *t)
 	return l->asked == HF__ASK_NONE ? hf__trip_read_ready(t) : HF__ANSWER_ODD;
 }
 
-static hf_error *run_trip(hf__link *l, hf__run *run, hf_result **out, bool alone)
+static hf_error *run_trip(
+	hf__link *l, hf__run *run, hf_result **out, hf__session session, bool alone)
 {
 	hf__trip t;
 	struct results rs = { NULL, 0, 0 };
 	int64_t began = hf__now();
-	bool idle = hf__link_session(l) == HF__SESSION_IDLE && !run->begin;
+	bool idle = session == HF__SESSION_IDLE && !run->begin;
 	hf_error *e;
 
 	init_trip(&t, l, run);
 	t.sent_at = began;
 	begin_run(l, &run->guard);
 	if (alone) {
+		hf__link_trip_sent(l);
 		run_alone(&t, &rs, began);
 		return end_trip(&t, &rs, out);
 	}
+	t.may_be_lone = true;
 	e = begin_trip(&t, out != NULL, idle, true);
 	if (e)
 		return e;
@@ -505,7 +526,7 @@ static hf_error *run_between_limits(hf__link *l, hf__run *run, hf_result **out)
 
 	if (e)
 		return e;
-	e = run_trip(l, run, out, true);
+	e = run_trip(l, run, out, HF__SESSION_IDLE, true);
 	undo = l->broken ? NULL : set_limit(l, l->cfg.statement_ms, &run->guard);
 	if (undo)
 		l->broken = true;
@@ -515,12 +536,13 @@ static hf_error *run_between_limits(hf__link *l, hf__run *run, hf_result **out)
 
 hf_error *hf__link_run(hf__link *l, hf__run *run, hf_result **out)
 {
-	bool alone = goes_alone(l, run);
+	hf__session session = hf__link_session(l);
+	bool alone = goes_alone(session, run);
 
 	clear_answers(run);
-	if (hf__link_session(l) == HF__SESSION_LOST)
+	if (session == HF__SESSION_LOST)
 		return hf__link_lost(l, run->sql);
 	if (alone && run->set_timeout > 0)
 		return run_between_limits(l, run, out);
-	return run_trip(l, run, out, alone);
+	return run_trip(l, run, out, session, alone);
 }

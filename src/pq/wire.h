@@ -27,19 +27,23 @@ typedef struct hf__trip {
 	unsigned extras;    /* a bit for each command that runs one of link.extras */
 	hf__extra *made[8]; /* those that are prepared on the way, by command made_at */
 	int made_at[8], n_made;
-	bool extra_gone; /* the server has not got one of them */
-	bool split;      /* by hf__trip_start */
+	bool extra_gone;  /* the server has not got one of them */
+	bool split;       /* by hf__trip_start: nobody may have been waiting when it was answered */
+	bool behind;      /* another: it may have been answered before its turn came */
+	bool may_be_lone; /* it is read to its end before anything else is sent */
+	bool lone; /* outside pipeline mode: a prepared statement with nothing before or behind it
+		    */
 	int64_t sent_at, began;
-	bool ahead; /* hf__trip_start: nobody may have been waiting when it was answered */
-	int reads;  /* so many times something was read of its answers */
-	bool any;   /* of what came of command n_read */
+	int reads;            /* so many times something was read of its answers */
+	bool any;             /* of what came of command n_read */
 	bool copying, copied; /* the server has begun the COPY; it was served */
 	bool aborted; /* a command before it in the same transaction failed: it was not run */
 } hf__trip;
 
 /* Several trips may be under way on a link: begun in some order, and ended in the same. Only plain
- * statements outside of a transaction travel so (run->kind PLAIN or READ, no begin, no script, no
- * on_row), and the one under way must not be asked for the link's session in between.
+ * statements travel so (run->kind PLAIN or READ, no begin, no script, no on_row). Outside of a
+ * transaction the link must not be asked for its session in between; inside of one, link.train
+ * counts them, and link.train_failed is told what became of them.
  *
  * begin: sends it. `wants` says that a result is wanted; `sync`: a Sync behind it. NULL, or why it
  * was not sent at all (no memory). A link that breaks under it is told by the end.
@@ -74,6 +78,9 @@ void hf__trip_read_sync(hf__trip *t, int64_t began);
 /* Outside pipeline mode: the next result, sorted in; false at the end. */
 bool hf__trip_read_one(hf__trip *t, int64_t began);
 
+/* Whether the session may not be the same after it. */
+bool hf__trip_changes_session(const hf__trip *t);
+
 /* send.c: what goes before the statement and its preparation, and the question of what it returns.
  * Then hf__trip_send sends the rest. False: sign one of poison. */
 bool hf__trip_send_ahead(hf__trip *t);
@@ -82,6 +89,9 @@ bool hf__trip_send_ahead(hf__trip *t);
 bool hf__trip_send(hf__trip *t, bool sync);
 
 bool hf__trip_send_sync(hf__trip *t);
+
+/* Instead of a Sync: what was sent so far is answered as it is done. */
+bool hf__trip_send_flush(hf__trip *t);
 
 /* Outside pipeline mode: the statement alone. */
 bool hf__trip_send_alone(hf__trip *t);

@@ -332,7 +332,7 @@ int hf__txn_watch(hf_future *f)
 	int fd = -1;
 
 	hf__lock(&t->lock);
-	if (t->lent && !t->driving && t->running == j && t->worker->conn.is_sent)
+	if (t->lent && !t->driving && t->running == j && t->worker->conn.sent)
 		fd = hf__link_plain_socket(t->worker->conn.link);
 	if (fd >= 0)
 		t->watched++;
@@ -345,7 +345,7 @@ int hf__txn_watch(hf_future *f)
 /* What follows the statement would be waited for, where it did not travel along. */
 static bool goes_further(const hf_conn *c, const hf__job *j)
 {
-	return j->more->then != HF_THEN_GO_ON && !c->sent.commit;
+	return j->more->then != HF_THEN_GO_ON && !c->alone.run.commit;
 }
 
 /* True: claimed. */
@@ -370,8 +370,8 @@ bool hf__txn_advance(hf_future *f)
 	mine = claim_answer_locked(t, job_of(f));
 	hf__unlock(&t->lock);
 	if (mine)
-		answer = hf__trip_advance(&t->worker->conn.sent_trip);
-	if (answer == HF__ANSWER_ALL && t->worker->conn.sent.stale_plan)
+		answer = hf__trip_advance(&t->worker->conn.alone.trip);
+	if (answer == HF__ANSWER_ALL && t->worker->conn.alone.run.stale_plan)
 		answer = HF__ANSWER_ODD; /* it is run again, by who may wait */
 	part = answer == HF__ANSWER_PART;
 	hf__lock(&t->lock);

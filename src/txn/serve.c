@@ -4,6 +4,7 @@
 
 #include "base/attr.h"
 #include "base/clock.h"
+#include "pool/train.h"
 #include "value/error.h"
 
 #include <stdio.h>
@@ -234,8 +235,10 @@ static hf__job *take_timely_locked(hf_txn *t)
 
 hf__job *hf__txn_take_locked(hf_conn *c, hf_txn *t)
 {
-	hf__job *j = take_timely_locked(t);
+	hf__job *j = hf__train_next(c);
 
+	if (!j)
+		j = take_timely_locked(t);
 	if (!j)
 		return NULL;
 	j->state = HF__JOB_RUNNING;
@@ -277,7 +280,8 @@ static hf__job *await_command(hf_conn *c, hf_txn *t)
 	bool ended;
 
 	for (;;) {
-		if (pool_ends(c, t)) {
+		hf__txn_send_ahead(c, t);
+		if (!hf__train_first(c) && pool_ends(c, t)) {
 			end_unasked(t, closed(t));
 			return NULL;
 		}
@@ -306,12 +310,17 @@ static int64_t run_until(const hf_txn *t, const hf__job *j)
 	return own < t->life_until ? own : t->life_until;
 }
 
-void hf__txn_start_command(hf_conn *c, const hf_txn *t, hf__job *j)
+void hf__txn_set_clock(hf_conn *c, const hf_txn *t, hf__job *j)
 {
 	j->started_at = hf__now();
 	j->run_until = run_until(t, j);
 	c->job = j;
 	c->run_until = j->run_until;
+}
+
+void hf__txn_start_command(hf_conn *c, const hf_txn *t, hf__job *j)
+{
+	hf__txn_set_clock(c, t, j);
 	hf__txn_note(c, j);
 }
 
@@ -332,7 +341,7 @@ bool hf__txn_end_command(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j)
 	hf__lock(&t->lock);
 	j->state = HF__JOB_DONE;
 	j->worker = NULL;
-	t->running = NULL;
+	t->running = hf__train_first(c);
 	t->idle_since = hf__now();
 	if (goes_on) {
 		hf__txn_end_off_locked(t, j);
@@ -402,6 +411,7 @@ void hf__txn_serve(hf_conn *c, hf__job *serving)
 		goes_on = serve_one(c, t, serving, j);
 	if (has_expired(t))
 		hf__logf(&t->pool->log, HF__LOG_WARN, "%s", hf_error_message(t->end));
+	hf__txn_call_back(c, t);
 	hf_error_unref(hf__conn_rollback(c));
 	hf__lock(&t->lock);
 	t->ended = true;

@@ -57,8 +57,8 @@ struct hf_txn {
 	hf__mutex lock;
 	/* guarded by lock */
 	APR_RING_HEAD(txn_ring, hf__job) commands;
-	hf__worker *worker;                      /* while it is served */
-	hf__job *running;                        /* taken from commands, not answered yet */
+	hf__worker *worker; /* while it is served */
+	hf__job *running;   /* taken from commands, not answered yet: the first such one */
 	bool ended, ending, abandoned, sleeping; /* ending: its COMMIT or ROLLBACK is queued */
 	bool lent;                               /* its worker sleeps: what follows is drive.c's */
 	bool driving;                            /* a thread has its connection, and nobody else */
@@ -137,6 +137,7 @@ void hf__txn_served(hf__watch *w, hf_future *f);
  * transaction (false) is left to hf__txn_served. */
 hf__job *hf__txn_take_locked(hf_conn *c, hf_txn *t);
 void hf__txn_start_command(hf_conn *c, const hf_txn *t, hf__job *j);
+void hf__txn_set_clock(hf_conn *c, const hf_txn *t, hf__job *j); /* a part of start */
 bool hf__txn_end_command(hf_conn *c, hf_txn *t, hf__job *serving, hf__job *j);
 void hf__txn_note_rest_locked(const hf_conn *c, const hf_txn *t);
 
@@ -176,6 +177,12 @@ void hf__txn_unwatch(hf_future *f);
 
 /* The serving job's. */
 extern const struct hf__lent_ops hf__txn_lent_ops;
+
+/* ahead.c: its worker's thread. Sends queued commands that need not wait for each other, as many as
+ * may be under way. call_back: those that will not be answered any more wait in the queue again,
+ * for hf__txn_served; the link is broken if there are any. */
+void hf__txn_send_ahead(hf_conn *c, hf_txn *t);
+void hf__txn_call_back(hf_conn *c, hf_txn *t);
 
 /* command.c: runs one command; its outcome goes into j. True: the transaction goes on. */
 bool hf__txn_run_command(hf_conn *c, hf_txn *t, hf__job *j);

@@ -204,6 +204,11 @@ bool hf__sql_outlasts(const char *sql, size_t n)
 	return mentions(sql, n);
 }
 
+bool hf__sql_notifies(const char *sql)
+{
+	return strcasestr(sql, "notify") != NULL;
+}
+
 /* Behind set_config: it is not called, its third argument is `true`, or it has `is_local => true`.
  */
 static bool is_local(hf__scan sc)

@@ -43,6 +43,9 @@ bool hf__sql_outlasts(const char *sql, size_t n);
  * argument is plainly `true`. What a function of the user's does cannot be seen. */
 bool hf__sql_changes_session(const char *sql);
 
+/* Whether others may hear of it: the word NOTIFY stands in it, or a name with that in it. */
+bool hf__sql_notifies(const char *sql);
+
 /* Whether a semicolon ends a statement in it, be there another behind it or not. */
 bool hf__sql_has_semicolon(const char *sql);
 
@@ -57,5 +60,8 @@ const char *hf__sql_parenthesis(const char *sql);
  * refuses. */
 hf_status hf__sql_render(
 	hf__strbuf *b, const char *sql, const hf_value *args, size_t n, hf_error **out_error);
+
+/* What hf_txn_notify sends: it waits for no lock. */
+#define HF__SQL_NOTIFY "SELECT pg_catalog.pg_notify($1, $2)"
 
 #endif

@@ -16,15 +16,18 @@ struct t_way {
 	const char *name;
 	void (*run)(void *arg, int n);
 	void *arg;
-	/* Filled in: by round, per operation. Switches are how often threads of this process gave
-	 * up a CPU, or lost it. */
-	double us[T_ROUNDS], switches[T_ROUNDS];
+	/* Filled in: by round, per operation. Sleeps are how often threads of this process gave up
+	 * a CPU by themselves; how often they lost it to others is the machine's affair. */
+	double us[T_ROUNDS], sleeps[T_ROUNDS];
 	long sends; /* in all rounds */
 };
 
 /* T_ROUNDS rounds, in each of them n operations each way; every other round begins with the last
  * way. Prints a line for each. */
 void t_compare(struct t_way *ways, int n_ways, int n);
+
+/* Sends of libpq's by this process so far. */
+long t_sends(void);
 
 double t_median(const double *of_rounds);
 

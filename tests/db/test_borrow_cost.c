@@ -9,10 +9,13 @@
 
 #define N 100 /* operations of a round */
 
-/* The best of the rounds may take that many times what libpq's takes. hf_fetch takes 1.1 to 1.5
- * times as long, two hand-overs 1.5 to 2.2 times. It is to show what no count does, such as waiting
- * in steps of milliseconds. A sanitizer slows the library, and not libpq. */
-#define MARGIN (4.0 * t_slow())
+/* The best of the rounds may take so many times what libpq's takes, and some more. hf_fetch
+ * takes 1.1 to 1.5 times as long, two hand-overs 1.5 to 2.2 times; but where the server runs on
+ * another CPU than its client, which the kernel decides for each session, a query takes 90 us in
+ * place of 10. It is to show what no count does, such as waiting in steps of milliseconds. A
+ * sanitizer slows the library, and not libpq. */
+#define MARGIN    (4.0 * t_slow())
+#define MARGIN_US 300
 
 static void by_libpq(void *c, int n)
 {
@@ -71,7 +74,7 @@ static hf_pool *quiet_pool(void)
 	return p;
 }
 
-static void compare(hf_pool *p, const char *name, void (*run)(void *pool, int n), double switches)
+static void compare(hf_pool *p, const char *name, void (*run)(void *pool, int n), double sleeps)
 {
 	PGconn *c = t_direct();
 	struct t_way ways[] = { { .name = "libpq", .run = by_libpq, .arg = c },
@@ -80,17 +83,18 @@ static void compare(hf_pool *p, const char *name, void (*run)(void *pool, int n)
 	by_libpq(c, N);
 	t_compare(ways, 2, N);
 	ck_assert_int_eq(ways[1].sends, ways[0].sends);
-	ck_assert_double_le(
-		t_median(ways[1].switches), 1.25 * t_median(ways[0].switches) + switches);
-	ck_assert_double_le(t_best(ways[1].us), MARGIN * t_best(ways[0].us));
+	ck_assert_double_le(t_median(ways[1].sleeps), 1.25 * t_median(ways[0].sleeps) + sleeps);
+	ck_assert_double_le(t_best(ways[1].us), MARGIN * t_best(ways[0].us) + MARGIN_US);
 	PQfinish(c);
 }
 
 /* The calling thread runs all of it, and nobody is woken: it sleeps once per query, as in libpq.
- * Where a worker is handed the query, there are three sleeps at the least. */
+ * Where a worker is handed the query, there are three sleeps at the least; that may be so for one
+ * in a hundred, should the worker have been awake for reasons of its own. */
 START_TEST(test_fetch_cost)
 {
 	hf_pool_stats was, is;
+	uint64_t handed_over;
 	hf_pool *p;
 
 	t_lookups();
@@ -98,15 +102,16 @@ START_TEST(test_fetch_cost)
 	was = t_stats(p);
 	compare(p, "hf_fetch", by_fetch, 0.1);
 	is = t_stats(p);
-	ck_assert_uint_eq(is.borrowed - was.borrowed, N * T_ROUNDS);
-	ck_assert_uint_eq(is.wakeups, was.wakeups);
+	handed_over = N * T_ROUNDS - (is.borrowed - was.borrowed);
+	ck_assert_uint_le(handed_over, N * T_ROUNDS / 100);
+	ck_assert_uint_le(is.wakeups - was.wakeups, handed_over);
 	t_close(p);
 }
 END_TEST
 
 /* Submitting wakes a worker, since nobody knows yet that the caller will wait; it may be faster
- * than he is. Then there are two hand-overs: he sleeps, it sleeps for the next query and for the
- * answer, and each of the two may be put off its CPU for the other. */
+ * than he is. Then there are two hand-overs: he sleeps, and it sleeps for the next query and for
+ * the answer. On two CPUs they also meet at the pool's lock, once in a query. */
 START_TEST(test_future_cost)
 {
 	hf_pool_stats was, is;
@@ -115,7 +120,7 @@ START_TEST(test_future_cost)
 	t_lookups();
 	p = quiet_pool();
 	was = t_stats(p);
-	compare(p, "submit, then get", by_future, 5);
+	compare(p, "submit, then get", by_future, 3.75);
 	is = t_stats(p);
 	printf("# of %d, %llu by the caller himself\n", N * T_ROUNDS,
 		(unsigned long long)(is.borrowed - was.borrowed));

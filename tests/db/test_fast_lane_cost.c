@@ -14,8 +14,10 @@
 /* The best of the rounds may take that many times what pipelining by hand takes. It takes 0.4 to
  * 0.8 times as long: half of a short read is the server's work for its Sync. The margin is for
  * machines where the two threads of the library hardly ever run at a time; with each CPU given to
- * five others it was 2.0 once in twenty. A sanitizer slows the library, and not libpq. */
-#define MARGIN (4.0 * t_slow())
+ * five others it was 2.0 once in twenty. What is added is for servers on another CPU than their
+ * client, where a wake-up takes 80 us. A sanitizer slows the library, and not libpq. */
+#define MARGIN    (4.0 * t_slow())
+#define MARGIN_US 30
 
 /* So many reads share a transaction at least, on the average. The depth is 32, and the worker takes
  * more when half of that has come back. */
@@ -112,7 +114,7 @@ START_TEST(test_cost)
 		ck_assert_int_eq(of_plain, ALL);
 		ck_assert_int_le(of_fast, ALL / SHARE);
 		ck_assert_int_le(ways[1].sends, ALL / SHARE);
-		ck_assert_double_le(t_best(ways[1].us), MARGIN * t_best(ways[0].us));
+		ck_assert_double_le(t_best(ways[1].us), MARGIN * t_best(ways[0].us) + MARGIN_US);
 	}
 	PQfinish(c);
 	t_close(fast);

