@@ -55,4 +55,7 @@ hf_error *hf__error_from_pg(const PGresult *pg, const char *query, hf_status as,
 /* Whether the connection is of no use after this error result. */
 bool hf__error_ends_session(const PGresult *pg);
 
+/* One cell, by its place: as hf_row_read. */
+hf_status hf__result_read(hf_row row, int col, hf_dest to, hf_error **out_error);
+
 #endif

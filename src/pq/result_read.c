@@ -183,6 +183,18 @@ static hf_status read_column(hf_row row, int col, hf_dest to, hf_error **out_err
 		out_error);
 }
 
+hf_status hf__result_read(hf_row row, int col, hf_dest to, hf_error **out_error)
+{
+	if (row.n < hf_result_rows(row.res) && has_column(row.res, col)) {
+		hf__cell c = cell_at(row, col);
+
+		if (hf__decode(&c, to, hf__result_lend, (void *)(uintptr_t)row.res, NULL, 0) ==
+			HF_OK)
+			return HF_OK;
+	}
+	return read_column(row, col, to, out_error); /* once more, for the story */
+}
+
 hf_status hf_row_read(hf_row row, const char *column, hf_dest to, hf_error **out_error)
 {
 	int col = hf_result_column(row.res, column);
@@ -196,21 +208,11 @@ hf_status hf_row_read(hf_row row, const char *column, hf_dest to, hf_error **out
 
 hf_status hf_row_scan_v(hf_row row, const hf_dest *to, size_t n, hf_error **out_error)
 {
-	int columns = row.n < hf_result_rows(row.res) ? hf_result_columns(row.res) : 0;
-
 	if (out_error)
 		*out_error = NULL;
 	for (size_t i = 0; i < n; i++) {
-		hf_status st = HF_E_NO_ROWS;
+		hf_status st = hf__result_read(row, (int)i, to[i], out_error);
 
-		if (i < (size_t)columns) {
-			hf__cell c = cell_at(row, (int)i);
-
-			st = hf__decode(
-				&c, to[i], hf__result_lend, (void *)(uintptr_t)row.res, NULL, 0);
-		}
-		if (st != HF_OK) /* once more, for the story */
-			st = read_column(row, (int)i, to[i], out_error);
 		if (st != HF_OK)
 			return st;
 	}
