@@ -30,26 +30,6 @@
 
 HF__BEGIN
 
-/* --- sessions --- */
-
-/* NULL without memory, or for NULL. What carries it must outlive it. */
-HF_OWNED hf_session *hf_session_on_conn(hf_conn *c);
-HF_OWNED hf_session *hf_session_on_txn(hf_txn *t);
-HF_OWNED hf_session *hf_session_on_pool(hf_pool *p);
-
-/* Lets go of one that was made by a call above; its single rows go with it. Sessions of a scope end
- * with their scope. */
-HF_API hf_session *hf_session_unref(hf_session *s);
-
-/* Why the last verb failed; NULL: it did not. Lent until the next verb. */
-HF_API const hf_error *hf_session_error(const hf_session *s);
-
-/* Memory of the session's own, aligned for any type and zeroed: for texts that are put into rows.
- * Freed by hf_session_clear and with the session, together with all its single rows. */
-HF_API void *hf_session_alloc(hf_session *s, size_t n);
-HF_API char *hf_session_text(hf_session *s, const char *text);
-HF_API void hf_session_clear(hf_session *s);
-
 /* --- one row ---
  *
  * A row that a verb gives is the session's: it lives until hf_session_clear or the session's end.
@@ -89,7 +69,7 @@ HF_CHECK hf_status hf_delete_deep_at(const hf_site *site, hf_session *s, const h
 	void *row, const hf_table *const *among, bool nullable);
 
 /* The row for which all conditions hold. get: HF_E_NO_ROWS (with SQL and parameters in the story)
- * where there is none, and any one of several. one: HF_E_TOO_MANY_ROWS for several. or_null: HF_OK
+ * where there is none, and any one of several. one: HF_E_MANY_ROWS for several. or_null: HF_OK
  * and NULL where there is none. */
 HF_CHECK hf_status hf_get_at(const hf_site *site, hf_session *s, const hf_table *t, void *out,
 	const hf_term *conditions);

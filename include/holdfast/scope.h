@@ -130,6 +130,26 @@ HF_API hf_session_status hf_session_status_of(const hf_session *s);
  * engine as a statement would, but starts nothing. */
 HF_API hf_pool *hf_session_pool(hf_session *s);
 
+/* --- sessions without a scope, and the memory of single rows: see orm.h --- */
+
+/* NULL without memory, or for NULL. What carries it must outlive it. */
+HF_OWNED hf_session *hf_session_on_conn(hf_conn *c);
+HF_OWNED hf_session *hf_session_on_txn(hf_txn *t);
+HF_OWNED hf_session *hf_session_on_pool(hf_pool *p);
+
+/* Lets go of one that was made by a call above; its single rows go with it. Sessions of a scope end
+ * with their scope. */
+HF_API hf_session *hf_session_unref(hf_session *s);
+
+/* Why the last verb failed; NULL: it did not. Lent until the next verb. */
+HF_API const hf_error *hf_session_error(const hf_session *s);
+
+/* Memory of the session's own, aligned for any type and zeroed: for texts that are put into rows.
+ * Freed by hf_session_clear and with the session, together with all its single rows. */
+HF_API void *hf_session_alloc(hf_session *s, size_t n);
+HF_API char *hf_session_text(hf_session *s, const char *text);
+HF_API void hf_session_clear(hf_session *s);
+
 /* --- a scope for each thread --- */
 
 /* This thread's scope for this registry, made at the first call, with default options. Lent; ends

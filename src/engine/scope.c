@@ -55,6 +55,7 @@ static void scope_free(hf_scope *s)
 		hf_session *each = APR_RING_FIRST(&s->sessions);
 
 		APR_RING_REMOVE(each, link);
+		hf__session_forget(each);
 		hf__free(each);
 	}
 	hf_engines_unref(s->engines);

@@ -15,7 +15,29 @@
 
 #include <holdfast/scope.h>
 
+#include "base/arena.h"
+
+/* What a session's statements go through. */
+typedef enum hf__carrier {
+	HF__ON_SCOPE, /* and an engine of its registry */
+	HF__ON_CONN,
+	HF__ON_TXN,
+	HF__ON_POOL,
+} hf__carrier;
+
 struct hf_session {
+	hf__carrier carrier;
+	union {
+		hf_conn *conn;
+		hf_txn *txn;
+		hf_pool *pool;
+	} on; /* not HF__ON_SCOPE; lent */
+	/* of single rows, see carrier.c */
+	hf__arena memory;
+	struct hf__kept_row *kept;
+	struct hf__fresh *fresh;
+	hf_error *error; /* of the last verb */
+	/* of HF__ON_SCOPE */
 	APR_RING_ENTRY(hf_session) link;
 	hf_scope *scope; /* lent: it owns this; NULL: a static one, which stands for `none` */
 	hf_status none;
@@ -50,5 +72,29 @@ hf_error *hf__scope_refusal(const hf_scope *s);
 
 /* The scope's global transaction, made if there is none. NULL: no memory. */
 hf_global *hf__scope_global(hf_scope *s);
+
+/* --- carrier.c --- */
+
+/* A row that hf_new has made, and what it was then. */
+struct hf__fresh {
+	struct hf__fresh *next;
+	void *row;
+	const void *image;
+};
+
+/* One statement, and its end: the result is yours, and may be NULL. *out is written in every case.
+ */
+hf_error *hf__session_execute(const hf_site *site, hf_session *s, hf_result **out, const char *sql,
+	const hf_value *args, size_t n);
+
+/* Lets the result live as long as the single rows do, and takes it. False: no memory; it is gone.
+ */
+bool hf__session_keep(hf_session *s, hf_result *res);
+
+/* The end of a verb: `e` is its story, and is taken. */
+hf_status hf__session_told(hf_session *s, hf_error *e);
+
+/* Frees what single rows have. */
+void hf__session_forget(hf_session *s);
 
 #endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows that are there: changed and deleted, by their key or by a condition. */
+#include "model/verb.h"
+
+#include "value/error.h"
+
+#include <string.h>
+
+/* " WHERE a = $1 AND b = $2": of the row's key. */
+static void put_key(hf__verb *v, const void *row)
+{
+	const hf__plan *p = v->p;
+
+	if (p->n_key == 0)
+		hf__statement_fail(
+			&v->st, hf__error_fmt(HF_E_MISUSE, 0,
+					"model %s has no key: its rows are changed by a condition",
+					p->table.model));
+	for (size_t i = 0; i < p->n_key; i++) {
+		hf__put(&v->st, i ? " AND " : " WHERE ");
+		hf__put(&v->st, p->quoted[p->key[i]]);
+		hf__put(&v->st, " = ");
+		hf__put_member(&v->st, &p->columns[p->key[i]], row);
+	}
+}
+
+static bool is_written(const hf_column *c)
+{
+	return !c->key && !c->generated_sql && !(c->identity && c->always);
+}
+
+static size_t put_members(hf__verb *v, const void *row)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < v->p->n; i++) {
+		if (!is_written(&v->p->columns[i]))
+			continue;
+		hf__put(&v->st, n++ ? ", " : " SET ");
+		hf__put(&v->st, v->p->quoted[i]);
+		hf__put(&v->st, " = ");
+		hf__put_member(&v->st, &v->p->columns[i], row);
+	}
+	return n;
+}
+
+static size_t put_only(hf__verb *v, const void *row, const uint32_t *only)
+{
+	size_t n = 0;
+
+	for (; only[n]; n++) {
+		size_t i = hf__plan_column(v->p, only[n]);
+
+		if (i == v->p->n || !is_written(&v->p->columns[i])) {
+			hf__statement_fail(&v->st,
+				hf__error_fmt(HF_E_MISUSE, 0,
+					"model %s: \"%s\" is never written by an UPDATE",
+					v->p->table.model,
+					i < v->p->n ? v->p->columns[i].name : "(no column)"));
+			return n;
+		}
+		hf__put(&v->st, n ? ", " : " SET ");
+		hf__put(&v->st, v->p->quoted[i]);
+		hf__put(&v->st, " = ");
+		hf__put_member(&v->st, &v->p->columns[i], row);
+	}
+	return n;
+}
+
+static hf_error *gone(const hf__verb *v)
+{
+	return hf__error_new(&(hf__error_spec){ .status = HF_E_NO_ROWS,
+		.message = "the row is not there any more",
+		.field[HF_ERR_QUERY] = hf__strbuf_text(&v->st.text),
+		.field[HF_ERR_TABLE] = v->p->table.name });
+}
+
+static hf_status touch(const hf__plan *p, void *row)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const hf_column *c = &p->columns[i];
+		hf_status st = c->on_update ? c->on_update((char *)row + c->offset, row) : HF_OK;
+
+		if (st != HF_OK)
+			return st;
+	}
+	return HF_OK;
+}
+
+/* The row as the server has it now. */
+static void read_all_back(hf__verb *v, void *row)
+{
+	hf_error *e = hf__row_into(v->p, hf_result_row(v->res, 0), 0, NULL, v->p->n, row);
+
+	if (!e && !hf__session_keep(v->s, hf_result_ref(v->res)))
+		e = hf__error_nomem();
+	if (e)
+		hf__statement_fail(&v->st, e);
+}
+
+static void update(hf__verb *v, void *row, const uint32_t *only)
+{
+	hf_status st = touch(v->p, row);
+	size_t n;
+
+	if (st != HF_OK) {
+		hf__statement_fail(
+			&v->st, hf__error_fmt(st, 0, "model %s: on_update refused the row",
+					v->p->table.model));
+		return;
+	}
+	hf__put(&v->st, "UPDATE ");
+	hf__put(&v->st, v->p->name);
+	n = only ? put_only(v, row, only) : put_members(v, row);
+	if (n == 0)
+		hf__statement_fail(&v->st,
+			hf__error_fmt(HF_E_MISUSE, 0, "model %s: there is nothing to be written",
+				v->p->table.model));
+	put_key(v, row);
+	hf__put(&v->st, " RETURNING ");
+	hf__put(&v->st, v->p->list);
+	if (!hf__verb_run(v))
+		return;
+	if (hf_result_rows(v->res) == 0)
+		hf__statement_fail(&v->st, gone(v));
+	else
+		read_all_back(v, row);
+}
+
+hf_status hf_update_at(
+	const hf_site *site, hf_session *s, const hf_table *t, void *row, const uint32_t *only)
+{
+	hf__verb v;
+
+	if (hf__verb_begin(&v, site, s, t) && hf__verb_may_save(&v, row, false)) {
+		update(&v, row, only);
+		hf__verb_saved(&v, row, false);
+	}
+	return hf__verb_end(&v);
+}
+
+hf_status hf_save_at(
+	const hf_site *site, hf_session *s, const hf_table *t, void *row, bool *created)
+{
+	hf_error *e;
+	const hf__plan *p = hf__plan_of(t, &e);
+	bool makes = false;
+	hf_status st;
+
+	if (!p)
+		return hf__session_told(s, e);
+	for (size_t i = 0; i < p->n_key; i++)
+		makes |= hf__member_is_unset(&p->columns[p->key[i]], row);
+	st = makes || p->n_key == 0 ? hf_insert_at(site, s, t, row)
+				    : hf_update_at(site, s, t, row, NULL);
+	if (st == HF_OK && created)
+		*created = makes || p->n_key == 0;
+	return st;
+}
+
+hf_status hf_delete_at(const hf_site *site, hf_session *s, const hf_table *t, void *row)
+{
+	hf__verb v;
+
+	if (hf__verb_begin(&v, site, s, t) && hf__verb_may_delete(&v, row)) {
+		hf__put(&v.st, "DELETE FROM ");
+		hf__put(&v.st, v.p->name);
+		put_key(&v, row);
+		if (hf__verb_run(&v) && hf_result_affected(v.res) == 0)
+			hf__statement_fail(&v.st, gone(&v));
+		hf__verb_deleted(&v, row);
+	}
+	return hf__verb_end(&v);
+}
+
+/* --- by a condition --- */
+
+static void run_many(hf__verb *v, const hf_table *t, int64_t *changed, hf_rows **out)
+{
+	hf_error *e;
+
+	if (out) {
+		hf__put(&v->st, " RETURNING ");
+		hf__put(&v->st, v->p->list);
+	}
+	if (!hf__verb_run(v))
+		return;
+	if (changed)
+		*changed = hf_result_affected(v->res);
+	if (out && hf_rows_from(t, v->res, out, &e) != HF_OK)
+		hf__statement_fail(&v->st, e);
+}
+
+hf_status hf_update_where_at(const hf_site *site, hf_session *s, const hf_table *t,
+	int64_t *changed, hf_rows **out, const hf_term *sets, const hf_clause *clauses)
+{
+	hf__verb v;
+
+	if (hf__verb_begin(&v, site, s, t)) {
+		hf__put(&v.st, "UPDATE ");
+		hf__put(&v.st, v.p->name);
+		hf__put_sets(&v.st, v.p, sets);
+		hf__put_where(&v.st, v.p, clauses);
+		run_many(&v, t, changed, out);
+	}
+	return hf__verb_end(&v);
+}
+
+hf_status hf_delete_where_at(const hf_site *site, hf_session *s, const hf_table *t,
+	int64_t *changed, hf_rows **out, const hf_clause *clauses)
+{
+	hf__verb v;
+
+	if (hf__verb_begin(&v, site, s, t)) {
+		hf__put(&v.st, "DELETE FROM ");
+		hf__put(&v.st, v.p->name);
+		hf__put_where(&v.st, v.p, clauses);
+		run_many(&v, t, changed, out);
+	}
+	return hf__verb_end(&v);
+}

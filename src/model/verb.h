@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* What the verbs share: a statement on a table, from its text to the session's error. */
+#ifndef HF_MODEL_VERB_H
+#define HF_MODEL_VERB_H
+
+#include <holdfast/orm.h>
+
+#include "engine/scope.h"
+#include "model/statement.h"
+
+typedef struct hf__verb {
+	const hf_site *site;
+	hf_session *s;
+	const hf__plan *p; /* NULL: why not is the statement's error */
+	hf__statement st;
+	hf_result *res; /* of the last run; NULL: none */
+} hf__verb;
+
+/* True: there is a plan. In any case hf__verb_end is to be called. */
+bool hf__verb_begin(hf__verb *v, const hf_site *site, hf_session *s, const hf_table *t);
+
+/* Sends what has been put together and waits. True: v->res is there. */
+bool hf__verb_run(hf__verb *v);
+
+/* Lets go of all, and tells the session. */
+hf_status hf__verb_end(hf__verb *v);
+
+/* The result's row i as a struct in the session's memory, with the result behind it; NULL: the
+ * statement's error tells. Takes v->res. */
+void *hf__verb_row(hf__verb *v, size_t i);
+
+/* "SELECT the columns FROM the table". */
+void hf__put_select(hf__verb *v);
+
+/* A list of columns (offset and 1, ended by 0), as positions; -1 and an error: one is none. */
+int hf__positions(hf__verb *v, const uint32_t *list, size_t *out, size_t max);
+
+/* insert.c: "INSERT INTO t (a, b) VALUES ($1, $2)"; left_out tells, by column, what the server is
+ * to fill in. */
+void hf__put_insert(hf__verb *v, const void *row, bool *left_out);
+
+/* events.c: before and after; the former also check the row. */
+bool hf__verb_may_save(hf__verb *v, void *row, bool creates);
+void hf__verb_saved(hf__verb *v, void *row, bool created);
+bool hf__verb_may_delete(hf__verb *v, void *row);
+void hf__verb_deleted(hf__verb *v, void *row);
+
+#endif
