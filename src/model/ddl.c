@@ -129,7 +129,26 @@ void hf__put_create(hf__strbuf *b, const hf__naming *names, const hf__plan *p, b
 	hf__strbuf_putc(b, ')');
 }
 
-void hf__put_create_enum(hf__strbuf *b, const hf_labels *l)
+/* What has no IF NOT EXISTS, in a block that takes "it is there" for well. */
+static void put_if_missing(hf__strbuf *b, hf__strbuf *statement, bool if_missing)
+{
+	hf__strbuf block = HF__STRBUF_INIT;
+
+	if (if_missing) {
+		hf__strbuf_printf(&block,
+			"BEGIN %s; EXCEPTION WHEN duplicate_object THEN NULL; END",
+			hf__strbuf_text(statement));
+		hf__strbuf_puts(b, "DO ");
+		hf__put_quoted(b, hf__strbuf_text(&block), block.n);
+	} else {
+		hf__strbuf_puts(b, hf__strbuf_text(statement));
+	}
+	b->failed |= statement->failed || block.failed;
+	hf__strbuf_finish(&block);
+	hf__strbuf_finish(statement);
+}
+
+static void put_enum(hf__strbuf *b, const hf_labels *l)
 {
 	const char *between = "";
 
@@ -146,13 +165,12 @@ void hf__put_create_enum(hf__strbuf *b, const hf_labels *l)
 	hf__strbuf_putc(b, ')');
 }
 
-static size_t positions(const hf__plan *p, const uint32_t *list, size_t *out)
+void hf__put_create_enum(hf__strbuf *b, const hf_labels *l, bool if_missing)
 {
-	size_t n = 0;
+	hf__strbuf statement = HF__STRBUF_INIT;
 
-	for (; n < HF_MAX_KEY && list[n]; n++)
-		out[n] = hf__plan_column(p, list[n]);
-	return n;
+	put_enum(&statement, l);
+	put_if_missing(b, &statement, if_missing);
 }
 
 static const char *action(hf_action a)
@@ -172,7 +190,7 @@ static const char *action(hf_action a)
 	return NULL;
 }
 
-void hf__put_foreign_key(hf__strbuf *b, const hf__naming *names, const hf__plan *p,
+static void put_foreign_key(hf__strbuf *b, const hf__naming *names, const hf__plan *p,
 	const hf_foreign_key *k, hf_error **e)
 {
 	const hf__plan *to = hf__plan_of(k->table, e);
@@ -181,8 +199,8 @@ void hf__put_foreign_key(hf__strbuf *b, const hf__naming *names, const hf__plan 
 
 	if (!to)
 		return;
-	n = positions(p, k->here, here);
-	positions(to, k->there, there);
+	n = hf__plan_columns(p, k->here, here);
+	hf__plan_columns(to, k->there, there);
 	for (size_t i = 0; i < n; i++)
 		if (there[i] == to->n) {
 			*e = hf__error_fmt(HF_E_MISUSE, 0,
@@ -205,11 +223,23 @@ void hf__put_foreign_key(hf__strbuf *b, const hf__naming *names, const hf__plan 
 		hf__strbuf_printf(b, " DEFERRABLE%s", k->deferred ? " INITIALLY DEFERRED" : "");
 }
 
+void hf__put_foreign_key(hf__strbuf *b, const hf__naming *names, const hf__plan *p,
+	const hf_foreign_key *k, bool if_missing, hf_error **e)
+{
+	hf__strbuf statement = HF__STRBUF_INIT;
+
+	put_foreign_key(&statement, names, p, k, e);
+	if (*e)
+		hf__strbuf_finish(&statement);
+	else
+		put_if_missing(b, &statement, if_missing);
+}
+
 void hf__put_index(hf__strbuf *b, const hf__naming *names, const hf__plan *p, const hf_index *x,
 	bool if_missing)
 {
 	bool constraint = x->unique && !x->where && !x->using && !x->sql && !if_missing;
-	size_t at[HF_MAX_KEY], n = positions(p, x->column, at);
+	size_t at[HF_MAX_KEY], n = hf__plan_columns(p, x->column, at);
 	char name[64];
 
 	hf__index_name(name, names, p, x);

@@ -29,11 +29,11 @@ void hf__index_name(char out[64], const hf__naming *names, const hf__plan *p, co
 void hf__put_create(hf__strbuf *b, const hf__naming *names, const hf__plan *p, bool if_missing);
 
 /* "CREATE TYPE mood AS ENUM (…)". */
-void hf__put_create_enum(hf__strbuf *b, const hf_labels *l);
+void hf__put_create_enum(hf__strbuf *b, const hf_labels *l, bool if_missing);
 
 /* "ALTER TABLE … ADD CONSTRAINT … FOREIGN KEY …"; NULL in *e, or why it cannot be. */
 void hf__put_foreign_key(hf__strbuf *b, const hf__naming *names, const hf__plan *p,
-	const hf_foreign_key *k, hf_error **e);
+	const hf_foreign_key *k, bool if_missing, hf_error **e);
 
 /* "CREATE INDEX …", or "ALTER TABLE … ADD CONSTRAINT … UNIQUE …". */
 void hf__put_index(hf__strbuf *b, const hf__naming *names, const hf__plan *p, const hf_index *x,

@@ -68,19 +68,10 @@ void hf__name(char out[64], const char *pattern, const hf__plan *p, const size_t
 	hf__strbuf_finish(&b);
 }
 
-static size_t positions(const hf__plan *p, const uint32_t *list, size_t *out)
-{
-	size_t n = 0;
-
-	for (; n < HF_MAX_KEY && list[n]; n++)
-		out[n] = hf__plan_column(p, list[n]);
-	return n;
-}
-
 void hf__foreign_key_name(
 	char out[64], const hf__naming *names, const hf__plan *p, const hf_foreign_key *k)
 {
-	size_t at[HF_MAX_KEY], n = positions(p, k->here, at);
+	size_t at[HF_MAX_KEY], n = hf__plan_columns(p, k->here, at);
 
 	if (k->name)
 		hf__copy_text(out, 64, k->name);
@@ -91,7 +82,7 @@ void hf__foreign_key_name(
 
 void hf__index_name(char out[64], const hf__naming *names, const hf__plan *p, const hf_index *x)
 {
-	size_t at[HF_MAX_KEY], n = positions(p, x->column, at);
+	size_t at[HF_MAX_KEY], n = hf__plan_columns(p, x->column, at);
 
 	if (x->name)
 		hf__copy_text(out, 64, x->name);

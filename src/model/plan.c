@@ -19,6 +19,7 @@ static void plan_free(hf__plan *p)
 	hf__free(p->quoted);
 	hf__free(p->columns);
 	hf__free(p->name);
+	hf__free(p->schema);
 	hf__free(p->list);
 	hf__free(p);
 }
@@ -30,6 +31,15 @@ size_t hf__plan_column(const hf__plan *p, uint32_t c)
 	while (i < p->n && p->columns[i].offset + 1 != c)
 		i++;
 	return i;
+}
+
+size_t hf__plan_columns(const hf__plan *p, const uint32_t *list, size_t *out)
+{
+	size_t n = 0;
+
+	for (; n < HF_MAX_KEY && list[n]; n++)
+		out[n] = hf__plan_column(p, list[n]);
+	return n;
 }
 
 /* In this library's layout: what an older header did not know is 0. */
@@ -93,6 +103,9 @@ static char *list_of(const hf__plan *p)
 static bool make_texts(hf__plan *p)
 {
 	p->name = quote(p->table.schema, p->table.name);
+	p->schema = p->table.schema ? quote(NULL, p->table.schema) : NULL;
+	if (p->table.schema && !p->schema)
+		return false;
 	for (size_t i = 0; i < p->n; i++)
 		if (!(p->quoted[i] = quote(NULL, p->columns[i].name)))
 			return false;

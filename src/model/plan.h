@@ -12,6 +12,7 @@ typedef struct hf__plan {
 	hf_table table;     /* a copy; its columns are those below */
 	hf_column *columns; /* copies */
 	size_t n;
+	char *schema;                  /* quoted; NULL: none */
 	char *name;                    /* quoted, with its schema */
 	char **quoted;                 /* the columns' names */
 	size_t key[HF_MAX_KEY], n_key; /* positions in columns */
@@ -23,6 +24,9 @@ const hf__plan *hf__plan_of(const hf_table *t, hf_error **e);
 
 /* check.c: what is wrong with it, or NULL. The plan has table, columns and key. */
 hf_error *hf__plan_check(const hf__plan *p);
+
+/* Those of a list that ends with 0, of HF_MAX_KEY at most. Answers how many. */
+size_t hf__plan_columns(const hf__plan *p, const uint32_t *list, size_t *out);
 
 /* The position of the column at offset `c` - 1; p->n: none. */
 size_t hf__plan_column(const hf__plan *p, uint32_t c);
