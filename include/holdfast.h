@@ -22,5 +22,6 @@
 #include <holdfast/scope.h>
 #include <holdfast/admin.h>
 #include <holdfast/metrics.h>
+#include <holdfast/schema.h>
 
 #endif

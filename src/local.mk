@@ -144,6 +144,7 @@ SRC_LISTEN = \
 # 7: named pools, and what a request does with them
 SRC_ENGINE = \
 	src/engine/again.c \
+	src/engine/carrier.c \
 	src/engine/database.c src/engine/database.h \
 	src/engine/databases.c \
 	src/engine/engine.c \
@@ -161,6 +162,25 @@ SRC_ENGINE = \
 	src/engine/tables.c \
 	src/engine/thread_scope.c
 
+# 8: models
+SRC_MODEL = \
+	src/model/check.c \
+	src/model/ddl.c src/model/ddl.h \
+	src/model/events.c \
+	src/model/find.c \
+	src/model/insert.c \
+	src/model/many.c \
+	src/model/member.c \
+	src/model/naming.c \
+	src/model/plan.c src/model/plan.h \
+	src/model/registry.c \
+	src/model/rows.c \
+	src/model/select.c \
+	src/model/statement.c src/model/statement.h \
+	src/model/update.c \
+	src/model/verb.c src/model/verb.h \
+	src/model/where.c
+
 include_HEADERS = include/holdfast.h
 hfincludedir = $(includedir)/holdfast
 hfinclude_HEADERS = \
@@ -169,14 +189,20 @@ hfinclude_HEADERS = \
 	include/holdfast/conn.h \
 	include/holdfast/copy.h \
 	include/holdfast/engine.h \
+	include/holdfast/find.h \
 	include/holdfast/future.h \
 	include/holdfast/global.h \
 	include/holdfast/histogram.h \
 	include/holdfast/inbox.h \
 	include/holdfast/listen.h \
 	include/holdfast/metrics.h \
+	include/holdfast/model.h \
+	include/holdfast/model_types.h \
+	include/holdfast/orm.h \
 	include/holdfast/pool.h \
 	include/holdfast/result.h \
+	include/holdfast/rows.h \
+	include/holdfast/schema.h \
 	include/holdfast/scope.h \
 	include/holdfast/status.h \
 	include/holdfast/txn.h \
@@ -187,7 +213,7 @@ nodist_hfinclude_HEADERS = include/holdfast/version.h
 noinst_LTLIBRARIES += libholdfast-core.la
 libholdfast_core_la_SOURCES = \
 	$(SRC_BASE) $(SRC_VALUE) $(SRC_PQ) $(SRC_ASYNC) $(SRC_POOL) $(SRC_TXN) \
-	$(SRC_LISTEN) $(SRC_ENGINE)
+	$(SRC_LISTEN) $(SRC_ENGINE) $(SRC_MODEL)
 libholdfast_core_la_LIBADD = $(LIBPQ_LIBS) $(APU_LIBS) $(APR_LIBS) $(PTHREAD_LIBS)
 
 lib_LTLIBRARIES += libholdfast.la

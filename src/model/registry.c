@@ -276,7 +276,7 @@ struct sender {
 	hf_error *e;
 };
 
-static void send(struct sender *to, hf__strbuf *b)
+static void deliver(struct sender *to, hf__strbuf *b)
 {
 	hf_result *res = NULL;
 
@@ -311,7 +311,7 @@ static void create_schemas(struct sender *to, const hf_table *const *all, size_t
 		if (!p || told)
 			continue;
 		hf__strbuf_printf(b, "CREATE SCHEMA IF NOT EXISTS %s", p->schema);
-		send(to, b);
+		deliver(to, b);
 	}
 }
 
@@ -335,7 +335,7 @@ static void create_enums(
 			if (n_done < hf_countof(done))
 				done[n_done++] = l;
 			hf__put_create_enum(b, l, (flags & HF_IF_MISSING) != 0);
-			send(to, b);
+			deliver(to, b);
 		}
 	}
 }
@@ -347,12 +347,12 @@ static void add_rest(
 
 	for (size_t i = 0; p && i < p->table.n_indexes && !to->e; i++) {
 		hf__put_index(b, names, p, &p->table.indexes[i], (flags & HF_IF_MISSING) != 0);
-		send(to, b);
+		deliver(to, b);
 	}
 	for (size_t i = 0; p && i < p->table.n_foreign_keys && !to->e; i++) {
 		hf__put_foreign_key(b, names, p, &p->table.foreign_keys[i],
 			(flags & HF_IF_MISSING) != 0, &to->e);
-		send(to, b);
+		deliver(to, b);
 	}
 }
 
@@ -370,7 +370,7 @@ static void create_all(
 		if (!p)
 			continue;
 		hf__put_create(&b, names, p, (flags & HF_IF_MISSING) != 0);
-		send(to, &b);
+		deliver(to, &b);
 	}
 	for (size_t i = 0; i < n; i++)
 		add_rest(to, names, all[i], flags, &b);
@@ -380,7 +380,7 @@ static void create_all(
 		if (!p)
 			continue;
 		hf__put_create(&b, names, p, false);
-		send(to, &b);
+		deliver(to, &b);
 	}
 	hf__strbuf_finish(&b);
 }
@@ -396,7 +396,7 @@ static void drop_all(struct sender *to, const hf_table **all, size_t n, int flag
 		if (!p)
 			break;
 		hf__put_drop(&b, p, (flags & HF_IF_THERE) != 0, (flags & HF_DEPENDENTS) != 0);
-		send(to, &b);
+		deliver(to, &b);
 	}
 	hf__strbuf_finish(&b);
 }
