@@ -89,6 +89,7 @@ DB_TESTS = \
 	tests/db/test_fast_lane_cost \
 	tests/db/test_fetch \
 	tests/db/test_fetch_load \
+	tests/db/test_find \
 	tests/db/test_fixture \
 	tests/db/test_fork \
 	tests/db/test_formats \
@@ -147,6 +148,7 @@ DB_TESTS = \
 	tests/db/test_proxy \
 	tests/db/test_pipeline \
 	tests/db/test_query \
+	tests/db/test_rows \
 	tests/db/test_scope_commit \
 	tests/db/test_scope_life \
 	tests/db/test_scope_manager \
@@ -212,6 +214,7 @@ tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/listening.c tests/db/listening.h \
 	tests/db/load.c tests/db/load.h \
 	tests/db/park.h \
+	tests/db/models.c tests/db/models.h \
 	tests/db/pipeline.c tests/db/pipeline.h \
 	tests/db/proxy.c tests/db/proxy.h \
 	tests/db/proxy_wire.c tests/db/proxy_wire.h \
