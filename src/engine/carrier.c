@@ -81,14 +81,13 @@ static hf_error *on_txn(const hf_site *site, hf_session *s, hf_result **out, con
 	hf_error *e;
 
 	*out = hf_future_take(f);
-	(void)hf_await(f, &e);
-	return e;
+	return hf_await(f, &e) == HF_OK ? NULL : e;
 }
 
 hf_error *hf__session_execute(const hf_site *site, hf_session *s, hf_result **out, const char *sql,
 	const hf_value *args, size_t n)
 {
-	hf_error *e = NULL;
+	hf_error *e;
 
 	*out = NULL;
 	if (!s)
@@ -99,13 +98,11 @@ hf_error *hf__session_execute(const hf_site *site, hf_session *s, hf_result **ou
 	case HF__ON_TXN:
 		return on_txn(site, s, out, sql, args, n);
 	case HF__ON_POOL:
-		(void)hf_fetch_at(site, s->on.pool, out, &e, sql, args, n);
-		return e;
+		return hf_fetch_at(site, s->on.pool, out, &e, sql, args, n) == HF_OK ? NULL : e;
 	case HF__ON_SCOPE:
 		break;
 	}
-	(void)hf_session_fetch_at(site, s, NULL, out, &e, sql, args, n);
-	return e;
+	return hf_session_fetch_at(site, s, NULL, out, &e, sql, args, n) == HF_OK ? NULL : e;
 }
 
 /* --- memory --- */

@@ -97,11 +97,11 @@ static hf_status label_of(const hf_column *c, int v, hf_value *out, hf_error **e
 	return HF_E_TYPE;
 }
 
-#define AS(T) (*(const T *)at)
+#define AS(T) (*(T const *)at)
 
 static hf_value array_value(const hf_column *c, const void *at)
 {
-	return hf__v_array(((const hf_int4_array *)at)->has, c->type & ~HF_T_ARRAY, at);
+	return hf__v_array(AS(hf_int4_array).has, c->type & ~HF_T_ARRAY, at);
 }
 
 static hf_value optional_value(const hf_column *c, const void *at)
