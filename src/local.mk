@@ -56,6 +56,7 @@ SRC_PQ = \
 	src/pq/command.c \
 	src/pq/copy.c src/pq/copy.h \
 	src/pq/dsn.c src/pq/dsn.h \
+	src/pq/dsn_read.c \
 	src/pq/dsn_target.c \
 	src/pq/extras.c src/pq/extras.h \
 	src/pq/format.c src/pq/format.h \

@@ -50,7 +50,8 @@ typedef struct hf_drop_opts {
 HF_CHECK hf_status hf_database_create(
 	hf_pool *p, const char *name, const hf_database_opts *opts, hf_error **out_error);
 
-/* Drops a database. A pool that is connected to it itself is closed first, and can be opened again
+/* Drops a database. A pool that leads to it itself (by its connection string, or by a service: then
+ * it is asked, over another connection) is closed first, and can be opened again
  * with hf_pool_reopen once there is such a database again; but only when the server is known to
  * have the database and to let us drop it. 3D000: there is none; 55006: others are in it.
  * HF_E_DEADLOCK, HF_PENDING: the pool cannot be closed here, or not in time (see hf_pool_close);
@@ -101,12 +102,14 @@ HF_OWNED hf_future *hf_engines_ping_at(
 /* Creates the database on every server that some engine of the registry writes to, once each, and
  * gives the registry's copy at that database (hf_engines_copy_at): yours to close and to unref.
  * Readers' servers are taken to follow. NULL: *out_error says why, and what this call had created
- * is dropped again. HF_E_MISUSE: as hf_engines_copy_at says, or no engine writes. */
+ * is dropped again, or the message says why not. HF_E_MISUSE: as hf_engines_copy_at says, or no
+ * engine writes. */
 HF_OWNED hf_engines *hf_engines_create_database(
 	hf_engines *e, const char *name, const hf_database_opts *opts, hf_error **out_error);
 
 /* Drops it on each of those servers, where pools that this registry has opened and that lead there
- * are closed first: those whose connection string says the same server and this database. Their
+ * are closed first: those whose connection string says the same server and this database (one
+ * that says a service, and no database, is asked for it over another connection). Their
  * engines stay registered (hf_engines_reopen). Ends with the first failure. Otherwise as
  * hf_database_drop. */
 HF_CHECK hf_status hf_engines_drop_database(

@@ -57,10 +57,11 @@ HF_OWNED hf_engines *hf_engines_new(void);
 /* Opens a pool (see hf_pool_open: a conninfo string or URI with settings of the pool in it, or
  * "service=…" of pg_service.conf) and registers it. HF_E_MISUSE: a name that is taken (unless
  * .replace) or reserved, options that do not fit together (a read-only pool for transactions that
- * write, .two_phase without transactions); and whatever hf_pool_open answers. On failure nothing
- * has changed. Blocks as hf_pool_open does (.strict), and with .replace until the old pool is
- * closed, which takes up to drain_ms and five seconds more; HF_OK whatever became of that. With
- * .replace on a thread of the old pool, that one is ended in the background. */
+ * write, a writer or a logger that only reads, .two_phase without transactions); and whatever
+ * hf_pool_open answers. On failure nothing has changed. Blocks as hf_pool_open does (.strict), and
+ * with .replace until the old pool is closed, which takes up to drain_ms and five seconds more;
+ * HF_OK whatever became of that. With .replace on a thread of the old pool, that one takes no more
+ * work, and is ended in the background once nobody has a reference to it. */
 HF_CHECK hf_status hf_engines_open(hf_engines *e, const char *name, const char *dsn,
 	const hf_engine_opts *opts, hf_error **out_error);
 
@@ -71,9 +72,10 @@ HF_CHECK hf_status hf_engines_add(hf_engines *e, const char *name, hf_pool *p,
 	const hf_engine_opts *opts, hf_error **out_error);
 
 /* From now on `role` means this engine (NULL: its own again), also where an engine is called so.
- * "reader", "writer" and "logger" bring their mode with them, other roles have the engine's. A role
- * assigned twice means the later. HF_E_MISUSE: no such engine, a reserved role, or a read-only one
- * for the writer or the logger. HF_E_NOMEM. Waits for nothing. */
+ * NULL or "!default" as a role: it is the default engine (NULL: there is none any more). "reader",
+ * "writer" and "logger" bring their mode with them, other roles have the engine's. A role assigned
+ * twice means the later. HF_E_MISUSE: no such engine, a reserved role, or a read-only one for the
+ * writer or the logger. HF_E_NOMEM. Waits for nothing. */
 HF_CHECK hf_status hf_engines_assign(
 	hf_engines *e, const char *role, const char *engine, hf_error **out_error);
 
@@ -83,12 +85,13 @@ HF_CHECK hf_status hf_engines_assign(
 HF_OWNED hf_pool *hf_engines_get(hf_engines *e, const char *name, hf_error **out_error);
 
 /* The names of the engines in the order they came, separated by a comma and a blank; "" where there
- * is none. Yours to free() with the C library; NULL without memory. */
+ * is none, and in the child of a fork before hf_engines_reopen. Yours to free() with the C library;
+ * NULL without memory. */
 HF_OWNED char *hf_engines_names(hf_engines *e);
 
 /* Forgets an engine and every role that means it, and closes its pool if the registry opened it,
  * for up to ms (0: its shutdown_ms). HF_E_MISUSE: there is none of this name. HF_PENDING,
- * HF_E_DEADLOCK: forgotten, but see hf_pool_close. */
+ * HF_E_DEADLOCK: forgotten, and it takes no more work, but see hf_pool_close. */
 HF_CHECK hf_status hf_engines_remove(hf_engines *e, const char *name, int ms, hf_error **out_error);
 
 /* Gives an engine (NULL or "!all": each) a new pool with the settings that it was opened with. The
@@ -96,7 +99,8 @@ HF_CHECK hf_status hf_engines_remove(hf_engines *e, const char *name, int ms, hf
  * the parent goes on with it. Call it in each child of a server that forks, before its first
  * statement and while it has one thread. Engines of hf_engines_add are left as they are; in a child
  * they are forgotten, as their pools are the parent's. HF_E_MISUSE: no such engine, by name one of
- * hf_engines_add. On failure the engines that could not be opened keep their old pools. */
+ * hf_engines_add. On a thread of an old pool it is as with .replace. On failure the engines that
+ * could not be opened keep their old pools. */
 HF_CHECK hf_status hf_engines_reopen(hf_engines *e, const char *name, hf_error **out_error);
 
 /* Another registry with the same engines, roles and default, sharing their pools: closing it closes
@@ -111,8 +115,9 @@ HF_OWNED hf_engines *hf_engines_copy(hf_engines *e, hf_error **out_error);
 HF_OWNED hf_engines *hf_engines_copy_at(hf_engines *e, const char *database, hf_error **out_error);
 
 /* Closes every pool that it opened, all within ms (0: the longest of their shutdown_ms), and
- * forgets all engines. Idempotent. HF_PENDING: some are not closed yet (see hf_pool_close) and end
- * in the background. HF_E_DEADLOCK on a thread of one of its pools: nothing was done. */
+ * forgets all engines. None of the pools takes work any more once the first is being drained.
+ * Idempotent. HF_PENDING: some are not closed yet (see hf_pool_close) and end in the background.
+ * HF_E_DEADLOCK on a thread of one of its pools: nothing was done. */
 HF_CHECK hf_status hf_engines_close(hf_engines *e, int ms);
 
 /* A further reference, and the release of one. Scopes hold one each. The last closes what is open,
@@ -132,7 +137,7 @@ typedef struct hf_setting {
  *
  *     url (or dsn)    what hf_engines_open takes; must be there
  *     mode            txn, autocommit, read, snapshot
- *     default         as .is_default
+ *     default         as .is_default, for one of them
  *     pool_size, pool_min, pool_queue, pool_timeout, pool_recycle, pool_read_only, pool_name
  *                     as in a connection string; these win over it
  *     max_conns …     every other number, switch and text of hf_pool_opts by its name; switches

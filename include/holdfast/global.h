@@ -27,14 +27,14 @@
  * participants abort, and the error has the same trait. With one branch that wrote there is no
  * window.
  *
- * Two phases (.two_phase; the pools need .two_phase too, and the servers
- * max_prepared_transactions). Each branch that wrote is prepared (PREPARE TRANSACTION) as its vote;
- * once all are, each is committed (COMMIT PREPARED), again and again over new connections until it
- * is or outcome_ms of its pool is over; that it is left then, and by what name, is in the error
- * (HF_MAYBE_COMMITTED). Do not close the pools before: what is prepared then stays so, which the
- * error tells. Nothing is written into outcome_table. The server prepares no transaction that used
- * a temporary table, LISTEN, NOTIFY or a cursor WITH HOLD, and holdfast none with hooks
- * (hf_txn_on_commit): finish does their work.
+ * Two phases (.two_phase; the pools need .two_phase too, but for branches that are .read_only, and
+ * the servers max_prepared_transactions). Each branch that wrote is prepared (PREPARE TRANSACTION)
+ * as its vote; once all are, each is committed (COMMIT PREPARED), again and again over new
+ * connections until it is or outcome_ms of its pool is over; that it is left then, and by what
+ * name, is in the error (HF_MAYBE_COMMITTED). Do not close the pools before: what is prepared then
+ * stays so, which the error tells. Nothing is written into outcome_table. The server prepares no
+ * transaction that used a temporary table, LISTEN, NOTIFY or a cursor WITH HOLD, and holdfast none
+ * with hooks (hf_txn_on_commit): finish does their work.
  *
  * A process that dies in between leaves prepared transactions, with their locks, at the servers:
  * hf_prepared_list shows them, to any process, and hf_prepared_commit or hf_prepared_rollback ends

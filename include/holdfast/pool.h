@@ -80,7 +80,9 @@ typedef struct hf_pool_opts {
 	const char *outcome_table;
 	bool two_phase;    /* allow PREPARE TRANSACTION: .manual jobs and hf_global */
 	size_t max_result; /* bytes of one result, beyond it HF_E_TOO_LARGE [256 MiB] */
-	bool read_only;    /* the server refuses writes (default_transaction_read_only) */
+	/* The server refuses writes (default_transaction_read_only). What a connection string says
+	 * (pool_read_only) can be switched on here, and not off. */
+	bool read_only;
 	bool strict; /* hf_pool_open waits until min_conns are up, or fails and leaves nothing */
 	bool strict_auth; /* require SCRAM with channel binding */
 	hf_connect_fn *on_connect;
@@ -126,8 +128,9 @@ typedef struct hf_pool_stats {
 	 * statement is under way; none is, and a transaction is open (a failed one, too). The
 	 * others idle. */
 	uint32_t active, idle_in_txn;
-	uint32_t oldest_wait_ms; /* gauge: of what is queued now, the longest; 0: nothing is */
-	uint64_t age_ms;         /* gauge: since hf_pool_open, when all counters were 0 */
+	/* Gauge: of what is queued now, the longest, and at least 1; 0: nothing is. */
+	uint32_t oldest_wait_ms;
+	uint64_t age_ms; /* gauge: since hf_pool_open, when all counters were 0 */
 	/* completed, by kind: hf_query and hf_fetch, hf_script, interactions and COPY, hf_txn */
 	uint64_t queries, scripts, interactions, transactions;
 	/* Of failed: what waited for longer than its acquire_ms; what ran for longer than it may;
@@ -150,8 +153,8 @@ typedef enum hf_pool_state { HF_POOL_OPEN, HF_POOL_CLOSING, HF_POOL_CLOSED } hf_
  *
  * Pool settings may stand in it as well and are stripped before libpq sees it; an option given in
  * `opts` wins: pool_name, pool_size (max_conns), pool_min, pool_queue, pool_timeout (acquire_ms, in
- * seconds), pool_recycle (lifetime_ms, in seconds), pool_read_only. An unknown key is an error that
- * names it.
+ * seconds), pool_recycle (lifetime_ms, in seconds), pool_read_only (true, false, yes, no, on, off,
+ * 1, 0). One that is unknown, wrong or given twice is an error that names it.
  *
  * Without an sslmode (in the string or PGSSLMODE) and without a service, which may hold one,
  * sslmode is verify-full, unless the host is a Unix socket or loopback.

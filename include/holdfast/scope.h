@@ -38,7 +38,8 @@ typedef struct hf_scope_opts {
 	size_t struct_size; /* set by HF_SCOPE_OPTS */
 	const char *label; /* in messages, log lines and names of prepared transactions ["scope"] */
 	void *user;        /* yours: hf_scope_user. Not copied, not freed */
-	bool two_phase;    /* hf_scope_commit in two phases; the pools need .two_phase */
+	bool two_phase;    /* hf_scope_commit in two phases; pools of engines that write need
+			      .two_phase */
 	/* For hf_scope_any: names, the first one first, and NULL; copied [reader, writer]. */
 	const char *const *any;
 	/* For its transactions, with defaults as in hf_txn_begin; copied. SNAPSHOT sets .isolation,
@@ -46,9 +47,9 @@ typedef struct hf_scope_opts {
 	const hf_txn_opts *txn;
 } hf_scope_opts;
 
-/* Makes a scope. No I/O, no lock but the registry's count. NULL without memory, for `e` NULL, in
- * the child of a fork before hf_engines_reopen, and for options that are not made with
- * HF_SCOPE_OPTS. Holds a reference to the registry. */
+/* Makes a scope. No I/O, no lock but the registry's count. NULL without memory, for `e` NULL, and
+ * for options that are not made with HF_SCOPE_OPTS. Holds a reference to the registry. In the child
+ * of a fork, before hf_engines_reopen, it is one whose statements answer HF_E_FORKED, for good. */
 HF_OWNED hf_scope *hf_scope_new(hf_engines *e, const hf_scope_opts *opts);
 
 /* The session for an engine or a role of that name (NULL: the default); the same one each time.
@@ -63,8 +64,8 @@ HF_API hf_session *hf_scope_any(hf_scope *s);
 
 /* Commits the transactions of all sessions, and finishes what has joined. HF_OK: the scope goes on,
  * its next statement for such an engine begins another transaction. Otherwise all is rolled back,
- * or (HF_MAYBE_COMMITTED) *out_error says what became of each part: as hf_global_commit. After a
- * failure statements of such sessions, and a second commit, answer HF_E_TXN_ENDED until
+ * or (HF_MAYBE_COMMITTED) *out_error says what became of each engine's: as hf_global_commit. After
+ * a failure statements of such sessions, and a second commit, answer HF_E_TXN_ENDED until
  * hf_scope_rollback; but after HF_E_DEADLOCK (a thread of one of its pools) nothing was done. A
  * statement that could not begin (no such engine, no memory) fails the commit with its error, as it
  * would be missing. Where there is nothing to commit, HF_OK. HF_E_TXN_ENDED after the end. Blocks
@@ -78,7 +79,8 @@ HF_API hf_status hf_scope_rollback(hf_scope *s);
 
 /* Something that is no database takes part in the next commit or rollback, as hf_global_join; from
  * its calls the scope cannot be committed, rolled back or ended (HF_E_MISUSE). On
- * failure free_arg has run: HF_E_MISUSE, HF_E_NOMEM, HF_E_TXN_ENDED. */
+ * failure free_arg has run: HF_E_MISUSE, HF_E_NOMEM, HF_E_TXN_ENDED (also after a commit that
+ * failed). */
 HF_CHECK hf_status hf_scope_join(hf_scope *s, const hf_participant *p);
 
 /* Ends it: rolls back what is not committed and waits until it is, but not on a thread where
@@ -119,7 +121,8 @@ HF_OWNED hf_future *hf_session_run_at(const hf_site *site, hf_session *s, const 
 
 /* The transaction of a session whose mode has one, for savepoints and hooks: begun, if there is
  * none yet. Lent until the scope's next commit, rollback or end; hf_txn_commit and parking are
- * refused on it. NULL in other modes, after the end, and without an engine. */
+ * refused on it. NULL in other modes, after the end or a commit that failed, and without an engine.
+ */
 HF_API hf_txn *hf_session_txn(hf_session *s);
 
 HF_API hf_scope *hf_session_scope(const hf_session *s);    /* lent; NULL: it has none */
@@ -154,7 +157,10 @@ HF_API void hf_session_clear(hf_session *s);
 
 /* This thread's scope for this registry, made at the first call, with default options. Lent; ends
  * with hf_thread_scope_end, or with the thread, whatever that has not committed being rolled back.
- * NULL: as hf_scope_new. In the child of a fork it is a new one, behind hf_engines_reopen. */
+ * Of one that hf_scope_end has ended the next call lets go, and makes another. NULL: as
+ * hf_scope_new, and where the process has no key left: each registry that is used so takes one
+ * (pthread_key_create), and there are PTHREAD_KEYS_MAX (1024). In the child of a fork it is a new
+ * one, behind hf_engines_reopen; before that, one whose statements answer HF_E_FORKED. */
 HF_API hf_scope *hf_thread_scope(hf_engines *e);
 
 /* Ends it; the next call of hf_thread_scope on this thread makes a new one. Nothing where there is

@@ -4,7 +4,9 @@
  *
  * libinih is built with a fixed size of line, and takes the rest of a longer one for the next: it
  * is given its lines by a reader that notices. It also hands out the second line of a value as if
- * it were a setting of the same name; the reader knows which lines are indented. */
+ * it were a setting of the same name; the reader knows which lines are indented. Of a section's
+ * name it keeps the first bytes, and so of a setting's where a second line of its value is handed
+ * out. */
 #include <holdfast/ini.h>
 
 #include <ctype.h>
@@ -13,6 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* So many bytes. */
+#define KEPT 49
 
 typedef struct reading {
 	FILE *file;
@@ -94,7 +99,7 @@ static int take(void *user, const char *section, const char *key, const char *va
 
 	if (strcmp(section, r->section) != 0)
 		return 1;
-	if (r->indented && r->n > 0 && strcmp(r->settings[r->n - 1].key, key) == 0)
+	if (r->indented && r->n > 0 && strncmp(r->settings[r->n - 1].key, key, KEPT) == 0)
 		ok = go_on(&r->settings[r->n - 1], value);
 	else
 		ok = add(r, key, value);
@@ -135,16 +140,60 @@ static void finish(reading *r)
 	free(r->settings);
 }
 
+/* NULL, or why there is nothing to open. */
+static hf_error *find_none(const reading *r, const char *path, const char *prefix)
+{
+	if (r->n == 0)
+		return hf_error_make(HF_E_MISUSE, "\"%s\" has no settings %s%s%s", path,
+			*r->section ? "in a section [" : "before its first section", r->section,
+			*r->section ? "]" : "");
+	for (size_t i = 0; i < r->n; i++)
+		if (strncmp(r->settings[i].key, prefix, strlen(prefix)) == 0)
+			return NULL;
+	return hf_error_make(HF_E_MISUSE, "\"%s\"%s%s%s: no setting begins with \"%s\"", path,
+		*r->section ? " [" : "", r->section, *r->section ? "]" : "", prefix);
+}
+
+static hf_error *read_section(reading *r, const char *path, const char *prefix)
+{
+	hf_error *why;
+
+	if (!path || !prefix)
+		return hf_error_make(HF_E_MISUSE, "the %s of an ini file is NULL",
+			path ? "prefix of the settings" : "path");
+	/* A longer one in the file is cut to KEPT, and so is never taken for this one. */
+	if (strlen(r->section) >= KEPT)
+		return hf_error_make(HF_E_MISUSE,
+			"\"%s\": a section of more than %d bytes is too long for libinih: [%s]",
+			path, KEPT - 1, r->section);
+	why = read_file(r, path);
+	return why ? why : find_none(r, path, prefix);
+}
+
+/* What is wrong with the settings, and where they stand. */
+static hf_error *name_file(const reading *r, const char *path, hf_error *why)
+{
+	hf_error *fuller;
+
+	if (hf_error_status(why) != HF_E_MISUSE)
+		return why;
+	fuller = hf_error_make(HF_E_MISUSE, "\"%s\"%s%s%s: %s", path, *r->section ? " [" : "",
+		r->section, *r->section ? "]" : "", hf_error_message(why));
+	hf_error_unref(why);
+	return fuller;
+}
+
 hf_status hf_engines_open_ini(hf_engines *e, const char *path, const char *section,
 	const char *prefix, hf_error **out_error)
 {
 	reading r = { .section = section ? section : "" };
-	hf_error *why = path ? read_file(&r, path)
-			     : hf_error_make(HF_E_MISUSE, "the path of an ini file is NULL");
+	hf_error *why = read_section(&r, path, prefix);
 	hf_status st = hf_error_status(why);
 
-	if (!why)
+	if (!why) {
 		st = hf_engines_configure(e, prefix, r.settings, r.n, &why);
+		why = name_file(&r, path, why);
+	}
 	finish(&r);
 	if (out_error)
 		*out_error = why;

@@ -4,6 +4,7 @@
 
 #include <holdfast/base.h>
 
+#include <limits.h>
 #include <sys/random.h>
 
 int64_t hf__now(void)
@@ -45,6 +46,15 @@ int hf__ms_left(int64_t deadline, int most)
 		return 0;
 	left = left / HF__MS + (left % HF__MS != 0);
 	return left < most ? (int)left : most;
+}
+
+int hf__limit_ms(int64_t deadline)
+{
+	int left = hf__ms_left(deadline, INT_MAX);
+
+	if (deadline == HF__NEVER)
+		return -1;
+	return left < 1 ? 1 : left;
 }
 
 struct timespec hf__timespec(int64_t ns)

@@ -20,6 +20,10 @@ int64_t hf__after(int64_t from_ns, int64_t ms);
 /* Milliseconds until `deadline`, rounded up, between 0 and `most`: what poll() takes. */
 int hf__ms_left(int64_t deadline, int most);
 
+/* The same as a limit that is handed on: at least 1, as 0 often asks for a default; -1 for
+ * HF__NEVER. */
+int hf__limit_ms(int64_t deadline);
+
 struct timespec hf__timespec(int64_t ns);
 
 /* Uniform in [0, below); 0 when below is 0. Not for secrets. */

@@ -62,3 +62,10 @@ void hf__free(void *p)
 {
 	free(p);
 }
+
+void hf__wipe_free(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+	hf__free(text);
+}

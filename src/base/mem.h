@@ -12,6 +12,7 @@ void *hf__calloc(size_t n) __attribute__((malloc, warn_unused_result));
 void *hf__realloc(void *p, size_t n) __attribute__((warn_unused_result));
 char *hf__strdup(const char *s) __attribute__((malloc, warn_unused_result)); /* NULL for NULL */
 void hf__free(void *p);
+void hf__wipe_free(char *text); /* which may be secret; accepts NULL */
 
 /* For tests: let `skip` allocations pass and fail the `count` that follow (count < 0: all).
  * Process-wide. */

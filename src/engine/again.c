@@ -5,15 +5,15 @@
 
 #include "base/fork.h"
 #include "base/mem.h"
+#include "engine/database.h"
 #include "pq/dsn.h"
-#include "value/codec.h"
 #include "value/error.h"
 
 #include <string.h>
 
 /* --- new pools --- */
 
-hf__engine **hf__engines_all(hf_engines *e, size_t *n)
+hf__engine **hf__engines_all(hf_engines *e, size_t *n, char *default_name)
 {
 	hf__engine **all, *g;
 	size_t room = 1;
@@ -26,6 +26,8 @@ hf__engine **hf__engines_all(hf_engines *e, size_t *n)
 	if (all)
 		APR_RING_FOREACH (g, &e->engines, hf__engine, link)
 			all[(*n)++] = hf__engine_get(g);
+	if (default_name)
+		memcpy(default_name, e->default_name, sizeof e->default_name);
 	hf__unlock(&e->lock);
 	return all;
 }
@@ -68,7 +70,7 @@ static hf_error *open_all_again(hf_engines *e)
 {
 	hf_error *why = NULL, *one;
 	size_t n;
-	hf__engine **all = hf__engines_all(e, &n);
+	hf__engine **all = hf__engines_all(e, &n, NULL);
 
 	if (!all)
 		return hf__error_nomem();
@@ -186,23 +188,6 @@ hf_engines *hf_engines_copy(hf_engines *e, hf_error **out_error)
 
 /* --- at another database --- */
 
-static hf_error *refuse_database(const char *database)
-{
-	hf__strbuf b = HF__STRBUF_INIT;
-	hf_error *why = NULL;
-
-	hf__ident(&b, database, "database", &why);
-	hf__strbuf_finish(&b);
-	return why;
-}
-
-static void wipe_free(char *text)
-{
-	if (text)
-		explicit_bzero(text, strlen(text));
-	hf__free(text);
-}
-
 static hf_error *open_at(const hf__engine *g, const char *database, hf__engine **out)
 {
 	hf_pool_opts opts = g->opts;
@@ -221,8 +206,8 @@ static hf_error *open_at(const hf__engine *g, const char *database, hf__engine *
 	if (!why)
 		why = hf__engine_open(g->name, dsn,
 			&(const hf_engine_opts){ .mode = g->mode, .pool = &opts }, out);
-	wipe_free(dsn);
-	wipe_free(listen_dsn);
+	hf__wipe_free(dsn);
+	hf__wipe_free(listen_dsn);
 	return why;
 }
 
@@ -231,7 +216,7 @@ static hf_error *open_all_at(hf_engines *e, const char *database, hf_engines *to
 {
 	hf_error *why = NULL;
 	size_t n;
-	hf__engine **all = hf__engines_all(e, &n), *fresh;
+	hf__engine **all = hf__engines_all(e, &n, NULL), *fresh;
 
 	if (!all)
 		return hf__error_nomem();
@@ -246,22 +231,30 @@ static hf_error *open_all_at(hf_engines *e, const char *database, hf_engines *to
 	return why;
 }
 
-hf_engines *hf_engines_copy_at(hf_engines *e, const char *database, hf_error **out_error)
+hf_error *hf__engines_copy_at(hf_engines *e, const char *database, hf_engines **out)
 {
 	hf_error *why = hf__engines_refusal(e);
-	hf_engines *to = NULL;
 
+	*out = NULL;
 	if (!why)
-		why = refuse_database(database);
-	if (!why && !(to = hf_engines_new()))
+		why = hf__database_name_refusal(database);
+	if (!why && !(*out = hf_engines_new()))
 		why = hf__error_nomem();
 	if (!why)
-		why = open_all_at(e, database, to);
-	if (!why) {
-		hf__lock(&e->lock);
-		why = copy_roles_locked(e, to) ? NULL : hf__error_nomem();
-		hf__unlock(&e->lock);
-	}
+		why = open_all_at(e, database, *out);
+	if (why)
+		return why;
+	hf__lock(&e->lock);
+	why = copy_roles_locked(e, *out) ? NULL : hf__error_nomem();
+	hf__unlock(&e->lock);
+	return why;
+}
+
+hf_engines *hf_engines_copy_at(hf_engines *e, const char *database, hf_error **out_error)
+{
+	hf_engines *to;
+	hf_error *why = hf__engines_copy_at(e, database, &to);
+
 	if (why)
 		to = hf_engines_unref(to); /* closes what is open, in the background */
 	hf__error_give(why, out_error);

@@ -2,7 +2,7 @@
 /* Databases of a pool's server. */
 #include "engine/database.h"
 
-#include "base/clock.h"
+#include "base/mem.h"
 #include "base/thread.h"
 #include "engine/maintenance.h"
 #include "value/codec.h"
@@ -14,8 +14,7 @@
 
 /* --- asking --- */
 
-/* NULL, or what is wrong with it as a name. */
-static hf_error *refuse_name(const char *name)
+hf_error *hf__database_name_refusal(const char *name)
 {
 	hf__strbuf b = HF__STRBUF_INIT;
 	hf_error *e = NULL;
@@ -29,7 +28,7 @@ static hf_error *refusal(const hf_pool *p, const char *name)
 {
 	hf_error *e = hf__pool_refusal(p);
 
-	return e ? e : refuse_name(name);
+	return e ? e : hf__database_name_refusal(name);
 }
 
 /* Opens, asks once, closes. */
@@ -218,35 +217,72 @@ hf_status hf_database_create(
 
 /* --- dropping --- */
 
-static bool leads_to(const hf_pool *own, const hf_pool *p, const char *name)
+/* Over a connection of its own, which is gone again. Whoever cannot be asked is not there. */
+static bool is_in(hf_pool *own, const char *name)
+{
+	hf__maintenance m;
+	hf_result *res = NULL;
+	hf_error *e = hf__maintenance_open_own(&m, own);
+	bool yes = false;
+
+	if (!e) {
+		e = hf__maintenance_run(&m, "SELECT pg_catalog.current_database()::text", 0, &res);
+		hf__maintenance_close(&m);
+	}
+	if (!e)
+		yes = strcmp(hf_row_text(hf_result_row(res, 0), 0), name) == 0;
+	hf_result_unref(res);
+	hf_error_unref(e);
+	return yes;
+}
+
+/* Where the database stands in a service nothing is known of it here, and the server is asked. */
+static bool leads_to(hf_pool *own, const hf_pool *p, const char *name)
 {
 	char database[256];
 
-	return own->forks == p->forks && hf__dsn_database(&own->dsn, database, sizeof database) &&
-	       strcmp(database, name) == 0 && hf__dsn_same_server(&own->dsn, &p->dsn);
+	if (own->forks != p->forks || !hf__dsn_same_server(&own->dsn, &p->dsn))
+		return false;
+	if (hf__dsn_database(&own->dsn, database, sizeof database))
+		return strcmp(database, name) == 0;
+	return hf_pool_get_state(own) != HF_POOL_CLOSED && is_in(own, name);
+}
+
+static hf_error *find_own(
+	const hf_pool *p, const char *name, hf_pool *const *own, size_t n, bool *leads)
+{
+	for (size_t i = 0; i < n; i++) {
+		leads[i] = leads_to(own[i], p, name);
+		if (leads[i] && hf__thread_role(own[i]) != HF__ROLE_NONE)
+			return hf__error_fmt(HF_E_DEADLOCK, 0,
+				"a thread of pool \"%s\" cannot drop the database \"%s\", which it "
+				"is in",
+				own[i]->name, name);
+	}
+	return NULL;
+}
+
+static hf_error *close_one(hf_pool *own, const char *name, int drain_ms)
+{
+	hf_status st = hf_pool_close(own, drain_ms);
+
+	if (st == HF_OK)
+		return NULL;
+	return hf__error_fmt(st, 0, "database \"%s\" is not dropped: pool \"%s\" is not closed yet",
+		name, own->name);
 }
 
 static hf_error *close_own(
 	hf_pool *p, const char *name, const hf_drop_opts *o, hf_pool *const *own, size_t n)
 {
-	hf_status st;
+	bool *leads = hf__calloc((n + 1) * sizeof *leads);
+	hf_error *e = leads ? find_own(p, name, own, n, leads) : hf__error_nomem();
 
-	for (size_t i = 0; i < n; i++)
-		if (leads_to(own[i], p, name) && hf__thread_role(own[i]) != HF__ROLE_NONE)
-			return hf__error_fmt(HF_E_DEADLOCK, 0,
-				"a thread of pool \"%s\" cannot drop the database \"%s\", which it "
-				"is in",
-				own[i]->name, name);
-	for (size_t i = 0; i < n; i++) {
-		if (!leads_to(own[i], p, name))
-			continue;
-		st = hf_pool_close(own[i], o->drain_ms);
-		if (st != HF_OK)
-			return hf__error_fmt(st, 0,
-				"database \"%s\" is not dropped: pool \"%s\" is not closed yet",
-				name, own[i]->name);
-	}
-	return NULL;
+	for (size_t i = 0; !e && i < n; i++)
+		if (leads[i])
+			e = close_one(own[i], name, o->drain_ms);
+	hf__free(leads);
+	return e;
 }
 
 /* Whether the server would let us: pools are not closed for nothing. */

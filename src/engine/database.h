@@ -5,6 +5,9 @@
 
 #include <holdfast/admin.h>
 
+/* NULL, or what is wrong with it as the name of a database. */
+hf_error *hf__database_name_refusal(const char *name);
+
 /* `opts` may be NULL. *made: there was none before; may be NULL. NULL, or why not. */
 hf_error *hf__database_create(
 	hf_pool *p, const char *name, const hf_database_opts *opts, bool *made);

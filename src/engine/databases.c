@@ -34,7 +34,7 @@ static void dismiss(struct team *t)
 static hf_error *gather(hf_engines *e, struct team *t)
 {
 	*t = (struct team){ 0 };
-	t->all = hf__engines_all(e, &t->n);
+	t->all = hf__engines_all(e, &t->n, NULL);
 	t->leads = hf__calloc((t->n + 1) * sizeof *t->leads);
 	t->made = hf__calloc((t->n + 1) * sizeof *t->made);
 	if (!t->all || !t->leads || !t->made)
@@ -69,11 +69,29 @@ static hf_error *create_all(struct team *t, const char *name, const hf_database_
 	return NULL;
 }
 
-static void drop_made(struct team *t, const char *name)
+/* Consumes `why`, and adds what could not be undone. */
+static hf_error *drop_made(struct team *t, const char *name, hf_error *why)
 {
-	for (size_t i = 0; t->made && i < t->n; i++)
-		if (t->made[i])
-			hf_error_unref(hf__database_drop(t->all[i]->pool, name, NULL, NULL, 0));
+	hf_error *e;
+
+	for (size_t i = 0; t->made && i < t->n; i++) {
+		e = t->made[i] ? hf__database_drop(t->all[i]->pool, name, NULL, NULL, 0) : NULL;
+		if (e)
+			why = hf__error_amend(why, 0, 0,
+				"%s; and what was created is not dropped again: engine \"%s\": %s",
+				hf_error_message(why), t->all[i]->name, hf_error_message(e));
+		hf_error_unref(e);
+	}
+	return why;
+}
+
+/* Its sessions would be in the way of dropping the database. */
+static hf_engines *close_copy(hf_engines *copy)
+{
+	hf_status st = copy ? hf_engines_close(copy, 1) : HF_OK;
+
+	(void)st; /* what is not closed in time ends in the background */
+	return hf_engines_unref(copy);
 }
 
 /* Before anything is created: the copy would be refused. */
@@ -105,9 +123,11 @@ hf_engines *hf_engines_create_database(
 	if (!why)
 		why = create_all(&t, name, opts);
 	if (!why)
-		copy = hf_engines_copy_at(e, name, &why);
-	if (why)
-		drop_made(&t, name);
+		why = hf__engines_copy_at(e, name, &copy);
+	if (why) {
+		copy = close_copy(copy);
+		why = drop_made(&t, name, why);
+	}
 	dismiss(&t);
 	hf__error_give(why, out_error);
 	return copy;

@@ -71,12 +71,12 @@ static hf_error *settle_mode(
 			"engine \"%s\": its pool is read only, its mode (%s) is not: take "
 			"HF_MODE_READ or HF_MODE_SNAPSHOT",
 			name, hf__mode_name(*mode));
-	if (own && two_phase && *mode != HF_MODE_TXN)
+	if (own && two_phase && *mode != HF_MODE_TXN && *mode != HF_MODE_SNAPSHOT)
 		return hf__error_fmt(HF_E_MISUSE, 0,
 			"engine \"%s\": two_phase needs transactions (HF_MODE_TXN), and its mode "
 			"is %s",
 			name, hf__mode_name(*mode));
-	return NULL;
+	return hf__role_refusal(name, *mode, name);
 }
 
 /* --- memory --- */
@@ -99,20 +99,13 @@ hf__engine *hf__engine_get(hf__engine *g)
 	return g;
 }
 
-static void wipe_free(char *text)
-{
-	if (text)
-		explicit_bzero(text, strlen(text));
-	hf__free(text);
-}
-
 void hf__engine_put(hf__engine *g)
 {
 	if (!g || !hf__ref_put(&g->refs))
 		return;
 	hf_pool_unref(g->pool);
-	wipe_free(g->dsn);
-	wipe_free(g->listen_dsn);
+	hf__wipe_free(g->dsn);
+	hf__wipe_free(g->listen_dsn);
 	hf__free(g->pool_name);
 	hf__free(g->outcome_table);
 	hf__free(g);
@@ -156,6 +149,11 @@ static hf_error *read_dsn(const char *dsn, bool *read_only, bool *named)
 	return e;
 }
 
+static hf_error *name_engine(const char *name, hf_error *e)
+{
+	return hf__error_amend(e, 0, 0, "engine \"%s\": %s", name, hf_error_message(e));
+}
+
 static hf_error *open_pool(hf__engine *g, const char *dsn, const hf_pool_opts *opts)
 {
 	hf_error *e = NULL;
@@ -164,7 +162,7 @@ static hf_error *open_pool(hf__engine *g, const char *dsn, const hf_pool_opts *o
 		return hf__error_nomem();
 	if (hf_pool_open(g->dsn, &g->opts, &g->pool, &e) == HF_OK)
 		return NULL;
-	return hf__error_amend(e, 0, 0, "engine \"%s\": %s", g->name, hf_error_message(e));
+	return name_engine(g->name, e);
 }
 
 hf_error *hf__engine_open(
@@ -177,8 +175,9 @@ hf_error *hf__engine_open(
 
 	if (hf__opts_copy(&o, sizeof o, opts->pool, "HF_POOL_OPTS", &e) == HF_OK)
 		e = read_dsn(dsn, &read_only, &named);
-	if (!e)
-		e = settle_mode(name, &mode, o.read_only || read_only, o.two_phase, true);
+	if (e)
+		return name_engine(name, e);
+	e = settle_mode(name, &mode, o.read_only || read_only, o.two_phase, true);
 	if (e)
 		return e;
 	if (!hf__mode_writes(mode))
@@ -230,9 +229,17 @@ hf__engine *hf__engine_share(const hf__engine *g)
 	return other;
 }
 
+void hf__engine_stop_intake(hf__engine *g)
+{
+	if (g->dsn)
+		hf__pool_stop_intake(g->pool);
+}
+
 hf_status hf__engine_close(hf__engine *g, int ms)
 {
 	hf_status st = g->dsn ? hf_pool_close(g->pool, ms) : HF_OK;
 
+	if (st == HF_E_DEADLOCK) /* its last reference, or another thread, closes it */
+		hf__pool_stop_intake(g->pool);
 	return st == HF_E_FORKED ? HF_OK : st; /* the parent's: left alone */
 }

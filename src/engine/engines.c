@@ -190,7 +190,7 @@ static hf_error *assign_locked(
 	hf__alias *r = hf__alias_named_locked(e, role);
 	hf__engine *g = engine ? hf__engine_named_locked(e, engine) : NULL;
 	hf_error *why = !engine ? NULL
-			: g     ? hf__alias_refusal(g, role)
+			: g     ? hf__role_refusal(g->name, g->mode, role)
 				: hf__engine_unknown_locked(e, engine);
 
 	if (why)
@@ -207,12 +207,27 @@ static hf_error *assign_locked(
 	return NULL;
 }
 
+static hf_error *assign_default(hf_engines *e, const char *engine)
+{
+	hf_error *why = NULL;
+
+	hf__lock(&e->lock);
+	if (engine && !hf__engine_named_locked(e, engine))
+		why = hf__engine_unknown_locked(e, engine);
+	else
+		snprintf(e->default_name, sizeof e->default_name, "%s", engine ? engine : "");
+	hf__unlock(&e->lock);
+	return why;
+}
+
 hf_status hf_engines_assign(
 	hf_engines *e, const char *role, const char *engine, hf_error **out_error)
 {
 	hf_error *why = hf__engines_refusal(e);
 	hf__alias *fresh = NULL;
 
+	if (!why && (!role || strcmp(role, "!default") == 0))
+		return hf__error_give(assign_default(e, engine), out_error);
 	if (!why)
 		why = hf__engine_name_refusal("role", role);
 	if (!why && !(fresh = hf__calloc(sizeof *fresh)))
@@ -282,16 +297,6 @@ static int longest_shutdown(struct hf__engine_ring *all)
 	return ms;
 }
 
-/* What is left of it, but never 0, which has a meaning. */
-static int ms_left(int64_t deadline)
-{
-	int64_t left = deadline == HF__NEVER ? -1 : (deadline - hf__now()) / 1000000;
-
-	if (deadline == HF__NEVER)
-		return HF_FOREVER;
-	return left < 1 ? 1 : (int)left;
-}
-
 hf_status hf_engines_close(hf_engines *e, int ms)
 {
 	hf_error *why = hf__engines_refusal(e);
@@ -310,8 +315,11 @@ hf_status hf_engines_close(hf_engines *e, int ms)
 	take_all_locked(e, &all);
 	hf__unlock(&e->lock);
 	deadline = hf__deadline(ms ? ms : longest_shutdown(&all));
+	/* While the first one drains, the others do too. */
 	APR_RING_FOREACH (g, &all, hf__engine, link)
-		if (hf__engine_close(g, ms_left(deadline)) != HF_OK)
+		hf__engine_stop_intake(g);
+	APR_RING_FOREACH (g, &all, hf__engine, link)
+		if (hf__engine_close(g, hf__limit_ms(deadline)) != HF_OK)
 			st = HF_PENDING;
 	put_all(&all);
 	return st;

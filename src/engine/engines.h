@@ -59,16 +59,20 @@ hf_error *hf__engines_refusal(const hf_engines *e);
  * it. NULL, or why there is none: with the names of those there are. */
 hf_error *hf__engines_find(hf_engines *e, const char *name, hf__engine **out, hf_mode *mode);
 
-/* References to all engines, *n of them, in an array to hf__free. NULL: no memory. */
-hf__engine **hf__engines_all(hf_engines *e, size_t *n);
+/* again.c: references to all engines, *n of them, in an array to hf__free. default_name (may be
+ * NULL) receives the default's at that moment. NULL: no memory, and *n is 0. */
+hf__engine **hf__engines_all(hf_engines *e, size_t *n, char *default_name);
+
+/* again.c: hf_engines_copy_at. On failure *out is what was made of it until then, or NULL. */
+hf_error *hf__engines_copy_at(hf_engines *e, const char *database, hf_engines **out);
 
 /* The parts of that, lookup.c. Of this very name; NULL: there is none. */
 hf__engine *hf__engine_named_locked(hf_engines *e, const char *name);
 hf__alias *hf__alias_named_locked(hf_engines *e, const char *role);
 /* "no engine is called ...". */
 hf_error *hf__engine_unknown_locked(hf_engines *e, const char *name);
-/* NULL, or why this engine cannot be called so. */
-hf_error *hf__alias_refusal(const hf__engine *g, const char *role);
+/* NULL, or why an engine of this mode cannot be called so: it only reads, and that one writes. */
+hf_error *hf__role_refusal(const char *engine, hf_mode mode, const char *role);
 
 /* engine.c */
 hf__engine *hf__engine_get(hf__engine *g);
@@ -97,8 +101,11 @@ hf__engine *hf__engine_share(const hf__engine *g);
 bool hf__mode_writes(hf_mode mode);
 const char *hf__mode_name(hf_mode mode); /* "txn" … */
 
+/* The pool takes no more work if it is the engine's own: it is about to be closed. */
+void hf__engine_stop_intake(hf__engine *g);
+
 /* Closes the pool if it is the engine's own, and not one of the parent of a fork. HF_OK, or as
- * hf_pool_close. */
+ * hf_pool_close; after HF_E_DEADLOCK it takes no more work at least. */
 hf_status hf__engine_close(hf__engine *g, int ms);
 
 #endif

@@ -84,12 +84,12 @@ static hf_mode mode_in_role(const hf__engine *g, const char *role)
 	return strcmp(role, "logger") == 0 ? HF_MODE_AUTOCOMMIT : g->mode;
 }
 
-hf_error *hf__alias_refusal(const hf__engine *g, const char *role)
+hf_error *hf__role_refusal(const char *engine, hf_mode mode, const char *role)
 {
-	if (!hf__mode_writes(mode_in_role(g, role)) || hf__mode_writes(g->mode))
+	if (hf__mode_writes(mode) || (strcmp(role, "writer") != 0 && strcmp(role, "logger") != 0))
 		return NULL;
 	return hf__error_fmt(
-		HF_E_MISUSE, 0, "engine \"%s\" is read only: it cannot be the %s", g->name, role);
+		HF_E_MISUSE, 0, "engine \"%s\" is read only: it cannot be the %s", engine, role);
 }
 
 static hf_error *find_locked(hf_engines *e, const char *name, hf__engine **out, hf_mode *mode)
@@ -107,14 +107,14 @@ static hf_error *find_locked(hf_engines *e, const char *name, hf__engine **out, 
 	*out = hf__engine_named_locked(e, r ? r->engine : name);
 	if (*out) {
 		*mode = r ? mode_in_role(*out, name) : (*out)->mode;
-		return r ? hf__alias_refusal(*out, name) : NULL;
+		return r ? hf__role_refusal((*out)->name, (*out)->mode, name) : NULL;
 	}
 	*out = is_known_role(name) && *e->default_name ? hf__engine_named_locked(e, e->default_name)
 						       : NULL;
 	if (!*out)
 		return hf__engine_unknown_locked(e, name);
 	*mode = mode_in_role(*out, name);
-	return hf__alias_refusal(*out, name);
+	return hf__role_refusal((*out)->name, (*out)->mode, name);
 }
 
 hf_error *hf__engines_find(hf_engines *e, const char *name, hf__engine **out, hf_mode *mode)

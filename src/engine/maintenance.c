@@ -15,12 +15,15 @@
 #define LIMIT_GRACE_MS 400
 #define GIVE_UP_MS     5000
 
+/* NULL: to the pool's own database. */
 static hf_error *connect_to(hf__maintenance *m, const char *database)
 {
 	hf__guard g = { HF__NEVER, hf__deadline(m->pool->opts.connect_ms), NULL, NULL, NULL };
 	hf__dsn dsn;
 	hf_error *e;
 
+	if (!database)
+		return hf__link_open(&m->link, &m->pool->dsn, &g);
 	if (!hf__dsn_copy_at(&dsn, &m->pool->dsn, database))
 		return hf__error_nomem();
 	e = hf__link_open(&m->link, &dsn, &g);
@@ -68,7 +71,8 @@ static hf_error *connect_somewhere(hf__maintenance *m, const char *avoid)
 	return first;
 }
 
-hf_error *hf__maintenance_open(hf__maintenance *m, hf_pool *p, const char *avoid)
+/* Without a connection yet. */
+static hf_error *begin(hf__maintenance *m, hf_pool *p)
 {
 	hf__link_config cfg = { .wake = &m->wake,
 		.log = &p->log,
@@ -76,15 +80,32 @@ hf_error *hf__maintenance_open(hf__maintenance *m, hf_pool *p, const char *avoid
 		.stall_ms = p->opts.stall_ms,
 		.statement_ms = p->opts.statement_ms > 0 ? p->opts.statement_ms : 0,
 		.read_only = p->opts.read_only };
-	hf_error *e;
 
 	*m = (hf__maintenance){ .pool = p, .wake.fd = -1 };
 	m->canceler = cfg.canceler = hf__canceler_new();
 	hf__link_init(&m->link, &cfg);
 	if (m->canceler && hf__wake_init(&m->wake))
+		return NULL;
+	return hf__error_fmt(HF_E_NOMEM, 0, "no memory or no descriptor for a connection");
+}
+
+hf_error *hf__maintenance_open(hf__maintenance *m, hf_pool *p, const char *avoid)
+{
+	hf_error *e = begin(m, p);
+
+	if (!e)
 		e = connect_somewhere(m, avoid);
-	else
-		e = hf__error_fmt(HF_E_NOMEM, 0, "no memory or no descriptor for a connection");
+	if (e)
+		hf__maintenance_close(m);
+	return e;
+}
+
+hf_error *hf__maintenance_open_own(hf__maintenance *m, hf_pool *p)
+{
+	hf_error *e = begin(m, p);
+
+	if (!e)
+		e = connect_to(m, NULL);
 	if (e)
 		hf__maintenance_close(m);
 	return e;

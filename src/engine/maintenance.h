@@ -16,6 +16,10 @@ typedef struct hf__maintenance {
  * `avoid` (may be NULL) if there is another. Blocks. NULL, or why not; what is there is then closed
  * again. */
 hf_error *hf__maintenance_open(hf__maintenance *m, hf_pool *p, const char *avoid);
+
+/* The same, to the pool's own database, wherever that stands. */
+hf_error *hf__maintenance_open_own(hf__maintenance *m, hf_pool *p);
+
 void hf__maintenance_close(hf__maintenance *m);
 
 /* A statement outside of a transaction, with its limit (0: the pool's). `out` may be NULL. */

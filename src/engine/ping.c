@@ -13,16 +13,6 @@ struct ping {
 	int64_t until;
 };
 
-/* What is left, at least a moment: the connection is there, and may well answer. */
-static int ms_left(const struct ping *ping)
-{
-	int64_t left = (ping->until - hf__now()) / HF__MS;
-
-	if (ping->until == HF__NEVER)
-		return HF_FOREVER;
-	return left < 1 ? 1 : (int)left;
-}
-
 static hf_status ask(hf_conn *c, void *arg, hf_reply *reply)
 {
 	const struct ping *ping = arg;
@@ -32,7 +22,8 @@ static hf_status ask(hf_conn *c, void *arg, hf_reply *reply)
 
 	(void)reply;
 	hf__link_peer(c->link, peer, sizeof peer);
-	e = hf__link_ping(c->link, ms_left(ping), &g);
+	/* At least a moment: the connection is there, and may well answer. */
+	e = hf__link_ping(c->link, hf__limit_ms(ping->until), &g);
 	if (e && hf_error_status(e) != HF_E_CANCELED)
 		e = hf__error_amend(e, 0, 0, "pool \"%s\", pinged for %d ms: %s: %s",
 			c->worker->pool->name, ping->ms, hf_error_message(e), peer);

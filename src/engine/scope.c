@@ -4,9 +4,12 @@
 
 #include "base/fork.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
+#include "txn/global.h"
 #include "value/error.h"
 #include "value/opts.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +17,7 @@ hf_error *hf__scope_refusal(const hf_scope *s)
 {
 	if (!s)
 		return hf__error_fmt(HF_E_MISUSE, 0, "the scope is NULL");
-	if (s->forks != hf__fork_count())
+	if (!s->engines || s->forks != hf__fork_count())
 		return hf__error_forked();
 	if (s->ended)
 		return hf__error_fmt(HF_E_TXN_ENDED, 0, "scope \"%s\" has ended", s->label);
@@ -90,25 +93,35 @@ static bool take_opts(hf_scope *s, const hf_scope_opts *opts)
 
 hf_scope *hf_scope_new(hf_engines *e, const hf_scope_opts *opts)
 {
-	hf_error *why = hf__engines_refusal(e);
-	hf_scope *s = why ? NULL : hf__calloc(sizeof *s);
+	hf_scope *s = e ? hf__calloc(sizeof *s) : NULL;
+	hf_error *why;
 
-	hf_error_unref(why);
 	if (!s)
 		return NULL;
+	why = hf__engines_refusal(e);
 	hf__ref_init(&s->refs);
 	s->forks = hf__fork_count();
-	s->engines = hf_engines_ref(e);
+	s->engines = why ? NULL : hf_engines_ref(e);
+	hf_error_unref(why);
 	APR_RING_INIT(&s->sessions, hf_session, link);
+	s->spare = (hf_session){ .scope = s, .none = HF_E_NOMEM };
 	if (take_opts(s, opts))
 		return s;
 	scope_free(s);
 	return NULL;
 }
 
+hf_scope *hf__scope_of_the_parent(void)
+{
+	static char label[] = "scope";
+	static hf_scope s = { .forks = UINT_MAX, .label = label };
+
+	return &s;
+}
+
 hf_scope *hf_scope_ref(hf_scope *s)
 {
-	if (s)
+	if (s && s->forks == hf__fork_count())
 		hf__ref_get(&s->refs);
 	return s;
 }
@@ -158,7 +171,7 @@ hf_session *hf_scope_session(hf_scope *s, const char *name)
 		return each;
 	each = hf__calloc(sizeof *each);
 	if (!each)
-		return hf__session_none(HF_E_NOMEM);
+		return &s->spare;
 	each->scope = s;
 	snprintf(each->name, sizeof each->name, "%s", name);
 	APR_RING_INSERT_TAIL(&s->sessions, each, hf_session, link);
@@ -199,11 +212,27 @@ const char *hf_session_status_name(hf_session_status st)
 
 /* --- ends --- */
 
+void hf__scope_lose(hf_scope *s, hf_error *e)
+{
+	if (!s->ended && s->forks == hf__fork_count() && !s->lost)
+		s->lost = hf_error_ref(e);
+}
+
+hf_error *hf__scope_failure(const hf_scope *s)
+{
+	if (!s->failed)
+		return NULL;
+	return hf__error_fmt(HF_E_TXN_ENDED, 0,
+		"scope \"%s\": its commit has failed; call hf_scope_rollback to go on", s->label);
+}
+
 hf_global *hf__scope_global(hf_scope *s)
 {
-	if (!s->global)
-		s->global =
-			hf_global_new(HF_GLOBAL_OPTS(.label = s->label, .two_phase = s->two_phase));
+	if (s->global)
+		return s->global;
+	s->global = hf_global_new(HF_GLOBAL_OPTS(.label = s->label, .two_phase = s->two_phase));
+	if (s->global)
+		s->global->scope = s->label;
 	return s->global;
 }
 
@@ -216,6 +245,7 @@ static void drop_global(hf_scope *s)
 		each->txn = NULL;
 	s->global = hf_global_free(s->global);
 	s->lost = hf_error_unref(s->lost);
+	s->failed = false;
 }
 
 static hf_error *settling_refusal(const hf_scope *s)
@@ -227,16 +257,6 @@ static hf_error *settling_refusal(const hf_scope *s)
 	return hf__error_fmt(HF_E_MISUSE, 0,
 		"scope \"%s\" is being committed or rolled back: a participant cannot end it",
 		s->label);
-}
-
-static hf_status commit(hf_scope *s, hf_error **e)
-{
-	hf_status st;
-
-	s->settling = true;
-	st = hf_global_commit(s->global, e);
-	s->settling = false;
-	return st;
 }
 
 static hf_status abort_all(hf_scope *s)
@@ -251,23 +271,64 @@ static hf_status abort_all(hf_scope *s)
 	return st;
 }
 
-hf_status hf_scope_commit(hf_scope *s, hf_error **out_error)
+/* Why it cannot be committed, but for what is in it. */
+static hf_error *commit_refusal(const hf_scope *s)
 {
 	hf_error *e = settling_refusal(s);
+
+	if (!e)
+		e = hf__scope_failure(s);
+	if (e || !s->global || !hf__branches_stuck(s->global))
+		return e;
+	return hf__error_fmt(
+		HF_E_DEADLOCK, 0, "a thread of one of its pools cannot wait for a scope");
+}
+
+/* Without memory for it `e` stays as it is. */
+static hf_error *add_advice(hf_error *e)
+{
+	hf__strbuf b = HF__STRBUF_INIT;
+	hf_error *fuller = NULL;
+
+	hf__strbuf_printf(&b, "%s; call hf_scope_rollback to go on", hf_error_message(e));
+	if (!b.failed)
+		fuller = hf__error_reworded(e, hf__strbuf_text(&b));
+	hf__strbuf_finish(&b);
+	if (!fuller || hf_error_status(fuller) != hf_error_status(e)) {
+		hf_error_unref(fuller);
+		return e;
+	}
+	hf_error_unref(e);
+	return fuller;
+}
+
+static hf_status commit(hf_scope *s, hf_error **e)
+{
 	hf_status st;
 
-	if (!e && s->lost) {
-		st = abort_all(s);
-		e = st == HF_E_DEADLOCK
-			    ? hf__error_fmt(
-				      st, 0, "a thread of one of its pools cannot wait for a scope")
-			    : hf_error_ref(s->lost);
+	if (s->lost) {
+		abort_all(s);
+		return hf__error_give(hf_error_ref(s->lost), e);
 	}
-	if (e || !s->global)
+	s->settling = true;
+	st = hf_global_commit(s->global, e);
+	s->settling = false;
+	return st;
+}
+
+hf_status hf_scope_commit(hf_scope *s, hf_error **out_error)
+{
+	hf_error *e = commit_refusal(s);
+	hf_status st;
+
+	if (e || (!s->lost && !s->global))
 		return hf__error_give(e, out_error);
 	st = commit(s, &e);
+	s->failed = st != HF_OK;
 	if (st == HF_OK)
 		drop_global(s);
+	else
+		e = add_advice(e);
 	hf__error_give(e, out_error);
 	return st;
 }
@@ -288,14 +349,24 @@ hf_status hf_scope_rollback(hf_scope *s)
 
 hf_status hf_scope_join(hf_scope *s, const hf_participant *p)
 {
-	hf_error *e = hf__scope_refusal(s);
-	hf_global *g = e ? NULL : hf__scope_global(s);
+	hf_error *e = hf__scope_refusal(s), *bad = NULL;
+	hf_participant o;
+	hf_global *g;
 
+	if (!e)
+		e = hf__scope_failure(s);
+	g = e ? NULL : hf__scope_global(s);
 	if (g)
 		return hf_global_join(g, p);
-	if (p && p->free_arg)
-		p->free_arg(p->arg);
-	return hf__error_give(e ? e : hf__error_nomem(), NULL);
+	if (!e) {
+		e = hf__error_nomem();
+		hf__scope_lose(s, e);
+	}
+	hf__opts_copy(&o, sizeof o, p, "HF_PARTICIPANT", &bad);
+	hf_error_unref(bad);
+	if (o.free_arg)
+		o.free_arg(o.arg);
+	return hf__error_give(e, NULL);
 }
 
 hf_status hf_scope_end(hf_scope *s)

@@ -7,7 +7,7 @@
  * A session looks its engine up when it needs it first, and keeps a reference until the scope ends.
  * Those whose mode has a transaction begin a branch of scope->global with their first statement; a
  * commit or a rollback frees that one and with it all branches. A commit that failed leaves it,
- * ended as it is: its branches then tell, with each statement, what has become of them. */
+ * ended as it is, for those who still look at its transactions. */
 #ifndef HF_ENGINE_SCOPE_H
 #define HF_ENGINE_SCOPE_H
 
@@ -39,8 +39,8 @@ struct hf_session {
 	hf_error *error; /* of the last verb */
 	/* of HF__ON_SCOPE */
 	APR_RING_ENTRY(hf_session) link;
-	hf_scope *scope; /* lent: it owns this; NULL: a static one, which stands for `none` */
-	hf_status none;
+	hf_scope *scope;             /* lent: it owns this; NULL: a static one */
+	hf_status none;              /* HF_OK, or what it stands for: its statements answer this */
 	char name[HF__NAME_MAX + 1]; /* "!default" for the default; cut where it is too long */
 	hf__engine *engine;          /* a reference, once it was looked up */
 	hf_mode mode;                /* then */
@@ -51,24 +51,36 @@ struct hf_session {
 struct hf_scope {
 	hf__ref refs;
 	unsigned forks;
-	hf_engines *engines; /* a reference */
+	hf_engines *engines; /* a reference; NULL: it was the parent's, before a fork */
 	char *label;
 	void *user;
 	bool two_phase, ended;
+	bool failed;     /* its commit has: until it is rolled back nothing can be added */
 	bool settling;   /* inside a commit or a rollback, whose participants may call us */
 	hf_txn_opts txn; /* its label is scope->label, where it has none of its own */
 	char *txn_label;
 	char **any; /* names and NULL */
 	hf_global *global;
-	hf_error *lost; /* why a statement could not even begin: there is no commit without it */
+	hf_error *lost;   /* why a statement could not even begin: there is no commit without it */
+	hf_session spare; /* stands for those that there was no memory for */
 	APR_RING_HEAD(hf__session_ring, hf_session) sessions;
 };
 
-/* session.c: a static one whose statements answer this. */
+/* session.c: a static one whose statements answer this: HF_E_MISUSE or HF_E_FORKED. */
 hf_session *hf__session_none(hf_status why);
+
+/* A static one that no thread has to itself: its sessions answer HF_E_FORKED. */
+hf_scope *hf__scope_of_the_parent(void);
 
 /* Why the scope takes no calls: NULL, forked, ended. */
 hf_error *hf__scope_refusal(const hf_scope *s);
+
+/* A part of it could not begin for this reason (lent), and would be missing from a commit: the
+ * first one is kept. */
+void hf__scope_lose(hf_scope *s, hf_error *e);
+
+/* Why its transactions take no more: its commit has failed. NULL: it has not. */
+hf_error *hf__scope_failure(const hf_scope *s);
 
 /* The scope's global transaction, made if there is none. NULL: no memory. */
 hf_global *hf__scope_global(hf_scope *s);

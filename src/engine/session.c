@@ -5,31 +5,30 @@
 #include "base/fork.h"
 #include "base/thread.h"
 #include "pool/pool.h"
+#include "txn/global.h"
 #include "value/error.h"
 #include "value/opts.h"
 
 #include <string.h>
 
 static hf_session without_scope = { .none = HF_E_MISUSE };
-static hf_session without_memory = { .none = HF_E_NOMEM };
 static hf_session of_the_parent = { .none = HF_E_FORKED };
 
 hf_session *hf__session_none(hf_status why)
 {
-	return why == HF_E_MISUSE   ? &without_scope
-	       : why == HF_E_FORKED ? &of_the_parent
-				    : &without_memory;
+	return why == HF_E_FORKED ? &of_the_parent : &without_scope;
 }
 
 static hf_error *refusal(const hf_session *s)
 {
+	hf_error *e;
+
 	if (!s)
 		return hf__error_fmt(HF_E_MISUSE, 0, "the session is NULL");
-	if (!s->scope && s->none == HF_E_NOMEM)
-		return hf__error_nomem();
-	if (!s->scope && s->none == HF_E_FORKED)
+	if (s->none == HF_E_FORKED)
 		return hf__error_forked();
-	return hf__scope_refusal(s->scope);
+	e = hf__scope_refusal(s->scope);
+	return e || s->none == HF_OK ? e : hf__error_nomem();
 }
 
 /* --- its engine --- */
@@ -66,15 +65,14 @@ static hf_txn *begin(const hf_site *site, hf_session *s)
 	}
 	if (!hf__scope_global(s->scope))
 		return NULL;
-	return hf_global_begin_at(site, s->scope->global, s->engine->pool, &o);
+	return hf__global_begin(site, s->scope->global, s->engine->pool, &o, s->engine->name);
 }
 
 /* What was refused would be missing from a commit. */
 static hf_error *lose(hf_session *s, hf_error *e)
 {
-	if (s && s->scope && !s->scope->ended && s->scope->forks == hf__fork_count() &&
-		!s->scope->lost)
-		s->scope->lost = hf_error_ref(e);
+	if (s && s->scope)
+		hf__scope_lose(s->scope, e);
 	return e;
 }
 
@@ -94,12 +92,14 @@ static hf_error *start(const hf_site *site, hf_session *s)
 {
 	hf_error *e = look_up(s);
 
-	if (!e && has_txn(s) && !s->txn)
-		s->txn = begun(s);
-	if (!e && has_txn(s) && !s->txn && !(s->txn = begin(site, s)))
-		e = hf__error_nomem();
 	if (e)
 		return lose(s, e);
+	if (has_txn(s) && (e = hf__scope_failure(s->scope)))
+		return e;
+	if (has_txn(s) && !s->txn)
+		s->txn = begun(s);
+	if (has_txn(s) && !s->txn && !(s->txn = begin(site, s)))
+		return lose(s, hf__error_nomem());
 	s->status = HF_SESSION_START;
 	return NULL;
 }

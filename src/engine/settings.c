@@ -5,6 +5,7 @@
 
 #include "base/attr.h"
 #include "base/nearest.h"
+#include "pq/dsn.h"
 #include "value/error.h"
 
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 typedef enum kind { INT, SWITCH, SIZE, TEXT } kind;
 
@@ -97,14 +97,17 @@ static hf_error *twice(const hf_setting *s)
 		"setting \"%.128s\": its engine has been told that already", s->key);
 }
 
-static hf_error *read_number(const hf_setting *s, int scale, long long most, long long *out)
+static hf_error *read_number(
+	const hf_setting *s, int scale, long long least, long long most, long long *out)
 {
-	char *end;
+	char needs[100], *end;
 
 	errno = 0;
 	*out = strtoll(s->value, &end, 10);
-	if (end == s->value || *end || errno || *out < -1 || *out > most / scale)
-		return bad_value(s, "a whole number, in its range; -1 is none");
+	snprintf(needs, sizeof needs, "a whole number from %lld to %lld%s", least, most / scale,
+		least < 0 ? "; -1 is none" : "");
+	if (end == s->value || *end || errno || *out < least || *out > most / scale)
+		return bad_value(s, needs);
 	if (*out > 0)
 		*out *= scale;
 	return NULL;
@@ -112,14 +115,7 @@ static hf_error *read_number(const hf_setting *s, int scale, long long most, lon
 
 static hf_error *read_switch(const hf_setting *s, bool *out)
 {
-	static const char *const words[] = { "false", "true", "no", "yes", "off", "on", "0", "1" };
-
-	for (size_t i = 0; i < hf_countof(words); i++)
-		if (strcasecmp(s->value, words[i]) == 0) {
-			*out = i % 2 == 1;
-			return NULL;
-		}
-	return bad_value(s, "true or false");
+	return hf__dsn_switch(s->value, out) ? NULL : bad_value(s, "true or false");
 }
 
 static hf_error *read_mode(const hf_setting *s, hf_mode *out)
@@ -151,6 +147,7 @@ static hf_error *set_pool_option(wanted *w, const option *o, const hf_setting *s
 {
 	void *field = (char *)&w->pool + o->offset;
 	bool min = o->offset == offsetof(hf_pool_opts, min_conns);
+	bool max = o->offset == offsetof(hf_pool_opts, max_conns);
 	long long number;
 	hf_error *e = NULL;
 
@@ -159,16 +156,15 @@ static hf_error *set_pool_option(wanted *w, const option *o, const hf_setting *s
 	w->has_field[o->offset] = true;
 	switch (o->kind) {
 	case INT:
-		e = read_number(s, o->scale, INT_MAX, &number);
+		e = read_number(
+			s, o->scale, max ? 1 : -1, min || max ? HF__MAX_CONNS : INT_MAX, &number);
 		if (!e)
 			*(int *)field = min && number == 0 ? HF_NONE : (int)number;
 		return e;
 	case SWITCH:
 		return read_switch(s, field);
 	case SIZE:
-		e = read_number(s, o->scale, LLONG_MAX, &number);
-		if (!e && number < 0)
-			e = bad_value(s, "a number of bytes");
+		e = read_number(s, o->scale, 0, LLONG_MAX, &number);
 		if (!e)
 			*(size_t *)field = (size_t)number;
 		return e;
@@ -283,12 +279,23 @@ static hf_error *read_engine(
 
 static hf_error *check_all(const char *prefix, const hf_setting *settings, size_t n)
 {
+	char first[HF__NAME_MAX + 1] = ""; /* that is to be the default */
 	hf_error *e = NULL;
 	wanted w;
 
-	for (size_t i = 0; !e && i < n; i++)
-		if (begins(prefix, settings, i))
-			e = read_engine(&w, prefix, settings, n, i);
+	for (size_t i = 0; !e && i < n; i++) {
+		if (!begins(prefix, settings, i))
+			continue;
+		e = read_engine(&w, prefix, settings, n, i);
+		if (e || !w.engine.is_default)
+			continue;
+		if (*first)
+			e = hf__error_fmt(HF_E_MISUSE, 0,
+				"setting \"%.128s%s.default\": engine \"%s\" is the default "
+				"already",
+				prefix, w.name, first);
+		snprintf(first, sizeof first, "%s", w.name);
+	}
 	return e;
 }
 

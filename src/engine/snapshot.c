@@ -83,54 +83,6 @@ hf_snapshot *hf_pool_snapshot(hf_pool *p, hf_error **out_error)
 
 /* --- a registry --- */
 
-/* What is noted of each engine under the lock. */
-struct noted {
-	size_t n;
-	hf__engine **engine;
-	char default_name[HF__NAME_MAX + 1];
-};
-
-/* References to up to `room`; answers how many there are. */
-static size_t note_all(hf_engines *e, struct noted *all, size_t room)
-{
-	hf__engine *g;
-	size_t n = 0;
-
-	hf__lock(&e->lock);
-	APR_RING_FOREACH (g, &e->engines, hf__engine, link)
-		n++;
-	all->n = n <= room ? n : 0;
-	n = 0;
-	APR_RING_FOREACH (g, &e->engines, hf__engine, link)
-		if (n++ < all->n)
-			all->engine[n - 1] = hf__engine_get(g);
-	memcpy(all->default_name, e->default_name, sizeof all->default_name);
-	hf__unlock(&e->lock);
-	return n;
-}
-
-static void let_go(struct noted *all)
-{
-	for (size_t i = 0; i < all->n; i++)
-		hf__engine_put(all->engine[i]);
-	hf__free(all->engine);
-}
-
-/* NULL, or why not. */
-static hf_error *note(hf_engines *e, struct noted *all)
-{
-	size_t n, room = 0;
-
-	while ((n = note_all(e, all, room)) > room) {
-		hf__free(all->engine);
-		room = n + 4;
-		all->engine = hf__calloc(room * sizeof(hf__engine *));
-		if (!all->engine)
-			return hf__error_nomem();
-	}
-	return NULL;
-}
-
 static const char *same_before(const hf_snapshot *s, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
@@ -139,18 +91,18 @@ static const char *same_before(const hf_snapshot *s, size_t i)
 	return NULL;
 }
 
-static hf_snapshot *look(const struct noted *all)
+static hf_snapshot *look(hf__engine *const *all, size_t n, const char *default_name)
 {
-	hf_snapshot *s = new_snapshot(all->n);
+	hf_snapshot *s = new_snapshot(n);
 
 	for (size_t i = 0; s && i < s->n; i++) {
-		const hf__engine *g = all->engine[i];
+		const hf__engine *g = all[i];
 		hf__entry *en = &s->entry[i];
 
 		if (!fill(en, g->name, g->pool))
 			return hf_snapshot_unref(s);
 		en->shown.mode = g->mode;
-		en->shown.is_default = strcmp(g->name, all->default_name) == 0;
+		en->shown.is_default = strcmp(g->name, default_name) == 0;
 		en->shown.same_as = same_before(s, i);
 	}
 	return s;
@@ -158,15 +110,21 @@ static hf_snapshot *look(const struct noted *all)
 
 hf_snapshot *hf_engines_snapshot(hf_engines *e, hf_error **out_error)
 {
-	struct noted all = { 0 };
+	char default_name[HF__NAME_MAX + 1];
 	hf_error *why = hf__engines_refusal(e);
+	hf__engine **all = NULL;
 	hf_snapshot *s = NULL;
+	size_t n = 0;
 
 	if (!why)
-		why = note(e, &all);
-	if (!why && !(s = look(&all)))
+		all = hf__engines_all(e, &n, default_name);
+	if (all)
+		s = look(all, n, default_name);
+	if (!why && !s)
 		why = hf__error_nomem();
-	let_go(&all);
+	for (size_t i = 0; i < n; i++)
+		hf__engine_put(all[i]);
+	hf__free(all);
 	hf__error_give(why, out_error);
 	return s;
 }

@@ -77,7 +77,7 @@ hf_status hf_engines_tables(
 	if (!why && !fn)
 		why = hf__error_fmt(HF_E_MISUSE, 0, "hf_engines_tables: fn is NULL");
 	if (!why) {
-		all = hf__engines_all(e, &n);
+		all = hf__engines_all(e, &n, NULL);
 		asked = hf__alloc((n + 1) * sizeof *asked);
 		why = all && asked ? NULL : hf__error_nomem();
 	}

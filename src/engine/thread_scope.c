@@ -12,29 +12,41 @@ static void end_scope(void *scope)
 	hf_scope_unref(scope);
 }
 
+/* Once it is there it stays, and is read without the lock. */
 static bool make_key(hf_engines *e)
 {
+	bool has;
+
 	hf__lock(&e->lock);
 	if (!e->has_scope_key)
 		e->has_scope_key = pthread_key_create(&e->scope_key, end_scope) == 0;
+	has = e->has_scope_key;
 	hf__unlock(&e->lock);
-	return e->has_scope_key;
+	return has;
+}
+
+static bool usable(const hf_scope *s)
+{
+	return s && s->forks == hf__fork_count() && !s->ended;
 }
 
 hf_scope *hf_thread_scope(hf_engines *e)
 {
 	hf_error *why = hf__engines_refusal(e);
-	hf_scope *s;
+	hf_scope *s, *old;
 
-	hf_error_unref(why);
+	if (hf__error_give(why, NULL) == HF_E_FORKED)
+		return hf__scope_of_the_parent();
 	if (why || !make_key(e))
 		return NULL;
-	s = pthread_getspecific(e->scope_key);
-	if (s && s->forks == hf__fork_count())
-		return s;
+	old = pthread_getspecific(e->scope_key);
+	if (usable(old))
+		return old;
 	s = hf_scope_new(e, NULL);
 	if (s && pthread_setspecific(e->scope_key, s) != 0)
-		s = hf_scope_unref(s);
+		return hf_scope_unref(s);
+	if (s)
+		hf_scope_unref(old);
 	return s;
 }
 

@@ -152,6 +152,18 @@ static hf_status close_pool(hf_pool *p, int ms)
 	return ended ? HF_OK : HF_PENDING;
 }
 
+void hf__pool_stop_intake(hf_pool *p)
+{
+	if (p->forks != hf__fork_count())
+		return;
+	hf__lock(&p->lock);
+	if (p->state == HF_POOL_OPEN) {
+		p->state = HF_POOL_CLOSING;
+		poke_all_locked(p);
+	}
+	hf__unlock(&p->lock);
+}
+
 static hf_status check_close(const hf_pool *p)
 {
 	if (!p)

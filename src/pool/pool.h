@@ -26,7 +26,6 @@
 
 #include <holdfast/pool.h>
 
-#define HF__MAX_CONNS    10000
 #define HF__MAX_PIPELINE 256
 
 /* What a higher floor has attached to a pool and the pool's close ends: listening. */
@@ -146,6 +145,10 @@ void *hf__house_run(void *pool);
 /* Jobs that the pool will never run, with why; completed after the lock was released. Consumes `e`.
  */
 void hf__pool_fail_queue(hf_pool *p, hf_error *e);
+
+/* close.c: takes no more work from now on, and runs what it has; hf_pool_close does the rest. Waits
+ * for nothing, on any thread. Nothing in the child of a fork. */
+void hf__pool_stop_intake(hf_pool *p);
 
 /* Why a job will never run: its pool was closed while it waited. */
 hf_error *hf__pool_closed_early(const hf_pool *p);

@@ -107,18 +107,21 @@ static void add_workers_locked(hf_pool *p, hf_pool_stats *s)
 	}
 }
 
-/* Each lane is in the order in which its jobs came. */
+/* 0: nothing waits; at least 1 otherwise. Each lane is in the order in which its jobs came. */
 static int64_t oldest_wait_locked(const hf_pool *p, int64_t now)
 {
 	const hf__queue *q = &p->queue;
-	int64_t since = now;
+	int64_t since = HF__NEVER, ms;
 
 	if (!APR_RING_EMPTY(&q->urgent, hf__job, link))
 		since = APR_RING_FIRST(&q->urgent)->submitted_at;
 	if (!APR_RING_EMPTY(&q->plain, hf__job, link) &&
 		APR_RING_FIRST(&q->plain)->submitted_at < since)
 		since = APR_RING_FIRST(&q->plain)->submitted_at;
-	return (now - since) / HF__MS;
+	if (since == HF__NEVER)
+		return 0;
+	ms = (now - since) / HF__MS;
+	return ms < 1 ? 1 : ms;
 }
 
 static void fill_gauges_locked(hf_pool *p, hf_pool_stats *s)

@@ -6,6 +6,8 @@
 
 #include <holdfast/status.h>
 
+#define HF__MAX_CONNS 10000
+
 /* What PQconnectStartParams takes: n keys and values, NULL-terminated. */
 typedef struct hf__dsn {
 	char **keys, **values;
@@ -28,9 +30,16 @@ typedef struct hf__dsn_session {
 	int idle_in_txn_ms; /* idle_in_transaction_session_timeout; 0: no limit */
 } hf__dsn_session;
 
-/* Reads a conninfo string or URI; pool keys in it go to *pool (zeroed first). HF_E_MISUSE: the
- * string cannot be parsed, or has an unknown key, which the message names. */
+/* dsn_read.c: reads a conninfo string or URI; pool keys in it go to *pool (zeroed first).
+ * HF_E_MISUSE: the string cannot be parsed, or has a key that is unknown or a pool key that is
+ * wrong or there twice, which the message names. Of libpq's own keys the last one wins, as with
+ * libpq. */
 hf_status hf__dsn_init(hf__dsn *d, const char *dsn, hf__dsn_pool *pool, hf_error **out_error);
+
+bool hf__dsn_is_uri(const char *dsn);
+
+/* true, false, yes, no, on, off, 1, 0. False: it is none of them. */
+bool hf__dsn_switch(const char *text, bool *out);
 
 /* Adds keepalives, TLS and session defaults for what was not given. */
 hf_status hf__dsn_complete(hf__dsn *d, const hf__dsn_session *session, hf_error **out_error);

@@ -74,11 +74,6 @@ static bool ends_open(const char *dsn)
 	       (isspace((unsigned char)dsn[word - 1]) && (word == 1 || dsn[word - 2] != '\\'));
 }
 
-static bool is_uri(const char *dsn)
-{
-	return strncmp(dsn, "postgresql://", 13) == 0 || strncmp(dsn, "postgres://", 11) == 0;
-}
-
 /* What comes last in a connection string wins. */
 char *hf__dsn_text_at(const char *dsn, const char *database)
 {
@@ -87,7 +82,7 @@ char *hf__dsn_text_at(const char *dsn, const char *database)
 	/* In one piece: what it grows out of would not be wiped. */
 	hf__strbuf_reserve(&b, strlen(dsn) + 3 * strlen(database) + 16);
 	hf__strbuf_puts(&b, dsn);
-	if (is_uri(dsn)) {
+	if (hf__dsn_is_uri(dsn)) {
 		hf__strbuf_puts(&b, strchr(dsn, '?') ? "&dbname=" : "?dbname=");
 		put_percent(&b, database, "");
 	} else {

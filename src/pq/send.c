@@ -213,7 +213,7 @@ static bool is_lone(const hf__trip *t)
 	       !run->close_portal && !hf__format_must_ask(t->l, t->columns);
 }
 
-/* The same on the wire, and a third less work for libpq. */
+/* The same on the wire, and less work for libpq: see decision 3. */
 static bool send_lone(hf__trip *t)
 {
 	t->lone = true;

@@ -27,12 +27,22 @@ bool hf__branches_stuck(const hf_global *g)
 	return false;
 }
 
+const char *hf__branch_name(const hf_global *g, const hf__branch *b, char *out, size_t n)
+{
+	if (b->engine)
+		snprintf(out, n, "engine \"%s\"", b->engine);
+	else
+		snprintf(out, n, "branch %d of %d (pool \"%s\")", b->number, g->n_branches,
+			pool_of(b) ? pool_of(b)->name : "?");
+	return out;
+}
+
 hf_error *hf__branch_error(const hf_global *g, const hf__branch *b)
 {
-	char text[1200];
+	char name[200], text[1200];
 
-	snprintf(text, sizeof text, "branch %d of %d (pool \"%s\"): %s", b->number, g->n_branches,
-		pool_of(b) ? pool_of(b)->name : "?", hf_error_message(b->why));
+	snprintf(text, sizeof text, "%s: %s", hf__branch_name(g, b, name, sizeof name),
+		hf_error_message(b->why));
 	return hf__error_reworded(b->why, text);
 }
 

@@ -40,8 +40,19 @@ hf_global *hf_global_new(const hf_global_opts *opts)
 
 /* --- branches --- */
 
-/* Why it takes no branch of this pool. */
-static hf_error *branch_refusal(const hf_global *g, const hf_pool *p)
+/* What is made wrong is told by the transaction. */
+static bool only_reads(const hf_pool *p, const hf_txn_opts *opts)
+{
+	hf_error *e = NULL;
+	hf_txn_opts o;
+
+	hf__opts_copy(&o, sizeof o, opts, "HF_TXN_OPTS", &e);
+	hf_error_unref(e);
+	return o.read_only || p->opts.read_only;
+}
+
+/* Why it takes no branch of this pool. One that only reads is never prepared. */
+static hf_error *branch_refusal(const hf_global *g, const hf_pool *p, const hf_txn_opts *opts)
 {
 	hf_error *e = hf__pool_refusal(p);
 
@@ -49,13 +60,14 @@ static hf_error *branch_refusal(const hf_global *g, const hf_pool *p)
 		return e;
 	if (g->ended)
 		return hf__error_fmt(HF_E_TXN_ENDED, 0, "the global transaction has ended");
-	if (g->two_phase && !p->opts.two_phase)
+	if (g->two_phase && !p->opts.two_phase && !only_reads(p, opts))
 		return hf__error_fmt(HF_E_MISUSE, 0,
 			"pool \"%s\" prepares no transactions: open it with .two_phase", p->name);
 	return NULL;
 }
 
-hf_txn *hf_global_begin_at(const hf_site *site, hf_global *g, hf_pool *p, const hf_txn_opts *opts)
+hf_txn *hf__global_begin(
+	const hf_site *site, hf_global *g, hf_pool *p, const hf_txn_opts *opts, const char *engine)
 {
 	hf__branch *b;
 
@@ -70,10 +82,18 @@ hf_txn *hf_global_begin_at(const hf_site *site, hf_global *g, hf_pool *p, const 
 			g->poison = hf__error_nomem();
 		return hf__txn_none(HF_E_NOMEM);
 	}
-	b->txn = hf__txn_begin(site, p, opts, true, branch_refusal(g, p));
+	b->txn = hf__txn_begin(site, p, opts, true, branch_refusal(g, p, opts));
+	if (!b->txn->is_static)
+		b->txn->scoped = engine != NULL;
+	b->engine = engine;
 	b->number = ++g->n_branches;
 	APR_RING_INSERT_TAIL(&g->branches, b, hf__branch, link);
 	return b->txn;
+}
+
+hf_txn *hf_global_begin_at(const hf_site *site, hf_global *g, hf_pool *p, const hf_txn_opts *opts)
+{
+	return hf__global_begin(site, g, p, opts, NULL);
 }
 
 static void free_branches(hf_global *g)

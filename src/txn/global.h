@@ -33,6 +33,7 @@ typedef enum hf__fate {
 typedef struct hf__branch {
 	APR_RING_ENTRY(hf__branch) link;
 	hf_txn *txn;                                /* a reference */
+	const char *engine;                         /* of a scope's, lent; else NULL */
 	int number;                                 /* from 1, as begun */
 	char xid[24];                               /* "": it wrote nothing */
 	char server[sizeof((hf__link *)0)->server]; /* whose number that is */
@@ -53,6 +54,7 @@ struct hf_global {
 	unsigned forks;
 	bool two_phase, ended, decided;
 	char label[41];
+	const char *scope; /* the label of the scope that has it, lent; or NULL */
 	int n_branches;
 	APR_RING_HEAD(hf__branch_ring, hf__branch) branches;
 	APR_RING_HEAD(hf__member_ring, hf__member) members; /* by sort_key */
@@ -90,7 +92,14 @@ hf_error *hf__readers_commit(hf_global *g);
 
 bool hf__branch_wrote(const hf__branch *b);
 
-/* "branch 2 of 3 (pool "shop"): why". */
+/* A branch of a scope's, for this engine: errors tell of that. Otherwise as hf_global_begin_at. */
+hf_txn *hf__global_begin(
+	const hf_site *site, hf_global *g, hf_pool *p, const hf_txn_opts *opts, const char *engine);
+
+/* "branch 2 of 3 (pool "shop")", or "engine "writer"". Gives `out`. */
+const char *hf__branch_name(const hf_global *g, const hf__branch *b, char *out, size_t n);
+
+/* That, and why. */
 hf_error *hf__branch_error(const hf_global *g, const hf__branch *b);
 
 /* two_phase.c: as hf__one_phase. */

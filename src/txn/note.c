@@ -20,7 +20,7 @@ static const char *call_name(const hf__job *j)
 		return "hf_txn_rollback";
 	case HF__TXN_SETTLE:
 	case HF__TXN_PREPARE:
-		return "hf_global_commit";
+		return j->more->txn->scoped ? "hf_scope_commit" : "hf_global_commit";
 	case HF__TXN_COMMIT_CHAIN:
 		return "hf_txn_commit_chain";
 	case HF__TXN_ROLLBACK_CHAIN:

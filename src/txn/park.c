@@ -116,8 +116,10 @@ static hf_error *check_handle(hf_txn **t)
 		return hf__error_forked();
 	if ((*t)->managed)
 		return hf__error_fmt(HF_E_MISUSE, 0,
-			"a branch of a global transaction cannot be parked: its fate is not its "
-			"own");
+			(*t)->scoped ? "the transaction of a session cannot be parked: its scope "
+				       "ends it"
+				     : "a branch of a global transaction cannot be parked: its "
+				       "fate is not its own");
 	return (*t)->pool ? NULL : hf_error_ref((*t)->end);
 }
 

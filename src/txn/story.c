@@ -24,6 +24,10 @@ static const char *fate_text(hf__fate fate)
 
 static void put_name(hf__strbuf *b, const hf_global *g)
 {
+	if (g->scope) {
+		hf__strbuf_printf(b, "scope \"%s\" ", g->scope);
+		return;
+	}
 	hf__strbuf_puts(b, "the global transaction ");
 	if (g->label[0])
 		hf__strbuf_printf(b, "\"%s\" ", g->label);
@@ -31,10 +35,10 @@ static void put_name(hf__strbuf *b, const hf_global *g)
 
 static void put_branch(hf__strbuf *b, const hf_global *g, const hf__branch *br)
 {
-	const hf_pool *p = br->txn->pool;
+	char name[200];
 
-	hf__strbuf_printf(b, "; branch %d of %d (pool \"%s\") %s", br->number, g->n_branches,
-		p ? p->name : "?", fate_text(br->fate));
+	hf__strbuf_printf(
+		b, "; %s %s", hf__branch_name(g, br, name, sizeof name), fate_text(br->fate));
 	if (br->fate == HF__FATE_LEFT)
 		hf__strbuf_printf(b, " as '%s'", br->gid);
 	if (br->why && br->fate != HF__FATE_COMMITTED)

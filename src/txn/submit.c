@@ -132,8 +132,9 @@ static hf_future *submit(hf__job *j, hf_error *e)
 		(t->deciding && j->more->verb < HF__TXN_COMMIT)) {
 		over = t->end ? hf_error_ref(t->end)
 			      : hf__txn_end_error(t, 0,
-					t->deciding ? "is being ended by its global transaction"
-						    : "has ended",
+					!t->deciding ? "has ended"
+					: t->scoped  ? "is being ended by its scope"
+						     : "is being ended by its global transaction",
 					NULL);
 		j->state = HF__JOB_DONE;
 	} else {
@@ -161,12 +162,22 @@ static hf_future *refuse(
 	return hf__job_refuse(NULL, e, site, free_arg, arg);
 }
 
+/* What the text was meant to do. */
+static const char *calls_that_end(const hf_txn *t)
+{
+	if (t->scoped)
+		return "hf_scope_commit or hf_scope_rollback, or hf_txn_savepoint with "
+		       "hf_session_txn";
+	return t->managed ? "hf_global_commit, hf_txn_rollback, hf_txn_savepoint"
+			  : "hf_txn_commit, hf_txn_rollback, hf_txn_savepoint";
+}
+
 static hf_error *check_statement(const hf__job *j)
 {
 	if (j->sql_kind == HF__SQL_TXN)
 		return hf__error_fmt(HF_E_MISUSE, 0,
-			"transaction control in the text of a transaction's statement: "
-			"use hf_txn_commit, hf_txn_rollback, hf_txn_savepoint");
+			"transaction control in the text of a transaction's statement: use %s",
+			calls_that_end(j->more->txn));
 	if (j->sql_kind == HF__SQL_COPY)
 		return hf__error_fmt(
 			HF_E_MISUSE, 0, "COPY through the client is not possible in a query");
@@ -180,7 +191,9 @@ static hf_error *managed_refusal(const hf_txn *t, const char *what)
 	if (!t || !t->managed || t->forks != hf__fork_count())
 		return NULL;
 	return hf__error_fmt(HF_E_MISUSE, 0,
-		"%s on a branch of a global transaction: hf_global_commit ends it", what);
+		t->scoped ? "%s on the transaction of a session: hf_scope_commit ends it"
+			  : "%s on a branch of a global transaction: hf_global_commit ends it",
+		what);
 }
 
 static hf_error *check_query_opts(const hf_query_opts *o)

@@ -245,10 +245,30 @@ static void end_prepared(hf_global *g, struct attempt *tries, bool commit)
 
 /* --- preparing --- */
 
+/* A branch that was to read only may still have a number, from writing to a temporary table for
+ * one.
+ */
+static hf_error *refuse_unprepared(const hf_global *g)
+{
+	const hf__branch *b;
+	char name[200];
+
+	APR_RING_FOREACH (b, &g->branches, hf__branch, link)
+		if (hf__branch_wrote(b) && !b->txn->pool->opts.two_phase)
+			return hf__error_fmt(HF_E_MISUSE, 0,
+				"pool \"%s\" prepares no transactions, and %s, which was to "
+				"read only, wrote",
+				b->txn->pool->name, hf__branch_name(g, b, name, sizeof name));
+	return NULL;
+}
+
 static hf_error *make_ends(hf_global *g)
 {
-	hf_error *e = name_branches(g);
+	hf_error *e = refuse_unprepared(g);
 	hf__branch *b;
+
+	if (!e)
+		e = name_branches(g);
 
 	APR_RING_FOREACH (b, &g->branches, hf__branch, link)
 		if (!e)
@@ -292,12 +312,14 @@ static hf_error *prepare_all(hf_global *g)
 static hf_error *first_left(const hf_global *g)
 {
 	const hf__branch *b;
+	char name[200];
 
 	APR_RING_FOREACH (b, &g->branches, hf__branch, link)
 		if (hf__branch_wrote(b) && b->fate != HF__FATE_COMMITTED)
 			return b->why ? hf__branch_error(g, b)
 				      : hf__error_fmt(HF_E_TXN_ENDED, 0,
-						"branch %d was ended by somebody else", b->number);
+						"%s was ended by somebody else",
+						hf__branch_name(g, b, name, sizeof name));
 	return NULL;
 }
 

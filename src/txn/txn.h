@@ -46,6 +46,7 @@ struct hf_txn {
 	hf__ref refs, users;
 	bool is_static;
 	bool managed;        /* a branch of an hf_global, which alone ends it */
+	bool scoped;         /* and that one is an hf_scope's; set before its first command */
 	hf_status is_no_txn; /* of a static one: what its commands answer [HF_E_NOMEM] */
 	hf_pool *pool;       /* a reference; NULL: it was refused */
 	unsigned forks;

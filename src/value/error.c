@@ -27,12 +27,10 @@ static hf_error nomem_unknown = { .is_static = true,
 	.status = HF_E_NOMEM,
 	.traits = HF_MAYBE_COMMITTED,
 	.message = "out of memory after the work was sent: its outcome is unknown" };
-static hf_error forked = {
-	.is_static = true,
+static hf_error forked = { .is_static = true,
 	.status = HF_E_FORKED,
-	.message =
-		"this process is a fork: the object belongs to its parent; open a pool of your own"
-};
+	.message = "this process is a fork: the object belongs to its parent; open a pool of your "
+		   "own, or call hf_engines_reopen" };
 
 hf_error *hf__error_nomem(void)
 {

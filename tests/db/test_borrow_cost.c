@@ -83,14 +83,15 @@ static void compare(hf_pool *p, const char *name, void (*run)(void *pool, int n)
 	by_libpq(c, N);
 	t_compare(ways, 2, N);
 	ck_assert_int_eq(ways[1].sends, ways[0].sends);
-	ck_assert_double_le(t_median(ways[1].sleeps), 1.25 * t_median(ways[0].sleeps) + sleeps);
+	ck_assert_double_le(t_median(ways[1].sleeps), sleeps);
 	ck_assert_double_le(t_best(ways[1].us), MARGIN * t_best(ways[0].us) + MARGIN_US);
 	PQfinish(c);
 }
 
-/* The calling thread runs all of it, and nobody is woken: it sleeps once per query, as in libpq.
- * Where a worker is handed the query, there are three sleeps at the least; that may be so for one
- * in a hundred, should the worker have been awake for reasons of its own. */
+/* The calling thread runs all of it, and nobody is woken: it sleeps once per query, as in libpq,
+ * or less, where the server on another CPU answers before anybody has gone to sleep. Where a worker
+ * is handed the query, there are three sleeps at the least; that may be so for one in a hundred,
+ * should the worker have been awake for reasons of its own. */
 START_TEST(test_fetch_cost)
 {
 	hf_pool_stats was, is;
@@ -100,7 +101,7 @@ START_TEST(test_fetch_cost)
 	t_lookups();
 	p = quiet_pool();
 	was = t_stats(p);
-	compare(p, "hf_fetch", by_fetch, 0.1);
+	compare(p, "hf_fetch", by_fetch, 1.1);
 	is = t_stats(p);
 	handed_over = N * T_ROUNDS - (is.borrowed - was.borrowed);
 	ck_assert_uint_le(handed_over, N * T_ROUNDS / 100);
@@ -120,7 +121,7 @@ START_TEST(test_future_cost)
 	t_lookups();
 	p = quiet_pool();
 	was = t_stats(p);
-	compare(p, "submit, then get", by_future, 3.75);
+	compare(p, "submit, then get", by_future, 5);
 	is = t_stats(p);
 	printf("# of %d, %llu by the caller himself\n", N * T_ROUNDS,
 		(unsigned long long)(is.borrowed - was.borrowed));

@@ -3,9 +3,11 @@
 #include "fixture.h"
 
 #include <libpq-fe.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NAME "hf_to_drop"
 
@@ -136,6 +138,111 @@ START_TEST(test_closes_own_engines)
 }
 END_TEST
 
+/* Its database stands in the file of services alone: it is closed all the same. */
+START_TEST(test_by_service)
+{
+	char path[] = "/tmp/hf-test-drop-XXXXXX", text[400];
+	const char *at_host = strstr(t_dsn(), "host=");
+	hf_pool *at, *p, *elsewhere;
+	int fd = mkstemp(path);
+
+	ck_assert_ptr_nonnull(at_host);
+	snprintf(text, sizeof text,
+		"[to-drop]\n%.*s\nport=5432\nuser=holdfast\ndbname=" NAME
+		"\n[other]\n%.*s\nport=5432\nuser=holdfast\ndbname=postgres\n",
+		(int)strcspn(at_host, " "), at_host, (int)strcspn(at_host, " "), at_host);
+	ck_assert_int_eq(write(fd, text, strlen(text)), (int)strlen(text));
+	close(fd);
+	ck_assert_int_eq(setenv("PGSERVICEFILE", path, 1), 0);
+	at = t_pool(NULL);
+	works(hf_database_create(at, NAME, HF_DATABASE_OPTS(.if_missing = true), &why));
+	p = t_pool_on("service=to-drop", NULL);
+	elsewhere = t_pool_on("service=other", NULL);
+	t_done(hf_query(p, "select 1"));
+	t_done(hf_query(elsewhere, "select 1"));
+	works(hf_database_drop(p, NAME, NULL, &why));
+	ck_assert(!exists());
+	ck_assert_int_eq(hf_pool_get_state(p), HF_POOL_CLOSED);
+	works(hf_database_create(at, NAME, NULL, &why));
+	works(hf_database_drop(elsewhere, NAME, NULL, &why));
+	ck_assert(!exists());
+	ck_assert_int_eq(hf_pool_get_state(elsewhere), HF_POOL_OPEN);
+	unlink(path);
+	hf_pool_unref(p);
+	t_close(elsewhere);
+	t_close(at);
+}
+END_TEST
+
+/* --- half made --- */
+
+/* Lets the first few connections through. */
+static hf_status refuse_later(hf_conn *c, void *left)
+{
+	(void)c;
+	return atomic_fetch_sub((atomic_int *)left, 1) > 0 ? HF_OK : HF_E_USER;
+}
+
+static hf_status insist(hf_conn *c, void *arg)
+{
+	(void)arg;
+	return hf_conn_query(c, NULL, "select pg_sleep(0.01)");
+}
+
+/* The copy's first pool is at the new database when its second fails: it is not in the way. */
+START_TEST(test_half_made)
+{
+	hf_engines *e = hf_engines_new();
+	atomic_int left = 1;
+
+	works(hf_engines_open(e, "writer", t_dsn(),
+		HF_ENGINE_OPTS(.pool = HF_POOL_OPTS(.max_conns = 2, .strict = true,
+				       .on_connect = insist)),
+		&why));
+	works(hf_engines_open(e, "reader", t_dsn(),
+		HF_ENGINE_OPTS(.pool = HF_POOL_OPTS(.max_conns = 1, .strict = true,
+				       .on_connect = refuse_later, .hook_arg = &left)),
+		&why));
+	ck_assert_ptr_null(hf_engines_create_database(e, NAME, NULL, &why));
+	ck_assert_ptr_null(strstr(hf_error_message(why), "not dropped"));
+	refused(hf_error_status(why), HF_E_CONNECT, "engine \"reader\"");
+	ck_assert(!exists());
+	ck_assert_int_eq(
+		t_psql_int("select count(*) from pg_stat_activity where datname = '" NAME "'"), 0);
+	ck_assert_int_eq(hf_engines_close(e, 0), HF_OK);
+	hf_engines_unref(e);
+}
+END_TEST
+
+/* And where it cannot be dropped again, that is told. */
+static hf_status bar_the_way(hf_conn *c, void *left)
+{
+	if (atomic_fetch_sub((atomic_int *)left, 1) > 0)
+		return HF_OK;
+	free(t_psql("alter database " NAME " is_template true"));
+	return refuse_later(c, left);
+}
+
+START_TEST(test_half_made_stays)
+{
+	hf_engines *e = hf_engines_new();
+	atomic_int left = 1;
+
+	works(hf_engines_open(e, "writer", t_dsn(),
+		HF_ENGINE_OPTS(.pool = HF_POOL_OPTS(.max_conns = 1, .strict = true,
+				       .on_connect = bar_the_way, .hook_arg = &left)),
+		&why));
+	ck_assert_ptr_null(hf_engines_create_database(e, NAME, NULL, &why));
+	refused(hf_error_status(why), HF_E_CONNECT,
+		"; and what was created is not dropped again: engine \"writer\": ");
+	ck_assert(exists());
+	free(t_psql("alter database " NAME " is_template false"));
+	free(t_psql("drop database " NAME));
+	ck_assert_int_eq(hf_engines_close(e, 0), HF_OK);
+	hf_engines_unref(e);
+}
+END_TEST
+
 static void ignore(void *arg, const char *message)
 {
 	(void)arg;
@@ -237,6 +344,9 @@ END_TEST
 T_MAIN("databases_drop", { "F31 a name is needed", test_database_drop_fail, 0 },
 	{ "F31 a pool that is in the database is closed first", test_closes_itself, 0 },
 	{ "F31 F35 a registry's engines in it are closed first", test_closes_own_engines, 0 },
+	{ "F31 a pool whose database stands in a service is closed first", test_by_service, 0 },
+	{ "F30 a copy that is half made leaves nothing", test_half_made, 0 },
+	{ "F30 what cannot be dropped again is told", test_half_made_stays, 0 },
 	{ "F31 others are in the way, unless by force", test_others, 30 },
 	{ "F31 what is refused closes nothing", test_refused_closes_nothing, 0 },
 	{ "F31 a pool that is at work, and one's own thread", test_busy_pool, 0 })

@@ -72,15 +72,38 @@ static bool serve(hf_engines *e, const char *who)
 
 #define REQUESTS 20
 
+/* In a child, before it has pools of its own. */
+static bool says_forked(hf_scope *s, bool is_own)
+{
+	hf_error *why = NULL;
+	bool ok = s && hf_session_fetch(hf_writer(s), NULL, &why, "select 1") == HF_E_FORKED &&
+		  strstr(hf_error_message(why), "hf_engines_reopen") &&
+		  hf_scope_commit(s, NULL) == HF_E_FORKED &&
+		  hf_scope_end(s) == (is_own ? HF_OK : HF_E_FORKED);
+
+	hf_error_unref(why);
+	return ok;
+}
+
+static bool has_none(hf_engines *e)
+{
+	char *names = hf_engines_names(e);
+	bool ok = names && strcmp(names, "") == 0;
+
+	free(names);
+	return ok;
+}
+
 /* In a child: 0, or the step that went wrong. */
 static int serve_as_child(hf_engines *e, hf_scope *of_parent)
 {
+	hf_scope *early = hf_scope_new(e, NULL);
 	hf_error *why;
 
-	if (hf_scope_new(e, NULL) || hf_scope_end(of_parent) != HF_E_FORKED)
+	if (!says_forked(of_parent, false) || !says_forked(hf_thread_scope(e), false) ||
+		!says_forked(early, true) || !has_none(e))
 		return 1;
-	if (hf_session_fetch(hf_writer(of_parent), NULL, NULL, "select 1") != HF_E_FORKED)
-		return 2;
+	hf_scope_unref(early);
 	if (hf_engines_reopen(e, "nope", &why) != HF_E_MISUSE ||
 		!strstr(hf_error_message(why), "there are reader, writer"))
 		return 3;

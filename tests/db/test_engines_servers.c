@@ -168,6 +168,87 @@ START_TEST(test_replaced_is_cut)
 }
 END_TEST
 
+static hf_status replace_inside(hf_conn *c, void *e, hf_reply *reply)
+{
+	(void)c;
+	(void)reply;
+	return replace(e, 0);
+}
+
+static hf_status reopen_inside(hf_conn *c, void *e, hf_reply *reply)
+{
+	(void)c;
+	(void)reply;
+	return hf_engines_reopen(e, "writer", NULL);
+}
+
+/* On a thread of its own the old pool cannot be closed, but it takes no more work. */
+START_TEST(test_replaced_on_its_thread)
+{
+	for (int reopens = 0; reopens < 2; reopens++) {
+		hf_engines *e;
+		hf_pool *old;
+
+		t_engines();
+		e = with("writer", t_dsn());
+		old = hf_engines_get(e, "writer", NULL);
+		t_done(hf_run(old, reopens ? reopen_inside : replace_inside, e, NULL));
+		t_failed(hf_query(old, "select 1"), HF_E_CLOSED);
+		ck_assert_int_eq(ask(e, "writer", "select 42"), 42);
+		ck_assert_int_eq(hf_pool_close(old, 0), HF_OK);
+		hf_pool_unref(old);
+		close_all(e);
+	}
+}
+END_TEST
+
+/* --- closing all of them --- */
+
+static void *close_run(void *e)
+{
+	return hf_engines_close(e, HF_FOREVER) == HF_OK ? e : NULL;
+}
+
+static bool takes_no_more(void *pool)
+{
+	return hf_pool_get_state(pool) != HF_POOL_OPEN;
+}
+
+/* While the first pool drains the second takes no work, and finishes what it has. */
+START_TEST(test_closed_together)
+{
+	hf_engines *e;
+	hf_pool *first, *second;
+	hf_future *held, *had;
+	pthread_t closer;
+	void *closed;
+
+	t_engines();
+	e = with("writer", t_dsn());
+	ck_assert_int_eq(hf_engines_open(e, "audit", t_bank_dsn(), NULL, NULL), HF_OK);
+	first = hf_engines_get(e, "writer", NULL);
+	second = hf_engines_get(e, "audit", NULL);
+	t_gate_close();
+	t_gate_wait(first);
+	t_wait_busy(first, 1);
+	held = hf_query(first, "select 1");
+	had = hf_query(second, "select 42 from pg_sleep(0.2)");
+	ck_assert_int_eq(pthread_create(&closer, NULL, close_run, e), 0);
+	ck_assert(t_wait_until(takes_no_more, second, 10000));
+	t_failed(hf_query(second, "select 1"), HF_E_CLOSED);
+	ck_assert_int_eq(hf_pool_get_state(first), HF_POOL_CLOSING);
+	ck_assert_int_eq(t_int(had), 42);
+	t_gate_open();
+	pthread_join(closer, &closed);
+	ck_assert_ptr_eq(closed, e);
+	t_done(held);
+	ck_assert_int_eq(hf_pool_get_state(second), HF_POOL_CLOSED);
+	hf_pool_unref(first);
+	hf_pool_unref(second);
+	hf_engines_unref(e);
+}
+END_TEST
+
 /* --- elsewhere --- */
 
 /* One name at another database, and the rest as it is; the first registry notices nothing. */
@@ -320,7 +401,10 @@ T_MAIN("engines_servers",
 	{ "F1 registries at two servers, and constructions that fail", test_two_servers, 60 },
 	{ "F2 what is replaced is drained", test_replaced_is_drained, 0 },
 	{ "F2 what is replaced is cut when the time is over", test_replaced_is_cut, 0 },
+	{ "F2 what is replaced on a thread of its own takes no more work",
+		test_replaced_on_its_thread, 0 },
 	{ "F37 a copy with another engine for a name", test_copy_with_new_binds, 0 },
 	{ "F37 a copy at another database", test_copy_at, 0 },
 	{ "engines of pg_service.conf", test_service, 0 },
+	{ "F35 all pools stop taking work before the first is drained", test_closed_together, 0 },
 	{ "F35 close, then drop", test_close_then_drop, 0 })

@@ -310,7 +310,35 @@ START_TEST(test_closed)
 }
 END_TEST
 
-T_MAIN("fetch", { "a fetch gives its result, which is the caller's", test_result, 0 },
+/* From its third use on the text is prepared, and goes outside pipeline mode: what the COMMIT at
+ * its Sync refuses comes behind a result that was well. */
+START_TEST(test_refused_at_the_end)
+{
+	hf_pool *p = t_pool(HF_POOL_OPTS(.max_conns = 1));
+	hf_error *why;
+
+	free(t_psql("set client_min_messages to warning; drop table if exists late;"
+		    "create table late (id int unique deferrable initially deferred);"
+		    "insert into late values (1)"));
+	for (int i = 0; i < 10; i++) {
+		hf_status st = hf_fetch(p, NULL, &why, "insert into late values ($1)", 1);
+
+		ck_assert_int_eq(st, HF_E_SQL);
+		ck_assert_str_eq(hf_error_sqlstate(why), "23505");
+		hf_error_unref(why);
+		st = hf_fetch(p, NULL, NULL, "insert into late values ($1)", i + 2);
+		ck_assert_int_eq(st, HF_OK);
+	}
+	ck_assert_int_eq(t_psql_int("select count(*) from late"), 11);
+	ck_assert_uint_eq(t_stats(p).connects, 1);
+	t_close(p);
+}
+END_TEST
+
+T_MAIN("fetch",
+	{ "what is refused at the end of a prepared query is an error", test_refused_at_the_end,
+		0 },
+	{ "a fetch gives its result, which is the caller's", test_result, 0 },
 	{ "a fetch that fails tells why and where", test_error, 0 },
 	{ "the limits of a fetch", test_limits, 0 }, { "the wishes of a fetch", test_wishes, 0 },
 	{ "a fetched text is prepared like any other", test_prepared, 0 },

@@ -246,6 +246,7 @@ START_TEST(test_failures)
 	t_dam_shut(&dam, p);
 	f = hf_query_with(p, HF_QUERY_OPTS(.acquire_ms = 60), "select 1");
 	last = hf_query(p, "select 1");
+	ck_assert_uint_ge(t_stats(p).oldest_wait_ms, 1); /* from the first moment */
 	while (t_stats(p).oldest_wait_ms < 30)
 		t_sleep_ms(1);
 	t_failed(f, HF_E_BUSY);

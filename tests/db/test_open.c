@@ -400,7 +400,7 @@ START_TEST(test_unknown_option)
 		{ false, "pool_timeout=99999999999999999999", "\"pool_timeout\"" },
 		{ true, "pool_size=0x7", "\"pool_size\"" },
 		{ true, "pool_size=", "\"pool_size\"" },
-		{ false, "pool_size=20000", "max_conns" },
+		{ false, "pool_size=20000", "\"pool_size\"" },
 		{ false, "pool_size=2 pool_min=3", "min_conns" },
 	};
 

@@ -56,6 +56,40 @@ START_TEST(test_two_engines)
 }
 END_TEST
 
+/* One view of the data beside what is prepared: on pools with .two_phase, and without. */
+START_TEST(test_snapshot_in_two_phases)
+{
+	hf_engines *e = both(true);
+	hf_scope *s = hf_scope_new(e, HF_SCOPE_OPTS(.two_phase = true));
+	hf_session *view[2];
+	hf_error *why;
+
+	for (int i = 0; i < 2; i++) {
+		hf_pool_opts o = *HF_POOL_OPTS(.two_phase = i);
+
+		ck_assert_int_eq(
+			hf_engines_open(e, i ? "view1" : "view0", t_dsn(),
+				HF_ENGINE_OPTS(.mode = HF_MODE_SNAPSHOT, .pool = &o), &why),
+			HF_OK);
+		view[i] = hf_scope_session(s, i ? "view1" : "view0");
+		ck_assert_int_eq(t_int(hf_session_query(view[i], "select count(*) from part")), 0);
+	}
+	t_done(add(s, "writer", 1));
+	t_done(add(s, "bank", 1));
+	if (hf_scope_commit(s, &why) != HF_OK)
+		ck_abort_msg("%s", hf_error_message(why));
+	ck_assert_int_eq(t_parts(), 101);
+	/* One that has a number counts as one that wrote, and cannot be prepared there. */
+	t_done(hf_session_query(view[0], "select pg_current_xact_id()"));
+	ck_assert_int_eq(hf_scope_commit(s, &why), HF_E_MISUSE);
+	t_says(why, "prepares no transactions");
+	hf_error_unref(why);
+	ck_assert_int_eq(hf_scope_rollback(s), HF_OK);
+	hf_scope_unref(s);
+	close_all(e);
+}
+END_TEST
+
 /* † zope.sqlalchemy: testFailedJoin, testAbortAfterCommit: failed until it is rolled back. */
 START_TEST(test_failed_until_rollback)
 {
@@ -68,6 +102,8 @@ START_TEST(test_failed_until_rollback)
 	t_failed(add(s, "bank", 1), HF_E_SQL);
 	ck_assert_int_eq(hf_scope_commit(s, &why), HF_E_SQL);
 	ck_assert_str_eq(hf_error_sqlstate(why), "23505");
+	t_says(why, "scope \"order\" was rolled back: engine \"bank\": ");
+	t_says(why, "; call hf_scope_rollback to go on");
 	hf_error_unref(why);
 	t_failed(add(s, "writer", 2), HF_E_TXN_ENDED);
 	ck_assert_int_eq(hf_scope_commit(s, &why), HF_E_TXN_ENDED);
@@ -82,6 +118,34 @@ START_TEST(test_failed_until_rollback)
 }
 END_TEST
 
+/* The same where a statement could not begin: also for engines that have no transaction yet. */
+START_TEST(test_lost_until_rollback)
+{
+	hf_engines *e = both(false);
+	hf_scope *s = hf_scope_new(e, HF_SCOPE_OPTS(.label = "order"));
+
+	t_done(add(s, "writer", 1));
+	t_failed(add(s, "nope", 1), HF_E_MISUSE);
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_E_MISUSE);
+	t_failed(add(s, "writer", 2), HF_E_TXN_ENDED);
+	t_failed(add(s, "bank", 2), HF_E_TXN_ENDED);
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_E_TXN_ENDED);
+	ck_assert_int_eq(t_parts(), 0);
+	ck_assert_int_eq(hf_scope_rollback(s), HF_OK);
+	t_done(add(s, "bank", 3));
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_OK);
+	ck_assert_int_eq(t_parts(), 1);
+	hf_scope_unref(s);
+	close_all(e);
+}
+END_TEST
+
+static void refused(hf_future *f, const char *text)
+{
+	t_says(t_fails(f, HF_E_MISUSE), text);
+	hf_future_unref(f);
+}
+
 /* † zope.sqlalchemy: testSessionCommitDisallowed, testSessionSavepointCommitAllowed, testSavepoint.
  */
 START_TEST(test_session_commit_disallowed)
@@ -91,7 +155,7 @@ START_TEST(test_session_commit_disallowed)
 	hf_txn *t = hf_session_txn(hf_writer(s));
 
 	t_done(add(s, "writer", 1));
-	t_failed(hf_txn_commit(t), HF_E_MISUSE);
+	refused(hf_txn_commit(t), "on the transaction of a session: hf_scope_commit ends it");
 	t_done(hf_txn_savepoint(t, "a"));
 	t_done(add(s, "writer", 2));
 	t_done(hf_txn_rollback_to(t, "a"));
@@ -100,6 +164,9 @@ START_TEST(test_session_commit_disallowed)
 	ck_assert_int_eq(t_parts(), 0);
 	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_OK);
 	ck_assert_int_eq(t_psql_int("select sum(id) from part"), 4);
+	refused(hf_session_query(hf_writer(s), "commit"),
+		"use hf_scope_commit or hf_scope_rollback");
+	ck_assert_int_eq(hf_scope_rollback(s), HF_OK);
 	hf_scope_unref(s);
 	close_all(e);
 }
@@ -278,7 +345,10 @@ END_TEST
 
 T_MAIN("scope_commit",
 	{ "D27 D28 one commit over two engines, in one phase and in two", test_two_engines, 0 },
+	{ "F25 an engine of one view in a scope of two phases", test_snapshot_in_two_phases, 0 },
 	{ "F14 a commit that failed, until it is rolled back", test_failed_until_rollback, 0 },
+	{ "F14 what could not begin fails the commit, until it is rolled back",
+		test_lost_until_rollback, 0 },
 	{ "a session's transaction is ended by its scope alone", test_session_commit_disallowed,
 		0 },
 	{ "F9 names of one engine share its transaction", test_names_of_one, 0 },

@@ -80,6 +80,25 @@ START_TEST(test_pool_keys_in_keywords)
 }
 END_TEST
 
+/* The words that settings take; and of libpq's own keys the last one wins. */
+START_TEST(test_read_only_in_words)
+{
+	static const char *const texts[] = { "pool_read_only=yes", "pool_read_only=On",
+		"postgresql://localhost/x?pool_read_only=true",
+		"pool_read_only=off dbname=a dbname=x" };
+
+	for (int i = 0; i < 4; i++) {
+		hf__dsn_pool pool;
+		hf__dsn d = read_dsn(texts[i], &pool, &plain);
+
+		ck_assert_int_eq(pool.read_only, i < 3);
+		if (i == 3)
+			ck_assert_str_eq(value(&d, "dbname"), "x");
+		hf__dsn_finish(&d);
+	}
+}
+END_TEST
+
 static void refused(const char *text, const char *word)
 {
 	hf__dsn_pool pool;
@@ -102,9 +121,23 @@ START_TEST(test_refusals_name_the_key_and_no_secret)
 	refused("postgresql://u:hunter2@h/db?colour=red", "\"colour\"");
 	refused("postgresql://u:hunter2@h/db?pool_sise=3", "\"pool_sise\"");
 	refused("pool_size=many password=hunter2", "\"pool_size\"");
-	refused("pool_size=99999999999", "\"pool_size\"");
+	refused("pool_size=99999999999", "\"pool_size\" needs a whole number from 1 to 10000");
+	refused("pool_size=0", "\"pool_size\" needs a whole number from 1 to 10000");
+	refused("postgresql:///x?pool_size=-1", "\"pool_size\" needs a whole number from 1 to");
+	refused("pool_timeout=2147484",
+		"\"pool_timeout\" needs a whole number from -1 to 2147483;");
+	refused("pool_read_only=2", "\"pool_read_only\" needs true or false");
+	refused("pool_size=3 pool_size=3", "\"pool_size\" is given twice");
+	refused("postgresql:///x?pool_name=a&pool_name=b", "\"pool_name\" is given twice");
+	refused("max_conns=3",
+		"\"max_conns\" is unknown: in a connection string it is \"pool_size\"");
+	refused("postgresql:///x?lifetime_ms=3", "it is \"pool_recycle\", in seconds");
+	refused("mysql://u:hunter2@h/db", "a URI begins with postgresql:// or postgres://");
+	refused("mysql://u:hunter2@h/db?colour=red", "a URI begins with postgresql://");
+	refused(" postgresql://u:hunter2@h/db", "a URI begins with postgresql://");
 	refused("postgresql://u:hunter2%ZZ@h/db", "cannot be parsed");
 	refused("dbname", "\"=\"");
+	refused("hunter2", "wanted: key=value ..., as in dbname=shop");
 }
 END_TEST
 
@@ -294,6 +327,7 @@ END_TEST
 
 T_MAIN("dsn", { "pool keys in a URI are taken out", test_pool_keys_in_uri, 0 },
 	{ "pool keys among keywords are taken out", test_pool_keys_in_keywords, 0 },
+	{ "B26 switches in words", test_read_only_in_words, 0 },
 	{ "refusals name the key and no secret", test_refusals_name_the_key_and_no_secret, 0 },
 	{ "promise-H25 where it connects is told without a password", test_where_has_no_password,
 		0 },

@@ -146,6 +146,16 @@ START_TEST(test_default)
 	goes_well(hf_engines_open(e, "bank", NOWHERE, LAZY(.is_default = true), &why));
 	ck_assert(same_pool(e, NULL, "bank"));
 	ck_assert(same_pool(e, "writer", "bank"));
+	goes_well(hf_engines_assign(e, NULL, "shop", &why));
+	ck_assert(same_pool(e, NULL, "shop"));
+	goes_well(hf_engines_assign(e, "!default", "bank", &why));
+	ck_assert(same_pool(e, "!default", "bank"));
+	says(hf_engines_assign(e, NULL, "nope", &why), HF_E_MISUSE, "there are shop, bank");
+	ck_assert(same_pool(e, NULL, "bank"));
+	goes_well(hf_engines_assign(e, NULL, NULL, &why));
+	ck_assert_ptr_null(hf_engines_get(e, NULL, &why));
+	says(HF_E_MISUSE, HF_E_MISUSE, "there is no default engine");
+	goes_well(hf_engines_assign(e, NULL, "bank", &why));
 	goes_well(hf_engines_remove(e, "bank", 0, &why));
 	ck_assert_ptr_null(hf_engines_get(e, NULL, &why));
 	says(HF_E_MISUSE, HF_E_MISUSE, "there is no default engine");
@@ -218,10 +228,16 @@ START_TEST(test_zope_requires_scope__fail)
 		"its pool is read only, its mode (txn) is not");
 	says(hf_engines_open(e, "writer", NOWHERE " pool_read_only=1", NULL, &why), HF_E_MISUSE,
 		"its pool is read only");
+	says(hf_engines_open(e, "writer", NOWHERE, LAZY(.mode = HF_MODE_READ), &why), HF_E_MISUSE,
+		"engine \"writer\" is read only: it cannot be the writer");
+	says(hf_engines_open(e, "logger", NOWHERE, LAZY(.mode = HF_MODE_SNAPSHOT), &why),
+		HF_E_MISUSE, "engine \"logger\" is read only: it cannot be the logger");
 	says(hf_engines_open(e, "x", NOWHERE, HF_ENGINE_OPTS(.mode = (hf_mode)9), &why),
 		HF_E_MISUSE, "mode 9 is unknown");
 	says(hf_engines_open(e, "x", NULL, NULL, &why), HF_E_MISUSE, "connection string is NULL");
 	goes_well(hf_engines_open(e, "writer", NOWHERE, HF_ENGINE_OPTS(.pool = &two), &why));
+	goes_well(hf_engines_open(
+		e, "view", NOWHERE, HF_ENGINE_OPTS(.mode = HF_MODE_SNAPSHOT, .pool = &two), &why));
 	goes_well(hf_engines_open(e, "report", NOWHERE, HF_ENGINE_OPTS(.pool = &ro), &why));
 	goes_well(hf_engines_open(e, "logger", NOWHERE, LAZY(.mode = HF_MODE_TXN), &why));
 	goes_well(hf_engines_open(e, "plain", NOWHERE, LAZY(.mode = HF_MODE_BY_NAME), &why));

@@ -42,11 +42,11 @@ static void gives(const char *text, const char *section, const char *want)
 	free(names);
 }
 
-static void refused(const char *text, const char *want)
+static void refused_in(const char *section, const char *text, const char *want)
 {
 	hf_error *why;
 	char *names;
-	hf_status st = open_text(text, "app:main", &why, &names);
+	hf_status st = open_text(text, section, &why, &names);
 
 	ck_assert_int_eq(st, HF_E_MISUSE);
 	ck_assert_str_eq(names, "");
@@ -55,6 +55,11 @@ static void refused(const char *text, const char *want)
 	ck_assert_ptr_null(strstr(hf_error_message(why), "hunter2"));
 	hf_error_unref(why);
 	free(names);
+}
+
+static void refused(const char *text, const char *want)
+{
+	refused_in("app:main", text, want);
 }
 
 #define URL "postgresql://ann:hunter2;#@localhost:1/x?pool_min=0"
@@ -76,7 +81,7 @@ START_TEST(test_sections_and_prefix)
 	gives(text, "app:main", "reader, writer");
 	gives(text, NULL, "top");
 	gives(text, "other", "third");
-	gives(text, "none", "");
+	refused_in("none", text, "has no settings in a section [none]");
 }
 END_TEST
 
@@ -101,5 +106,49 @@ START_TEST(test_what_is_wrong)
 }
 END_TEST
 
+/* Nothing found is not nothing to do: it is a slip of the pen. */
+START_TEST(test_nothing_found)
+{
+	static const char text[] = "[app:main]\nother.url = " URL "\n[empty]\n";
+
+	refused_in(NULL, text, "has no settings before its first section");
+	refused_in("empty", text, "has no settings in a section [empty]");
+	refused(text, "[app:main]: no setting begins with \"sqlalchemy_\"");
+	refused_in(NULL, "other.url = " URL "\n", "\": no setting begins with \"sqlalchemy_\"");
+}
+END_TEST
+
+/* What is wrong with a setting is told with where it stands. */
+START_TEST(test_where_it_stands)
+{
+	refused("[app:main]\nsqlalchemy_reader.url = " URL "\nsqlalchemy_reader.pool_size = x\n",
+		"\" [app:main]: setting \"sqlalchemy_reader.pool_size\" needs a whole number");
+	refused("[app:main]\nsqlalchemy_reader.url = colour=red password=hunter2\n",
+		"\" [app:main]: engine \"reader\": connection option \"colour\" is unknown");
+}
+END_TEST
+
+#define LONG48      "a12345678901234567890123456789012345678901234567"
+#define LONG_ENGINE "sqlalchemy_" LONG48
+
+/* libinih keeps 49 bytes of a name. */
+START_TEST(test_long_names)
+{
+	static const char text[] = "[" LONG48 "]\n" LONG_ENGINE ".url = " URL "\n"
+				   "[" LONG48 "bcdefgh]\n" LONG_ENGINE "b.url = " URL "\n"
+				   "[app:main]\n" LONG_ENGINE ".url = host=localhost port=1\n"
+				   "	pool_min=0 dbname=x\n"
+				   "	password=hunter2\n";
+
+	gives(text, LONG48, LONG48);
+	gives(text, "app:main", LONG48);
+	refused_in(LONG48 "b", text, "a section of more than 48 bytes is too long");
+	refused_in(LONG48 "bcdefgh", text, "a section of more than 48 bytes is too long");
+}
+END_TEST
+
 T_MAIN("ini", { "F7 engines of a section, by prefix", test_sections_and_prefix, 0 },
-	{ "F23 what is wrong with a file is told, with its line", test_what_is_wrong, 0 })
+	{ "F23 what is wrong with a file is told, with its line", test_what_is_wrong, 0 },
+	{ "F23 a section or a prefix that is not there", test_nothing_found, 0 },
+	{ "F23 what is wrong with a setting is told, with its file", test_where_it_stands, 0 },
+	{ "F7 names longer than libinih keeps", test_long_names, 0 })

@@ -3,9 +3,12 @@
  * is nothing to answer with. */
 #include "check_main.h"
 
+#include "base/mem.h"
+
 #include <holdfast.h>
 
 #include <pthread.h>
+#include <stddef.h>
 #include <string.h>
 
 #define NOWHERE "host=/nonexistent dbname=x"
@@ -187,9 +190,91 @@ START_TEST(test_two_phase_unasked)
 }
 END_TEST
 
+/* A commit that failed is not tried again, and nothing is added to it. */
+START_TEST(test_lost_until_rollback)
+{
+	hf_engines *e = three();
+	hf_scope *s = hf_scope_new(e, HF_SCOPE_OPTS(.label = "order"));
+	hf_error *why;
+
+	says(hf_scope_session(s, "audit"), HF_E_MISUSE, "no engine is called \"audit\"");
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_E_MISUSE);
+	ck_assert_int_eq(hf_scope_commit(s, &why), HF_E_TXN_ENDED);
+	ck_assert_ptr_nonnull(strstr(hf_error_message(why), "call hf_scope_rollback to go on"));
+	hf_error_unref(why);
+	says(hf_writer(s), HF_E_TXN_ENDED, "scope \"order\": its commit has failed");
+	ck_assert_ptr_null(hf_session_txn(hf_writer(s)));
+	ck_assert_int_eq(hf_scope_join(s, HF_PARTICIPANT(.name = "mail")), HF_E_TXN_ENDED);
+	ck_assert_int_eq(hf_scope_rollback(s), HF_OK);
+	ck_assert_int_eq(hf_scope_join(s, HF_PARTICIPANT(.name = "mail")), HF_OK);
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_OK);
+	hf_scope_unref(s);
+	close_all(e);
+}
+END_TEST
+
+static void count(void *arg)
+{
+	++*(int *)arg;
+}
+
+/* What lacked memory would be missing: a commit does not pass over it. */
+START_TEST(test_nothing_is_missing)
+{
+	hf_engines *e = three();
+	hf_scope *s = hf_scope_new(e, NULL);
+	hf_session *w;
+	int freed = 0;
+
+	hf__mem_fail(0, -1);
+	w = hf_writer(s);
+	hf__mem_fail(0, 0);
+	ck_assert_ptr_eq(hf_session_scope(w), s);
+	says(w, HF_E_NOMEM, "out of memory");
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_E_NOMEM);
+	ck_assert_int_eq(hf_scope_rollback(s), HF_OK);
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_OK);
+	ck_assert_ptr_ne(hf_writer(s), w);
+	hf__mem_fail(0, -1);
+	ck_assert_int_eq(
+		hf_scope_join(s, HF_PARTICIPANT(.arg = &freed, .free_arg = count)), HF_E_NOMEM);
+	hf__mem_fail(0, 0);
+	ck_assert_int_eq(freed, 1);
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_E_NOMEM);
+	ck_assert_int_eq(hf_scope_rollback(s), HF_OK);
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_OK);
+	hf_scope_unref(s);
+	close_all(e);
+}
+END_TEST
+
+/* One that was compiled against an older header has no free_arg: what stands there is not its own.
+ */
+START_TEST(test_participant_of_old)
+{
+	hf_engines *e = three();
+	hf_scope *s = hf_scope_new(e, NULL);
+	int freed = 0;
+	hf_participant p = {
+		.struct_size = offsetof(hf_participant, free_arg), .arg = &freed, .free_arg = count
+	};
+
+	ck_assert_int_eq(hf_scope_end(s), HF_OK);
+	ck_assert_int_eq(hf_scope_join(s, &p), HF_E_TXN_ENDED);
+	ck_assert_int_eq(freed, 0);
+	p.struct_size = sizeof p;
+	ck_assert_int_eq(hf_scope_join(s, &p), HF_E_TXN_ENDED);
+	ck_assert_int_eq(freed, 1);
+	ck_assert_int_eq(hf_scope_join(s, NULL), HF_E_TXN_ENDED);
+	hf_scope_unref(s);
+	close_all(e);
+}
+END_TEST
+
 struct of_thread {
 	hf_engines *e;
-	hf_scope *first, *again, *next;
+	hf_scope *first, *again, *anew, *next;
+	hf_status commit;
 };
 
 static void *ask_scope(void *arg)
@@ -199,6 +284,8 @@ static void *ask_scope(void *arg)
 	t->first = hf_thread_scope(t->e);
 	t->again = hf_thread_scope(t->e);
 	hf_scope_end(t->first);
+	t->anew = hf_thread_scope(t->e);
+	t->commit = hf_scope_commit(t->anew, NULL);
 	hf_thread_scope_end(t->e);
 	hf_thread_scope_end(t->e);
 	t->next = hf_thread_scope(t->e); /* ends with the thread */
@@ -216,6 +303,8 @@ START_TEST(test_threads)
 	pthread_join(thread, NULL);
 	ck_assert_ptr_nonnull(t.next);
 	ck_assert_ptr_eq(t.first, t.again);
+	ck_assert_ptr_ne(t.first, t.anew); /* that one had ended */
+	ck_assert_int_eq(t.commit, HF_OK);
 	ck_assert_ptr_ne(t.first, mine);
 	ck_assert_ptr_null(hf_thread_scope(NULL));
 	hf_thread_scope_end(t.e);
@@ -229,5 +318,9 @@ T_MAIN("scope", { "F8 making one and asking for sessions does no I/O", test_init
 	{ "F15 preferences, and none", test_any_of_none, 0 },
 	{ "F17 from a session back to the request", test_way_back, 0 },
 	{ "F22 an engine that comes later", test_late_engine, 0 },
+	{ "F14 a commit that failed for an unknown engine, until it is rolled back",
+		test_lost_until_rollback, 0 },
+	{ "what lacked memory is not passed over by a commit", test_nothing_is_missing, 0 },
+	{ "a participant of an older header", test_participant_of_old, 0 },
 	{ "F25 two phases where the pool does not allow them", test_two_phase_unasked, 0 },
 	{ "F18 each thread has a scope of its own", test_threads, 0 })

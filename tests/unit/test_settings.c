@@ -93,6 +93,8 @@ START_TEST(test_refusals)
 	REFUSED("\"db_reader.pool_size\" needs a whole number", URL,
 		{ "db_reader.pool_size", "5x" });
 	REFUSED("\"db_reader.pool_size\" needs", URL, { "db_reader.pool_size", "" });
+	REFUSED("\"db_reader.max_conns\" needs a whole number from 1 to 10000", URL,
+		{ "db_reader.max_conns", "0" });
 	REFUSED("\"db_reader.pool_timeout\" needs", URL, { "db_reader.pool_timeout", "99999999" });
 	REFUSED("\"db_reader.max_result\" needs", URL, { "db_reader.max_result", "-1" });
 	REFUSED("needs true or false", URL, { "db_reader.strict", "maybe" });
@@ -100,12 +102,16 @@ START_TEST(test_refusals)
 	REFUSED("been told that already", URL, { "db_reader.pool_size", "5" },
 		{ "db_reader.max_conns", "5" });
 	REFUSED("been told that already", URL, { "db_reader.dsn", "" });
+	REFUSED("\"db_writer.default\": engine \"reader\" is the default already", URL,
+		{ "db_reader.default", "yes" }, { "db_writer.url", "host=/nonexistent" },
+		{ "db_writer.default", "1" });
 	REFUSED("\"db_writer.url\" is missing", URL, { "db_writer.pool_size", "5" });
 	REFUSED("a dot and an option", URL, { "db_reader", "x" });
 	REFUSED("needs a value", URL, { "db_reader.pool_size", NULL });
 	REFUSED("\"!all\" is reserved", { "db_!all.url", "host=/nonexistent" });
 	/* What only the pool knows: the second is refused, and the first is closed again. */
-	REFUSED("\"colour\"", URL, { "db_writer.url", "colour=red password=hunter2" });
+	REFUSED("engine \"writer\": connection option \"colour\"", URL,
+		{ "db_writer.url", "colour=red password=hunter2" });
 	end();
 }
 END_TEST
