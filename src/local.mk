@@ -179,6 +179,7 @@ SRC_MODEL = \
 	src/model/select.c \
 	src/model/statement.c src/model/statement.h \
 	src/model/update.c \
+	src/model/upsert.c \
 	src/model/verb.c src/model/verb.h \
 	src/model/where.c
 

@@ -94,6 +94,7 @@ DB_TESTS = \
 	tests/db/test_fork \
 	tests/db/test_formats \
 	tests/db/test_gather \
+	tests/db/test_get_or_create \
 	tests/db/test_getters \
 	tests/db/test_global \
 	tests/db/test_global_limits \
@@ -181,6 +182,7 @@ DB_TESTS = \
 	tests/db/test_txn_then \
 	tests/db/test_txn_waits \
 	tests/db/test_upkeep \
+	tests/db/test_upsert \
 	tests/db/test_waiting
 
 STRESS_TESTS = \
