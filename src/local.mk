@@ -167,6 +167,7 @@ SRC_ENGINE = \
 SRC_MODEL = \
 	src/model/check.c \
 	src/model/ddl.c src/model/ddl.h \
+	src/model/delete_deep.c \
 	src/model/events.c \
 	src/model/find.c \
 	src/model/insert.c \

@@ -78,6 +78,7 @@ DB_TESTS = \
 	tests/db/test_copy_types \
 	tests/db/test_databases \
 	tests/db/test_databases_drop \
+	tests/db/test_delete_deep \
 	tests/db/test_echo \
 	tests/db/test_echo_memory \
 	tests/db/test_engines_fork \

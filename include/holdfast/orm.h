@@ -62,9 +62,11 @@ HF_CHECK hf_status hf_save_at(
 HF_CHECK hf_status hf_upsert_at(const hf_site *site, hf_session *s, const hf_table *t, void *row,
 	const uint32_t *conflict, const uint32_t *update, bool *created);
 
-/* Deletes the row of its key. HF_E_NO_ROWS: it was not there. `deep`: and first what refers to it,
- * leaf by leaf, in one transaction: rows of tables in `among` (ended by NULL) with a foreign key to
- * it; where the key may be NULL it is set to NULL, unless `nullable` says that those go as well. */
+/* Deletes the row of its key. HF_E_NO_ROWS: it was not there. `deep`: and what refers to it, to any
+ * depth, in one statement, so that all of it happens or nothing: rows of tables in `among` (ended by
+ * NULL) with a foreign key to it; where the key may be NULL it is set to NULL, unless `nullable`
+ * says that those go as well. What another transaction changes at the same time may make the server
+ * refuse it (23503). Events are called for the row itself only. */
 HF_CHECK hf_status hf_delete_at(const hf_site *site, hf_session *s, const hf_table *t, void *row);
 HF_CHECK hf_status hf_delete_deep_at(const hf_site *site, hf_session *s, const hf_table *t,
 	void *row, const hf_table *const *among, bool nullable);
@@ -148,6 +150,10 @@ HF__END
 #define hf_upsert(s, T, row, conflict, update, created) \
 	hf_upsert_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), (conflict), (update), (created))
 #define hf_delete(s, T, row) hf_delete_at(HF_HERE, (s), &T##_table, HF__ROW(T, row))
+/* static const hf_table *const shop[] = { &task_table, &note_table, NULL };
+ * hf_delete_deep(s, person, p, shop, false) */
+#define hf_delete_deep(s, T, row, among, nullable) \
+	hf_delete_deep_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), (among), (nullable))
 #define hf_get(s, T, out, ...) hf_get_at(HF_HERE, (s), &T##_table, HF__ROW_OUT(T, out), HF__TERMS(__VA_ARGS__))
 #define hf_get_or_null(s, T, out, ...) \
 	hf_get_or_null_at(HF_HERE, (s), &T##_table, HF__ROW_OUT(T, out), HF__TERMS(__VA_ARGS__))

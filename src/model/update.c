@@ -68,7 +68,7 @@ static size_t put_only(hf__verb *v, const void *row, const uint32_t *only)
 	return n;
 }
 
-static hf_error *gone(const hf__verb *v)
+hf_error *hf__gone(const hf__verb *v)
 {
 	return hf__error_new(&(hf__error_spec){ .status = HF_E_NO_ROWS,
 		.message = "the row is not there any more",
@@ -121,7 +121,7 @@ static void update(hf__verb *v, void *row, const uint32_t *only)
 	if (!hf__verb_run(v))
 		return;
 	if (hf_result_rows(v->res) == 0)
-		hf__statement_fail(&v->st, gone(v));
+		hf__statement_fail(&v->st, hf__gone(v));
 	else
 		hf__read_all_back(v, row);
 }
@@ -166,7 +166,7 @@ hf_status hf_delete_at(const hf_site *site, hf_session *s, const hf_table *t, vo
 		hf__put(&v.st, v.p->name);
 		hf__put_key(&v, row);
 		if (hf__verb_run(&v) && hf_result_affected(v.res) == 0)
-			hf__statement_fail(&v.st, gone(&v));
+			hf__statement_fail(&v.st, hf__gone(&v));
 		hf__verb_deleted(&v, row);
 	}
 	return hf__verb_end(&v);

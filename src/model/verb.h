@@ -52,6 +52,9 @@ hf_error *hf__never_written(const hf__verb *v, size_t i);
 /* What on_update makes of the row; false: one of them refused it. */
 bool hf__touch(hf__verb *v, void *row);
 
+/* HF_E_NO_ROWS: the row is not there any more. */
+hf_error *hf__gone(const hf__verb *v);
+
 /* The first row of the result, which begins with all columns, into the struct. */
 void hf__read_all_back(hf__verb *v, void *row);
 
