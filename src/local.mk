@@ -166,6 +166,8 @@ SRC_ENGINE = \
 # 8: models
 SRC_MODEL = \
 	src/model/check.c \
+	src/model/check_keys.c \
+	src/model/codec.c \
 	src/model/ddl.c src/model/ddl.h \
 	src/model/delete_deep.c \
 	src/model/events.c \
@@ -176,6 +178,7 @@ SRC_MODEL = \
 	src/model/naming.c \
 	src/model/plan.c src/model/plan.h \
 	src/model/registry.c \
+	src/model/rows.h \
 	src/model/rows.c \
 	src/model/select.c \
 	src/model/statement.c src/model/statement.h \
