@@ -177,6 +177,7 @@ SRC_MODEL = \
 	src/model/member.c \
 	src/model/naming.c \
 	src/model/plan.c src/model/plan.h \
+	src/model/query.c \
 	src/model/registry.c \
 	src/model/rows.h \
 	src/model/rows.c \

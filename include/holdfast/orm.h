@@ -63,8 +63,8 @@ HF_CHECK hf_status hf_upsert_at(const hf_site *site, hf_session *s, const hf_tab
 	const uint32_t *conflict, const uint32_t *update, bool *created);
 
 /* Deletes the row of its key. HF_E_NO_ROWS: it was not there. `deep`: and what refers to it, to any
- * depth, in one statement, so that all of it happens or nothing: rows of tables in `among` (ended by
- * NULL) with a foreign key to it; where the key may be NULL it is set to NULL, unless `nullable`
+ * depth, in one statement, so that all of it happens or nothing: rows of tables in `among` (ended
+ * by NULL) with a foreign key to it; where the key may be NULL it is set to NULL, unless `nullable`
  * says that those go as well. What another transaction changes at the same time may make the server
  * refuse it (23503). Events are called for the row itself only. */
 HF_CHECK hf_status hf_delete_at(const hf_site *site, hf_session *s, const hf_table *t, void *row);
@@ -82,9 +82,9 @@ HF_CHECK hf_status hf_one_at(const hf_site *site, hf_session *s, const hf_table 
 	const hf_term *conditions);
 
 /* The row with these values (HF_EQ terms only, none NULL), or a new one of `row`, which must have
- * them: free of races, in a transaction and outside of one. *created (may be NULL) tells which. What
- * was created is `row` itself, with what the server filled in. Without the unique index that makes
- * it so the server refuses it (42P10). */
+ * them: free of races, in a transaction and outside of one. *created (may be NULL) tells which.
+ * What was created is `row` itself, with what the server filled in. Without the unique index that
+ * makes it so the server refuses it (42P10). */
 HF_CHECK hf_status hf_get_or_create_at(const hf_site *site, hf_session *s, const hf_table *t,
 	void *out, bool *created, void *row, const hf_term *by);
 
@@ -102,6 +102,16 @@ HF_CHECK hf_status hf_count_at(const hf_site *site, hf_session *s, const hf_tabl
 	const hf_clause *clauses);
 HF_CHECK hf_status hf_exists_at(
 	const hf_site *site, hf_session *s, const hf_table *t, bool *out, const hf_clause *clauses);
+
+/* Expressions as members of another struct, which a description tells about: groups, joined tables.
+ * As hf_rows_from. */
+HF_CHECK hf_status hf_select_as_at(const hf_site *site, hf_session *s, const hf_table *t,
+	const hf_table *into, hf_rows **out, const hf_term *picks, const hf_clause *clauses);
+
+/* The value of one expression: of all rows, or of the first one. No row is NULL. Texts and the like
+ * are the session's. HF_E_TYPE, HF_E_NULL: as hf_row_read. */
+HF_CHECK hf_status hf_scalar_at(const hf_site *site, hf_session *s, const hf_table *t, hf_dest out,
+	hf_term expression, const hf_clause *clauses);
 
 /* Inserts `n` structs that stand one behind the other, in one statement of one text, whatever n:
  * an array for each column. What the server fills in is read back into them. */
@@ -167,6 +177,13 @@ HF__END
 #define hf_get_or_create(s, T, out, created, row, ...) \
 	hf_get_or_create_at(HF_HERE, (s), &T##_table, HF__ROW_OUT(T, out), (created), HF__ROW(T, row), HF__TERMS(__VA_ARGS__))
 #define hf_select(s, T, out, ...) hf_select_at(HF_HERE, (s), &T##_table, (out), HF__CLAUSES(__VA_ARGS__))
+/* hf_select_as(s, task, by_owner, &rows, HF_PICKS(HF_PICK(by_owner, n, HF_COUNT_ROWS)), HF_ALL) */
+#define HF_PICKS(...) HF__TERMS(__VA_ARGS__)
+#define hf_select_as(s, T, U, out, picks, ...) \
+	hf_select_as_at(HF_HERE, (s), &T##_table, &U##_table, (out), picks, HF__CLAUSES(__VA_ARGS__))
+/* hf_scalar(s, task, &highest, HF_MAX(task, id), HF_ALL) */
+#define hf_scalar(s, T, out, expression, ...) \
+	hf_scalar_at(HF_HERE, (s), &T##_table, HF_TO(out), expression, HF__CLAUSES(__VA_ARGS__))
 #define hf_first(s, T, out, ...) hf_first_at(HF_HERE, (s), &T##_table, HF__ROW_OUT(T, out), HF__CLAUSES(__VA_ARGS__))
 #define hf_count(s, T, out, ...) hf_count_at(HF_HERE, (s), &T##_table, (out), HF__CLAUSES(__VA_ARGS__))
 #define hf_exists(s, T, out, ...) hf_exists_at(HF_HERE, (s), &T##_table, (out), HF__CLAUSES(__VA_ARGS__))

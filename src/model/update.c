@@ -174,20 +174,20 @@ hf_status hf_delete_at(const hf_site *site, hf_session *s, const hf_table *t, vo
 
 /* --- by a condition --- */
 
-static void run_many(hf__verb *v, const hf_table *t, int64_t *changed, hf_rows **out)
+static void run_many(
+	hf__verb *v, const hf_table *t, int64_t *changed, hf_rows **out, const hf_clause *clauses)
 {
-	hf_error *e;
-
+	hf__put_where(&v->st, v->p, clauses);
 	if (out) {
 		hf__put(&v->st, " RETURNING ");
-		hf__put(&v->st, v->p->list);
+		hf__put_list(&v->st, v->p, clauses);
 	}
 	if (!hf__verb_run(v))
 		return;
 	if (changed)
 		*changed = hf_result_affected(v->res);
-	if (out && hf_rows_from(t, v->res, out, &e) != HF_OK)
-		hf__statement_fail(&v->st, e);
+	if (out)
+		(void)hf__verb_rows(v, t, hf__is_partial(clauses), out);
 }
 
 hf_status hf_update_where_at(const hf_site *site, hf_session *s, const hf_table *t,
@@ -199,8 +199,7 @@ hf_status hf_update_where_at(const hf_site *site, hf_session *s, const hf_table 
 		hf__put(&v.st, "UPDATE ");
 		hf__put(&v.st, v.p->name);
 		hf__put_sets(&v.st, v.p, sets);
-		hf__put_where(&v.st, v.p, clauses);
-		run_many(&v, t, changed, out);
+		run_many(&v, t, changed, out, clauses);
 	}
 	return hf__verb_end(&v);
 }
@@ -213,8 +212,7 @@ hf_status hf_delete_where_at(const hf_site *site, hf_session *s, const hf_table 
 	if (hf__verb_begin(&v, site, s, t)) {
 		hf__put(&v.st, "DELETE FROM ");
 		hf__put(&v.st, v.p->name);
-		hf__put_where(&v.st, v.p, clauses);
-		run_many(&v, t, changed, out);
+		run_many(&v, t, changed, out, clauses);
 	}
 	return hf__verb_end(&v);
 }

@@ -60,6 +60,15 @@ void *hf__verb_row(hf__verb *v, size_t i)
 	return NULL;
 }
 
+bool hf__verb_rows(hf__verb *v, const hf_table *t, bool partial, hf_rows **out)
+{
+	hf_error *e = hf__rows_make(t, v->res, partial, out);
+
+	if (e)
+		hf__statement_fail(&v->st, e);
+	return !e;
+}
+
 void hf__put_select(hf__verb *v)
 {
 	hf__put(&v->st, "SELECT ");

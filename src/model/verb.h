@@ -32,6 +32,9 @@ hf_status hf__verb_end(hf__verb *v);
  * statement's error tells. Takes v->res. */
 void *hf__verb_row(hf__verb *v, size_t i);
 
+/* All of the result, as rows of the caller's; `partial`: some of their columns. */
+bool hf__verb_rows(hf__verb *v, const hf_table *t, bool partial, hf_rows **out);
+
 /* "SELECT the columns FROM the table". */
 void hf__put_select(hf__verb *v);
 
