@@ -53,6 +53,7 @@ tests_db_test_apr_scope_LDADD = tests/libapr.la $(LDADD)
 DB_TESTS = \
 	tests/db/test_abandon \
 	tests/db/test_acquire \
+	tests/db/test_aggregates \
 	tests/db/test_allocations \
 	tests/db/test_apr_future \
 	tests/db/test_apr_life \
@@ -63,6 +64,7 @@ DB_TESTS = \
 	tests/db/test_batch_trouble \
 	tests/db/test_borrow_cost \
 	tests/db/test_branches \
+	tests/db/test_builder \
 	tests/db/test_cancel \
 	tests/db/test_cancel_connect \
 	tests/db/test_chain \
@@ -71,6 +73,7 @@ DB_TESTS = \
 	tests/db/test_commit_cut \
 	tests/db/test_codecs_server \
 	tests/db/test_codecs_settings \
+	tests/db/test_compound \
 	tests/db/test_connect_refused \
 	tests/db/test_copy \
 	tests/db/test_copy_errors \
