@@ -169,6 +169,7 @@ SRC_MODEL = \
 	src/model/check_keys.c \
 	src/model/codec.c \
 	src/model/ddl.c src/model/ddl.h \
+	src/model/delete_deep.c \
 	src/model/events.c \
 	src/model/export.c \
 	src/model/find.c \
@@ -182,8 +183,13 @@ SRC_MODEL = \
 	src/model/schema.c \
 	src/model/select.c \
 	src/model/statement.c src/model/statement.h \
+<<<<<<< HEAD
 	src/model/table.c \
+=======
+	src/model/strip.c src/model/strip.h \
+>>>>>>> m1
 	src/model/update.c \
+	src/model/upsert.c \
 	src/model/verb.c src/model/verb.h \
 	src/model/where.c
 
