@@ -80,6 +80,11 @@ void hf__foreign_key_name(
 			k->table->name ? k->table->name : k->table->model);
 }
 
+bool hf__index_is_constraint(const hf_index *x)
+{
+	return x->unique && !x->where && !x->using && !x->sql;
+}
+
 void hf__index_name(char out[64], const hf__naming *names, const hf__plan *p, const hf_index *x)
 {
 	size_t at[HF_MAX_KEY], n = hf__plan_columns(p, x->column, at);
