@@ -168,6 +168,7 @@ DB_TESTS = \
 	tests/db/test_session_reset \
 	tests/db/test_shutdown \
 	tests/db/test_sql_server \
+	tests/db/test_stale \
 	tests/db/test_stats \
 	tests/db/test_stream \
 	tests/db/test_stream_huge \

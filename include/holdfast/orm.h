@@ -50,6 +50,13 @@ HF_CHECK hf_status hf_insert_at(const hf_site *site, hf_session *s, const hf_tab
 HF_CHECK hf_status hf_update_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *row, const uint32_t *only);
 
+/* Of a table with an HF_ROW_VERSION or HF_XMIN column, hf_update, hf_save, hf_delete and
+ * hf_delete_deep answer HF_E_STALE, and change nothing, where the row is not the one any more that
+ * was read; this is the row as it is now: the session's, until its next verb. NULL: the last verb
+ * met none. What changes rows by a condition, and hf_upsert, count the version up and ask nothing.
+ */
+HF_API void *hf_stale_at(const hf_session *s, const hf_table *t);
+
 /* hf_insert for a row whose key is unset (0, NULL), else hf_update, and where there is no such row
  * HF_E_NO_ROWS. *created (may be NULL) tells which. */
 HF_CHECK hf_status hf_save_at(
@@ -124,7 +131,8 @@ HF_CHECK hf_status hf_upsert_many_at(const hf_site *site, hf_session *s, const h
 	void *rows, size_t n, const uint32_t *conflict, const uint32_t *update, int64_t *changed);
 
 /* Updates n structs by their keys in one statement: the columns of `only`, or all (NULL). *changed
- * (may be NULL) is how many there were. They are not read back; of two with one key either may win,
+ * (may be NULL) is how many there were, and, of a table with a version, were as they had been
+ * read. They are not read back; of two with one key either may win,
  * and no events are called. */
 HF_CHECK hf_status hf_update_many_at(const hf_site *site, hf_session *s, const hf_table *t,
 	void *rows, size_t n, const uint32_t *only, int64_t *changed);
@@ -161,6 +169,7 @@ HF__END
 /* hf_update_only(s, task, t, HF_C(task, done), HF_C(task, note)) */
 #define hf_update_only(s, T, row, ...) \
 	hf_update_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), (const uint32_t[]){ __VA_ARGS__, 0 })
+#define hf_stale(s, T) ((struct T *)hf_stale_at((s), &T##_table))
 #define hf_save(s, T, row, created) hf_save_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), (created))
 /* hf_upsert(s, person, p, HF_COLUMNS(HF_C(person, name)), HF_REST, &created) */
 #define hf_upsert(s, T, row, conflict, update, created) \

@@ -70,9 +70,7 @@ static void put_read(hf__statement *s, const hf__plan *p, size_t i, const char *
 		return;
 	}
 	hf__put_column(s, p, i);
-	if (p->columns[i].as_text)
-		hf__put(s, p->columns[i].type & HF_T_ARRAY ? "::text[]" : "::text");
-	hf__strbuf_printf(&s->text, " AS %s", p->quoted[i]);
+	hf__strbuf_printf(&s->text, "%s AS %s", hf__read_cast(&p->columns[i]), p->quoted[i]);
 }
 
 /* The columns of an ONLY, and the key. */
@@ -134,7 +132,7 @@ static void put_picks(hf__statement *s, const hf__plan *p, const hf__query *q)
 		}
 		hf__put(s, t == q->picks ? "" : ", ");
 		(void)hf__put_expression(s, p, t->terms);
-		hf__strbuf_printf(&s->text, "%s AS %s", q->into->columns[i].as_text ? "::text" : "",
+		hf__strbuf_printf(&s->text, "%s AS %s", hf__read_cast(&q->into->columns[i]),
 			q->into->quoted[i]);
 	}
 }
@@ -143,8 +141,8 @@ static void put_scalar(hf__statement *s, const hf__plan *p, const hf_term *t)
 {
 	const hf_column *c = hf__put_expression(s, p, t);
 
-	if (c && c->as_text)
-		hf__put(s, "::text");
+	if (c)
+		hf__put(s, hf__read_cast(c));
 }
 
 static void put_columns(

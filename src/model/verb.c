@@ -40,10 +40,16 @@ void hf__verb_again(hf__verb *v)
 hf_status hf__verb_end(hf__verb *v)
 {
 	hf_error *e = hf__statement_error(&v->st);
+	hf_status st;
 
 	hf_result_unref(v->res);
 	hf__statement_finish(&v->st);
-	return hf__session_told(v->s, e);
+	st = hf__session_told(v->s, e);
+	if (v->stale) {
+		v->s->stale = v->stale;
+		v->s->stale_of = v->p;
+	}
+	return st;
 }
 
 void *hf__verb_row(hf__verb *v, size_t i)
