@@ -61,6 +61,7 @@ DB_TESTS = \
 	tests/db/test_atomic \
 	tests/db/test_batch_neighbours \
 	tests/db/test_batch_trouble \
+	tests/db/test_bindings \
 	tests/db/test_borrow_cost \
 	tests/db/test_branches \
 	tests/db/test_cancel \
