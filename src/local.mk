@@ -145,6 +145,7 @@ SRC_LISTEN = \
 # 7: named pools, and what a request does with them
 SRC_ENGINE = \
 	src/engine/again.c \
+	src/engine/binding.c \
 	src/engine/carrier.c \
 	src/engine/database.c src/engine/database.h \
 	src/engine/databases.c \
@@ -165,8 +166,12 @@ SRC_ENGINE = \
 
 # 8: models
 SRC_MODEL = \
+	src/model/bound.c \
 	src/model/check.c \
+	src/model/check_keys.c \
+	src/model/codec.c \
 	src/model/ddl.c src/model/ddl.h \
+	src/model/delete_deep.c \
 	src/model/events.c \
 	src/model/find.c \
 	src/model/insert.c \
@@ -175,10 +180,12 @@ SRC_MODEL = \
 	src/model/naming.c \
 	src/model/plan.c src/model/plan.h \
 	src/model/registry.c \
+	src/model/rows.h \
 	src/model/rows.c \
 	src/model/select.c \
 	src/model/statement.c src/model/statement.h \
 	src/model/update.c \
+	src/model/upsert.c \
 	src/model/verb.c src/model/verb.h \
 	src/model/where.c
 
@@ -187,6 +194,7 @@ hfincludedir = $(includedir)/holdfast
 hfinclude_HEADERS = \
 	include/holdfast/admin.h \
 	include/holdfast/base.h \
+	include/holdfast/binding.h \
 	include/holdfast/conn.h \
 	include/holdfast/copy.h \
 	include/holdfast/engine.h \

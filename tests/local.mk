@@ -61,6 +61,7 @@ DB_TESTS = \
 	tests/db/test_atomic \
 	tests/db/test_batch_neighbours \
 	tests/db/test_batch_trouble \
+	tests/db/test_bindings \
 	tests/db/test_borrow_cost \
 	tests/db/test_branches \
 	tests/db/test_cancel \
@@ -78,6 +79,7 @@ DB_TESTS = \
 	tests/db/test_copy_types \
 	tests/db/test_databases \
 	tests/db/test_databases_drop \
+	tests/db/test_delete_deep \
 	tests/db/test_echo \
 	tests/db/test_echo_memory \
 	tests/db/test_engines_fork \
@@ -94,6 +96,7 @@ DB_TESTS = \
 	tests/db/test_fork \
 	tests/db/test_formats \
 	tests/db/test_gather \
+	tests/db/test_get_or_create \
 	tests/db/test_getters \
 	tests/db/test_global \
 	tests/db/test_global_limits \
@@ -181,6 +184,7 @@ DB_TESTS = \
 	tests/db/test_txn_then \
 	tests/db/test_txn_waits \
 	tests/db/test_upkeep \
+	tests/db/test_upsert \
 	tests/db/test_waiting
 
 STRESS_TESTS = \

@@ -41,4 +41,7 @@ void hf__put_index(hf__strbuf *b, const hf__naming *names, const hf__plan *p, co
 
 void hf__put_drop(hf__strbuf *b, const hf__plan *p, bool if_there, bool dependents);
 
+/* registry.c: a copy of the list, of *n tables, to hf__free; NULL: no memory. */
+const hf_table **hf__models_list(hf_models *m, size_t *n);
+
 #endif
