@@ -16,6 +16,7 @@ EXAMPLES = \
 	examples/metrics \
 	examples/query \
 	examples/seat_reservation \
+	examples/tasks \
 	examples/two_engines
 
 if HAVE_UV
@@ -60,4 +61,5 @@ examples_query_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_request_scope_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS)
 examples_request_scope_LDADD = libholdfast.la $(MHD_LIBS) $(PTHREAD_LIBS)
 examples_seat_reservation_LDADD = libholdfast.la $(PTHREAD_LIBS)
+examples_tasks_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_two_engines_LDADD = libholdfast.la $(PTHREAD_LIBS)
