@@ -184,6 +184,7 @@ SRC_MODEL = \
 	src/model/rows.c \
 	src/model/select.c \
 	src/model/statement.c src/model/statement.h \
+	src/model/strip.c src/model/strip.h \
 	src/model/update.c \
 	src/model/upsert.c \
 	src/model/verb.c src/model/verb.h \

@@ -108,8 +108,14 @@ HF_CHECK hf_status hf_exists_at(
 HF_CHECK hf_status hf_insert_many_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *rows, size_t n);
 
+/* hf_upsert for n structs in one statement. *changed (may be NULL) is how many were inserted or
+ * updated. They are not read back, and no two may be the same by `conflict` (21000). */
+HF_CHECK hf_status hf_upsert_many_at(const hf_site *site, hf_session *s, const hf_table *t,
+	void *rows, size_t n, const uint32_t *conflict, const uint32_t *update, int64_t *changed);
+
 /* Updates n structs by their keys in one statement: the columns of `only`, or all (NULL). *changed
- * (may be NULL) is how many there were. */
+ * (may be NULL) is how many there were. They are not read back; of two with one key either may win,
+ * and no events are called. */
 HF_CHECK hf_status hf_update_many_at(const hf_site *site, hf_session *s, const hf_table *t,
 	void *rows, size_t n, const uint32_t *only, int64_t *changed);
 
@@ -165,6 +171,10 @@ HF__END
 #define hf_count(s, T, out, ...) hf_count_at(HF_HERE, (s), &T##_table, (out), HF__CLAUSES(__VA_ARGS__))
 #define hf_exists(s, T, out, ...) hf_exists_at(HF_HERE, (s), &T##_table, (out), HF__CLAUSES(__VA_ARGS__))
 #define hf_insert_many(s, T, rows, n) hf_insert_many_at(HF_HERE, (s), &T##_table, HF__ROW(T, rows), (n))
+#define hf_upsert_many(s, T, rows, n, conflict, update, changed) \
+	hf_upsert_many_at(HF_HERE, (s), &T##_table, HF__ROW(T, rows), (n), (conflict), (update), (changed))
+#define hf_update_many(s, T, rows, n, only, changed) \
+	hf_update_many_at(HF_HERE, (s), &T##_table, HF__ROW(T, rows), (n), (only), (changed))
 /* hf_update_where(s, task, &n, HF_SETS(HF_SET(task, done, true)), HF_WHERE(…)) */
 #define HF_SETS(...) HF__TERMS(__VA_ARGS__)
 #define hf_update_where(s, T, changed, sets, ...) \

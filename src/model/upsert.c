@@ -163,6 +163,19 @@ static bool same_columns(hf__verb *v, const uint32_t *conflict, struct same *by)
 	return n > 0;
 }
 
+bool hf__put_on_conflict(hf__verb *v, const uint32_t *conflict, const uint32_t *update)
+{
+	struct same by;
+
+	if (!same_columns(v, conflict, &by))
+		return false;
+	put_conflict(v, &by);
+	if (update)
+		return put_sets(v, &by, update);
+	hf__put(&v->st, " DO NOTHING");
+	return true;
+}
+
 hf_status hf_upsert_at(const hf_site *site, hf_session *s, const hf_table *t, void *row,
 	const uint32_t *conflict, const uint32_t *update, bool *created)
 {

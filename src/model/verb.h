@@ -58,6 +58,10 @@ hf_error *hf__gone(const hf__verb *v);
 /* The first row of the result, which begins with all columns, into the struct. */
 void hf__read_all_back(hf__verb *v, void *row);
 
+/* upsert.c: " ON CONFLICT (a) DO UPDATE SET b = EXCLUDED.b", or DO NOTHING where `update` is NULL.
+ */
+bool hf__put_on_conflict(hf__verb *v, const uint32_t *conflict, const uint32_t *update);
+
 /* events.c: before and after; the former also check the row. */
 bool hf__verb_may_save(hf__verb *v, void *row, bool creates);
 void hf__verb_saved(hf__verb *v, void *row, bool created);
