@@ -85,6 +85,7 @@ DB_TESTS = \
 	tests/db/test_engines_fork \
 	tests/db/test_engines_servers \
 	tests/db/test_errors \
+	tests/db/test_events \
 	tests/db/test_extras \
 	tests/db/test_failover \
 	tests/db/test_fast_lane \
@@ -186,6 +187,7 @@ DB_TESTS = \
 	tests/db/test_txn_waits \
 	tests/db/test_upkeep \
 	tests/db/test_upsert \
+	tests/db/test_verbs \
 	tests/db/test_waiting
 
 STRESS_TESTS = \

@@ -181,6 +181,11 @@ HF__END
 	hf_update_where_at(HF_HERE, (s), &T##_table, (changed), NULL, sets, HF__CLAUSES(__VA_ARGS__))
 #define hf_delete_where(s, T, changed, ...) \
 	hf_delete_where_at(HF_HERE, (s), &T##_table, (changed), NULL, HF__CLAUSES(__VA_ARGS__))
+/* The same, and the rows: hf_delete_returning(s, task, &n, &rows, HF_WHERE(…)) */
+#define hf_update_returning(s, T, changed, out, sets, ...) \
+	hf_update_where_at(HF_HERE, (s), &T##_table, (changed), (out), sets, HF__CLAUSES(__VA_ARGS__))
+#define hf_delete_returning(s, T, changed, out, ...) \
+	hf_delete_where_at(HF_HERE, (s), &T##_table, (changed), (out), HF__CLAUSES(__VA_ARGS__))
 #define hf_select_sql(s, T, out, ...) hf_select_sql_at(HF_HERE, (s), &T##_table, (out), HF__SQL(__VA_ARGS__))
 /* clang-format on */
 
