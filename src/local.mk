@@ -173,6 +173,7 @@ SRC_MODEL = \
 	src/model/events.c \
 	src/model/export.c \
 	src/model/find.c \
+	src/model/input.c \
 	src/model/insert.c \
 	src/model/many.c \
 	src/model/member.c \
@@ -183,13 +184,11 @@ SRC_MODEL = \
 	src/model/schema.c \
 	src/model/select.c \
 	src/model/statement.c src/model/statement.h \
-<<<<<<< HEAD
-	src/model/table.c \
-=======
 	src/model/strip.c src/model/strip.h \
->>>>>>> m1
+	src/model/table.c \
 	src/model/update.c \
 	src/model/upsert.c \
+	src/model/validate.c src/model/validate.h \
 	src/model/verb.c src/model/verb.h \
 	src/model/where.c
 

@@ -190,6 +190,7 @@ DB_TESTS = \
 	tests/db/test_upkeep \
 	tests/db/test_views \
 	tests/db/test_upsert \
+	tests/db/test_validation \
 	tests/db/test_verbs \
 	tests/db/test_waiting
 
