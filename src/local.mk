@@ -145,6 +145,7 @@ SRC_LISTEN = \
 # 7: named pools, and what a request does with them
 SRC_ENGINE = \
 	src/engine/again.c \
+	src/engine/binding.c \
 	src/engine/carrier.c \
 	src/engine/database.c src/engine/database.h \
 	src/engine/databases.c \
@@ -165,6 +166,7 @@ SRC_ENGINE = \
 
 # 8: models
 SRC_MODEL = \
+	src/model/bound.c \
 	src/model/check.c \
 	src/model/check_keys.c \
 	src/model/codec.c \
@@ -173,6 +175,7 @@ SRC_MODEL = \
 	src/model/events.c \
 	src/model/export.c \
 	src/model/find.c \
+	src/model/input.c \
 	src/model/insert.c \
 	src/model/many.c \
 	src/model/member.c \
@@ -188,6 +191,7 @@ SRC_MODEL = \
 	src/model/table.c \
 	src/model/update.c \
 	src/model/upsert.c \
+	src/model/validate.c src/model/validate.h \
 	src/model/verb.c src/model/verb.h \
 	src/model/where.c
 
@@ -196,6 +200,7 @@ hfincludedir = $(includedir)/holdfast
 hfinclude_HEADERS = \
 	include/holdfast/admin.h \
 	include/holdfast/base.h \
+	include/holdfast/binding.h \
 	include/holdfast/conn.h \
 	include/holdfast/copy.h \
 	include/holdfast/engine.h \

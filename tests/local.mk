@@ -63,6 +63,7 @@ DB_TESTS = \
 	tests/db/test_atomic \
 	tests/db/test_batch_neighbours \
 	tests/db/test_batch_trouble \
+	tests/db/test_bindings \
 	tests/db/test_borrow_cost \
 	tests/db/test_branches \
 	tests/db/test_builder \
@@ -80,6 +81,7 @@ DB_TESTS = \
 	tests/db/test_copy_errors \
 	tests/db/test_copy_stop \
 	tests/db/test_copy_types \
+	tests/db/test_corpus \
 	tests/db/test_databases \
 	tests/db/test_databases_drop \
 	tests/db/test_delete_deep \
@@ -194,6 +196,7 @@ DB_TESTS = \
 	tests/db/test_upkeep \
 	tests/db/test_views \
 	tests/db/test_upsert \
+	tests/db/test_validation \
 	tests/db/test_verbs \
 	tests/db/test_waiting
 
@@ -212,6 +215,8 @@ SCRIPT_TESTS = \
 
 if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la tests/libapr.la
+tests_db_test_corpus_SOURCES = tests/db/catalog.c tests/db/catalog.h tests/db/random_row.c \
+	tests/db/test_corpus.c
 tests_libapr_la_SOURCES = src/adapt/apr.c
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/apr.h \

@@ -40,6 +40,13 @@ HF__BEGIN
  * server fills it in. NULL without memory. */
 HF_API void *hf_new_at(hf_session *s, const hf_table *t);
 
+/* Sets a member from text, as people type it and forms send it: true and false as t, yes, on, 1 and
+ * the like; integers with or without commas; an enum's label in any case; a timestamptz without a
+ * zone is UTC; all else as PostgreSQL writes it. NULL is NULL. What it points to is the session's.
+ * HF_E_TYPE, HF_E_MISUSE: no such member; the story names it. No I/O. */
+HF_CHECK hf_status hf_set_text_at(
+	hf_session *s, const hf_table *t, void *row, const char *member, const char *text);
+
 /* Inserts it. Rows that are not from hf_new are written in full, but for serial and identity
  * columns that are 0 and generated ones. What the server filled in is read back into the row. */
 HF_CHECK hf_status hf_insert_at(const hf_site *site, hf_session *s, const hf_table *t, void *row);
@@ -164,6 +171,8 @@ HF__END
 
 /* clang-format off */
 #define hf_new(s, T) ((struct T *)hf_new_at((s), &T##_table))
+#define hf_set_text(s, T, row, member, text) \
+	hf_set_text_at((s), &T##_table, HF__ROW(T, row), (member), (text))
 #define hf_insert(s, T, row) hf_insert_at(HF_HERE, (s), &T##_table, HF__ROW(T, row))
 #define hf_update(s, T, row) hf_update_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), NULL)
 /* hf_update_only(s, task, t, HF_C(task, done), HF_C(task, note)) */

@@ -18,13 +18,13 @@ HF__BEGIN
 
 typedef struct hf_models hf_models;
 
-/* How constraints and indexes without a name are called: %t table, %c its columns joined by "_", %r
- * the table referred to. NULL: PostgreSQL's own. What is longer than 63 bytes is cut, and ends in a
- * hash of the whole. */
-typedef struct hf_naming {
+/* How keys, unique constraints and indexes without a name are called (a check has one of its own):
+ * %t table, %c its columns joined by "_", %r the table referred to. NULL: PostgreSQL's own. What is
+ * longer than 63 bytes is cut, and ends in a hash of the whole. */
+struct hf_naming {
 	size_t struct_size;
-	const char *key, *foreign_key, *unique, *index, *check;
-} hf_naming;
+	const char *key, *foreign_key, *unique, *index;
+};
 
 HF_OWNED hf_models *hf_models_new(const hf_naming *naming); /* NULL: no memory, a bad pattern */
 HF_OWNED hf_models *hf_models_copy(hf_models *m);

@@ -77,6 +77,9 @@ hf_scope *hf__scope_of_the_parent(void);
 /* Why the scope takes no calls: NULL, forked, ended. */
 hf_error *hf__scope_refusal(const hf_scope *s);
 
+/* session.c: whether the scope has a transaction at this session's engine, whoever has begun it. */
+bool hf__session_in_txn(hf_session *s);
+
 /* A part of it could not begin for this reason (lent), and would be missing from a commit: the
  * first one is kept. */
 void hf__scope_lose(hf_scope *s, hf_error *e);

@@ -10,7 +10,7 @@
 
 /* The patterns of a registry; NULL members: PostgreSQL's own. */
 typedef struct hf__naming {
-	const char *key, *foreign_key, *unique, *index, *check;
+	const char *key, *foreign_key, *unique, *index;
 } hf__naming;
 
 extern const hf__naming hf__naming_default;

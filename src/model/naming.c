@@ -10,11 +10,9 @@
 #define MOST 63
 #define HASH 8 /* digits, and "_" before them */
 
-const hf__naming hf__naming_default = { .key = "%t_pkey",
-	.foreign_key = "%t_%c_fkey",
-	.unique = "%t_%c_key",
-	.index = "%t_%c_idx",
-	.check = "%t_%c_check" };
+const hf__naming hf__naming_default = {
+	.key = "%t_pkey", .foreign_key = "%t_%c_fkey", .unique = "%t_%c_key", .index = "%t_%c_idx"
+};
 
 /* FNV-1a: the same on every machine, since names are kept by servers. */
 static uint32_t hash(const char *s, size_t n)

@@ -4,6 +4,7 @@
  * m->lock (HF__L_LEAF) guards the list. What is made of it is made of a copy: nothing is sent with
  * a lock held. */
 #include "model/registry.h"
+#include "model/validate.h"
 
 #include "base/attr.h"
 #include "base/lock.h"
@@ -31,19 +32,24 @@ static bool is_pattern(const char *s)
 	return true;
 }
 
+void hf__naming_take(hf__naming *to, const hf_naming *from)
+{
+	to->key = from->key ? from->key : to->key;
+	to->foreign_key = from->foreign_key ? from->foreign_key : to->foreign_key;
+	to->unique = from->unique ? from->unique : to->unique;
+	to->index = from->index ? from->index : to->index;
+}
+
+/* Patterns are static, as descriptions are. */
 static bool take_naming(hf_models *m, const hf_naming *n)
 {
 	m->names = hf__naming_default;
 	if (!n)
 		return true;
 	if (n->struct_size < sizeof *n || !is_pattern(n->key) || !is_pattern(n->foreign_key) ||
-		!is_pattern(n->unique) || !is_pattern(n->index) || !is_pattern(n->check))
+		!is_pattern(n->unique) || !is_pattern(n->index))
 		return false;
-	/* Patterns are static, as descriptions are. */
-	m->names = (hf__naming){ n->key ? n->key : m->names.key,
-		n->foreign_key ? n->foreign_key : m->names.foreign_key,
-		n->unique ? n->unique : m->names.unique, n->index ? n->index : m->names.index,
-		n->check ? n->check : m->names.check };
+	hf__naming_take(&m->names, n);
 	return true;
 }
 

@@ -13,10 +13,11 @@ typedef struct hf__verb {
 	hf_session *s;
 	const hf__plan *p; /* NULL: why not is the statement's error */
 	hf__statement st;
-	hf_result *res; /* of the last run; NULL: none */
-	void *stale;    /* the row as it is, where it is not the one that was read */
-	hf_txn *own;    /* the verb's own transaction, see hf__verb_whole; NULL: none */
-	hf_pool *pool;  /* with that: what carries the session otherwise */
+	hf_result *res;       /* of the last run; NULL: none */
+	const uint32_t *only; /* the columns that are written; NULL: all */
+	void *stale;          /* the row as it is, where it is not the one that was read */
+	hf_txn *own;          /* the verb's own transaction, see hf__verb_whole; NULL: none */
+	hf_pool *pool;        /* with that: what carries the session otherwise */
 } hf__verb;
 
 /* True: there is a plan. In any case hf__verb_end is to be called. */
