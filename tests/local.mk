@@ -136,6 +136,7 @@ DB_TESTS = \
 	tests/db/test_naming \
 	tests/db/test_nesting \
 	tests/db/test_notify \
+	tests/db/test_odd_names \
 	tests/db/test_open \
 	tests/db/test_orphans \
 	tests/db/test_outcome \
