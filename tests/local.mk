@@ -18,6 +18,7 @@ UNIT_TESTS = \
 	tests/unit/test_histogram \
 	tests/unit/test_inbox \
 	tests/unit/test_metrics \
+	tests/unit/test_model \
 	tests/unit/test_queue \
 	tests/unit/test_recycle \
 	tests/unit/test_scope \
@@ -128,6 +129,7 @@ DB_TESTS = \
 	tests/db/test_many \
 	tests/db/test_metrics \
 	tests/db/test_metrics_load \
+	tests/db/test_naming \
 	tests/db/test_nesting \
 	tests/db/test_notify \
 	tests/db/test_open \
@@ -154,6 +156,7 @@ DB_TESTS = \
 	tests/db/test_pipeline \
 	tests/db/test_query \
 	tests/db/test_rows \
+	tests/db/test_schema \
 	tests/db/test_scope_commit \
 	tests/db/test_scope_life \
 	tests/db/test_scope_manager \
@@ -186,7 +189,9 @@ DB_TESTS = \
 	tests/db/test_txn_then \
 	tests/db/test_txn_waits \
 	tests/db/test_upkeep \
+	tests/db/test_views \
 	tests/db/test_upsert \
+	tests/db/test_validation \
 	tests/db/test_verbs \
 	tests/db/test_waiting
 

@@ -113,7 +113,7 @@ typedef struct hf_index {
 
 typedef struct hf_constraint {
 	const char *name;
-	const char *check; /* an SQL expression, verbatim */
+	const char *check;           /* an SQL expression, verbatim */
 	uint32_t column[HF_MAX_KEY]; /* whom to blame, see hf_error_column */
 } hf_constraint;
 
@@ -159,7 +159,8 @@ struct hf_table {
 	 * percent sign. */
 	const char *create_sql, *drop_sql;
 	const hf_events *events;
-	const hf_table *base; /* schema, label and events, where they are NULL here, are that one's */
+	const hf_table
+		*base; /* schema, label and events, where they are NULL here, are that one's */
 	hf_plan *plan;
 };
 
@@ -171,6 +172,25 @@ HF_CHECK hf_status hf_table_check(const hf_table *t, hf_error **out_error);
 /* The column of that name (in SQL), or of that member (in C); NULL: none. */
 HF_API const hf_column *hf_table_column(const hf_table *t, const char *name);
 HF_API const hf_column *hf_table_member(const hf_table *t, const char *member);
+
+/* What is wrong with a row. `why` is lent for ever: "a value is needed". */
+typedef struct hf_failure {
+	const hf_column *column;
+	hf_status status;
+	const char *why;
+} hf_failure;
+
+/* Everything that a verb would refuse in a row before it sends it: values that are missing, texts
+ * that are too long or no UTF-8, numbers with too many digits, enums without a label, and what the
+ * columns' own checks say. Answers how many there are; the first `max` are in `out`. */
+HF_API size_t hf_row_failures(const hf_table *t, void *row, hf_failure *out, size_t max);
+
+/* The columns that an error is about, for a form: that of a missing value, and those of a key, a
+ * unique index, a foreign key or a check that was violated, if `t` has it. `naming` is that of the
+ * registry that made the table, NULL PostgreSQL's own. Answers how many; 0: it does not say. */
+typedef struct hf_naming hf_naming;
+HF_API size_t hf_error_columns(const hf_error *e, const hf_table *t, const hf_naming *naming,
+	const hf_column *out[HF_MAX_KEY]);
 
 HF__END
 

@@ -40,6 +40,13 @@ HF__BEGIN
  * server fills it in. NULL without memory. */
 HF_API void *hf_new_at(hf_session *s, const hf_table *t);
 
+/* Sets a member from text, as people type it and forms send it: true and false as t, yes, on, 1 and
+ * the like; integers with or without commas; an enum's label in any case; a timestamptz without a
+ * zone is UTC; all else as PostgreSQL writes it. NULL is NULL. What it points to is the session's.
+ * HF_E_TYPE, HF_E_MISUSE: no such member; the story names it. No I/O. */
+HF_CHECK hf_status hf_set_text_at(
+	hf_session *s, const hf_table *t, void *row, const char *member, const char *text);
+
 /* Inserts it. Rows that are not from hf_new are written in full, but for serial and identity
  * columns that are 0 and generated ones. What the server filled in is read back into the row. */
 HF_CHECK hf_status hf_insert_at(const hf_site *site, hf_session *s, const hf_table *t, void *row);
@@ -63,8 +70,8 @@ HF_CHECK hf_status hf_upsert_at(const hf_site *site, hf_session *s, const hf_tab
 	const uint32_t *conflict, const uint32_t *update, bool *created);
 
 /* Deletes the row of its key. HF_E_NO_ROWS: it was not there. `deep`: and what refers to it, to any
- * depth, in one statement, so that all of it happens or nothing: rows of tables in `among` (ended by
- * NULL) with a foreign key to it; where the key may be NULL it is set to NULL, unless `nullable`
+ * depth, in one statement, so that all of it happens or nothing: rows of tables in `among` (ended
+ * by NULL) with a foreign key to it; where the key may be NULL it is set to NULL, unless `nullable`
  * says that those go as well. What another transaction changes at the same time may make the server
  * refuse it (23503). Events are called for the row itself only. */
 HF_CHECK hf_status hf_delete_at(const hf_site *site, hf_session *s, const hf_table *t, void *row);
@@ -82,9 +89,9 @@ HF_CHECK hf_status hf_one_at(const hf_site *site, hf_session *s, const hf_table 
 	const hf_term *conditions);
 
 /* The row with these values (HF_EQ terms only, none NULL), or a new one of `row`, which must have
- * them: free of races, in a transaction and outside of one. *created (may be NULL) tells which. What
- * was created is `row` itself, with what the server filled in. Without the unique index that makes
- * it so the server refuses it (42P10). */
+ * them: free of races, in a transaction and outside of one. *created (may be NULL) tells which.
+ * What was created is `row` itself, with what the server filled in. Without the unique index that
+ * makes it so the server refuses it (42P10). */
 HF_CHECK hf_status hf_get_or_create_at(const hf_site *site, hf_session *s, const hf_table *t,
 	void *out, bool *created, void *row, const hf_term *by);
 
@@ -146,6 +153,8 @@ HF__END
 
 /* clang-format off */
 #define hf_new(s, T) ((struct T *)hf_new_at((s), &T##_table))
+#define hf_set_text(s, T, row, member, text) \
+	hf_set_text_at((s), &T##_table, HF__ROW(T, row), (member), (text))
 #define hf_insert(s, T, row) hf_insert_at(HF_HERE, (s), &T##_table, HF__ROW(T, row))
 #define hf_update(s, T, row) hf_update_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), NULL)
 /* hf_update_only(s, task, t, HF_C(task, done), HF_C(task, note)) */

@@ -67,8 +67,8 @@ int hf__label_value(const hf_labels *l, const char *label);
 
 /* codec.c: the type has a codec, or is an array of enums. */
 bool hf__column_is_made(const hf_column *c);
-hf_status hf__made_value(const hf_column *c, const void *member, hf__arena *arena, hf_value *out,
-	hf_error **e);
+hf_status hf__made_value(
+	const hf_column *c, const void *member, hf__arena *arena, hf_value *out, hf_error **e);
 hf_status hf__labels_value(const hf_column *c, const hf_int4_array *values, hf__arena *arena,
 	hf_value *out, hf_error **e);
 hf_error *hf__made_read(const hf_column *c, hf_row row, int at, void *member);

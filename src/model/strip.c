@@ -39,7 +39,7 @@ static bool travels_natively(const hf_column *c)
 	case HF_T_TIMESTAMP:
 	case HF_T_DATE:
 	case HF_T_UUID:
-		return !c->as_text;
+		return !c->as_text && !c->labels && !c->codec;
 	default:
 		return false;
 	}
@@ -110,7 +110,8 @@ static bool fill(hf__verb *v, const hf_column *c, struct strip *s, const char *r
 		hf_error *e = NULL;
 		hf_value value;
 
-		if (hf__member_value(c, rows + i * v->p->table.row_size, &value, &e) != HF_OK) {
+		if (hf__member_sent(c, rows + i * v->p->table.row_size, &v->st.arena, &value, &e) !=
+			HF_OK) {
 			hf__statement_fail(&v->st, e);
 			return false;
 		}
@@ -176,13 +177,10 @@ void hf__put_given(hf__verb *v, const hf__many *m)
 	hf__put(&v->st, "n)");
 }
 
-/* The type as SQL has it: an enum's name is kept unquoted. */
 static void put_cast(hf__verb *v, const hf_column *c)
 {
-	const char *type = c->labels ? c->labels->sql_type : c->sql_type;
-
 	if (!travels_natively(c))
-		hf__strbuf_printf(&v->st.text, "::%s", type);
+		hf__strbuf_printf(&v->st.text, "::%s", c->sql_type);
 }
 
 void hf__put_given_column(hf__verb *v, const hf__many *m, size_t i)

@@ -130,8 +130,10 @@ hf_status hf_update_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *row, const uint32_t *only)
 {
 	hf__verb v;
+	bool there = hf__verb_begin(&v, site, s, t);
 
-	if (hf__verb_begin(&v, site, s, t) && hf__verb_may_save(&v, row, false)) {
+	v.only = only;
+	if (there && hf__verb_may_save(&v, row, false)) {
 		update(&v, row, only);
 		hf__verb_saved(&v, row, false);
 	}

@@ -214,8 +214,8 @@ static bool has_value(hf__verb *v, const hf_term *t, const hf_column *c, const v
 	hf_value a, b;
 	hf_error *e = NULL;
 	bool same = hf__column_value(c, &t->value, &v->st.arena, &a, &e) == HF_OK &&
-		    hf__member_value(c, row, &b, &e) == HF_OK && !hf__put_text(&want, &a) &&
-		    !hf__put_text(&have, &b) &&
+		    hf__member_sent(c, row, &v->st.arena, &b, &e) == HF_OK &&
+		    !hf__put_text(&want, &a) && !hf__put_text(&have, &b) &&
 		    (a.type == HF_T_NUMERIC ||
 			    strcmp(hf__strbuf_text(&want), hf__strbuf_text(&have)) == 0);
 

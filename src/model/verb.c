@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/verb.h"
 
+#include "model/validate.h"
+
 #include "value/error.h"
 
 bool hf__verb_begin(hf__verb *v, const hf_site *site, hf_session *s, const hf_table *t)
@@ -23,9 +25,10 @@ bool hf__verb_run(hf__verb *v)
 		e = hf__session_execute(
 			v->site, v->s, &v->res, hf__strbuf_text(&v->st.text), v->st.args, v->st.n);
 		if (e)
-			hf__statement_fail(&v->st, hf_error_ref(e));
+			hf__statement_fail(&v->st, hf__error_with_members(v->p, e));
+	} else {
+		hf_error_unref(e);
 	}
-	hf_error_unref(e);
 	return !v->st.error;
 }
 
@@ -54,8 +57,10 @@ void *hf__verb_row(hf__verb *v, size_t i)
 
 	if (!e && !hf__session_keep(v->s, hf_result_ref(v->res)))
 		e = hf__error_nomem();
-	if (!e)
+	if (!e) {
+		hf__row_loaded(v->p, row);
 		return row;
+	}
 	hf__statement_fail(&v->st, e);
 	return NULL;
 }

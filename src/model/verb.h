@@ -13,7 +13,8 @@ typedef struct hf__verb {
 	hf_session *s;
 	const hf__plan *p; /* NULL: why not is the statement's error */
 	hf__statement st;
-	hf_result *res; /* of the last run; NULL: none */
+	hf_result *res;       /* of the last run; NULL: none */
+	const uint32_t *only; /* the columns that are written; NULL: all */
 } hf__verb;
 
 /* True: there is a plan. In any case hf__verb_end is to be called. */
