@@ -181,6 +181,7 @@ SRC_MODEL = \
 	src/model/member.c \
 	src/model/naming.c \
 	src/model/plan.c src/model/plan.h \
+	src/model/query.c \
 	src/model/registry.c src/model/registry.h \
 	src/model/rows.c src/model/rows.h \
 	src/model/schema.c \

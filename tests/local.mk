@@ -54,6 +54,7 @@ tests_db_test_apr_scope_LDADD = tests/libapr.la $(LDADD)
 DB_TESTS = \
 	tests/db/test_abandon \
 	tests/db/test_acquire \
+	tests/db/test_aggregates \
 	tests/db/test_allocations \
 	tests/db/test_apr_future \
 	tests/db/test_apr_life \
@@ -65,6 +66,7 @@ DB_TESTS = \
 	tests/db/test_bindings \
 	tests/db/test_borrow_cost \
 	tests/db/test_branches \
+	tests/db/test_builder \
 	tests/db/test_cancel \
 	tests/db/test_cancel_connect \
 	tests/db/test_chain \
@@ -73,6 +75,7 @@ DB_TESTS = \
 	tests/db/test_commit_cut \
 	tests/db/test_codecs_server \
 	tests/db/test_codecs_settings \
+	tests/db/test_compound \
 	tests/db/test_connect_refused \
 	tests/db/test_copy \
 	tests/db/test_copy_errors \
@@ -166,6 +169,7 @@ DB_TESTS = \
 	tests/db/test_session_reset \
 	tests/db/test_shutdown \
 	tests/db/test_sql_server \
+	tests/db/test_stale \
 	tests/db/test_stats \
 	tests/db/test_stream \
 	tests/db/test_stream_huge \

@@ -47,7 +47,4 @@ void hf__put_index(hf__strbuf *b, const hf__naming *names, const hf__plan *p, co
 /* The description's own SQL, which it has. */
 void hf__put_drop_own(hf__strbuf *b, const hf__plan *p, bool if_there);
 
-/* registry.c: a copy of the list, of *n tables, to hf__free; NULL: no memory. */
-const hf_table **hf__models_list(hf_models *m, size_t *n);
-
 #endif

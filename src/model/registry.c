@@ -96,11 +96,6 @@ const hf_table **hf__models_list(hf_models *m, size_t more, size_t *n)
 	return copy;
 }
 
-const hf_table **hf__models_list(hf_models *m, size_t *n)
-{
-	return list(m, 0, n);
-}
-
 hf_models *hf_models_copy(hf_models *m)
 {
 	hf_models *c = m ? hf_models_new(NULL) : NULL;

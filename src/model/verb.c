@@ -43,10 +43,16 @@ void hf__verb_again(hf__verb *v)
 hf_status hf__verb_end(hf__verb *v)
 {
 	hf_error *e = hf__statement_error(&v->st);
+	hf_status st;
 
 	hf_result_unref(v->res);
 	hf__statement_finish(&v->st);
-	return hf__session_told(v->s, e);
+	st = hf__session_told(v->s, e);
+	if (v->stale) {
+		v->s->stale = v->stale;
+		v->s->stale_of = v->p;
+	}
+	return st;
 }
 
 void *hf__verb_row(hf__verb *v, size_t i)
@@ -63,6 +69,15 @@ void *hf__verb_row(hf__verb *v, size_t i)
 	}
 	hf__statement_fail(&v->st, e);
 	return NULL;
+}
+
+bool hf__verb_rows(hf__verb *v, const hf_table *t, bool partial, hf_rows **out)
+{
+	hf_error *e = hf__rows_make(t, v->res, partial, out);
+
+	if (e)
+		hf__statement_fail(&v->st, e);
+	return !e;
 }
 
 void hf__put_select(hf__verb *v)
