@@ -81,6 +81,7 @@ DB_TESTS = \
 	tests/db/test_copy_errors \
 	tests/db/test_copy_stop \
 	tests/db/test_copy_types \
+	tests/db/test_corpus \
 	tests/db/test_databases \
 	tests/db/test_databases_drop \
 	tests/db/test_delete_deep \
@@ -214,6 +215,8 @@ SCRIPT_TESTS = \
 
 if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la tests/libapr.la
+tests_db_test_corpus_SOURCES = tests/db/catalog.c tests/db/catalog.h tests/db/random_row.c \
+	tests/db/test_corpus.c
 tests_libapr_la_SOURCES = src/adapt/apr.c
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/apr.h \
