@@ -84,8 +84,10 @@ DB_TESTS = \
 	tests/db/test_echo_memory \
 	tests/db/test_engines_fork \
 	tests/db/test_engines_servers \
+	tests/db/test_enums \
 	tests/db/test_errors \
 	tests/db/test_events \
+	tests/db/test_export \
 	tests/db/test_extras \
 	tests/db/test_failover \
 	tests/db/test_fast_lane \
