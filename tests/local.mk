@@ -189,6 +189,7 @@ DB_TESTS = \
 	tests/db/test_txn_refusals \
 	tests/db/test_txn_then \
 	tests/db/test_txn_waits \
+	tests/db/test_types_tables \
 	tests/db/test_upkeep \
 	tests/db/test_views \
 	tests/db/test_upsert \
