@@ -72,6 +72,7 @@ DB_TESTS = \
 	tests/db/test_commit_cut \
 	tests/db/test_codecs_server \
 	tests/db/test_codecs_settings \
+	tests/db/test_codecs_user \
 	tests/db/test_connect_refused \
 	tests/db/test_copy \
 	tests/db/test_copy_errors \
@@ -189,6 +190,7 @@ DB_TESTS = \
 	tests/db/test_txn_refusals \
 	tests/db/test_txn_then \
 	tests/db/test_txn_waits \
+	tests/db/test_types_edges \
 	tests/db/test_types_tables \
 	tests/db/test_upkeep \
 	tests/db/test_views \

@@ -22,7 +22,7 @@
 	X(a_decimal, DECIMAL(12, 2), hf_numeric, hf_numeric, "-9999999999.99", "0.10", "5")        \
 	X(a_text, TEXT, const char *, const char *, "''",                                          \
 		"E'\\n\\t\\\\ \\'\" \\u00e4\\u20ac\\U0001f600'", "repeat('x', 100000)")            \
-	X(a_varchar, VARCHAR(5), const char *, const char *, "'\u00e4\u00f6\u00fc\u00e4\u00f6'", \
+	X(a_varchar, VARCHAR(5), const char *, const char *, "'\u00e4\u00f6\u00fc\u00e4\u00f6'",   \
 		"''", "' x '")                                                                     \
 	X(a_char, CHARACTER(4), const char *, const char *, "'ab'", "''", "'abcd'")                \
 	X(a_bytea, BYTEA, hf_bytes, hf_bytes, "'\\x'", "'\\x00ff0a5c'", "'\\x61'")                 \
@@ -54,15 +54,17 @@
 		"'294276-12-31 23:59:59.999999+00'", "'-infinity'", "'2024-02-29 00:00:00+00'")    \
 	X(a_vector, RAW("tsvector"), const char *, const char *, "'a:1 b:2,3'", "''", "'''x y'''") \
 	X(a_range, RAW("int4range"), const char *, const char *, "'[1,5)'", "'empty'", "'(,)'")    \
-	X(a_point, RAW("point"), const char *, const char *, "'(1,2)'", "'(-1e10,NaN)'", "'(0,0)'") \
+	X(a_point, RAW("point"), const char *, const char *, "'(1,2)'", "'(-1e10,NaN)'",           \
+		"'(0,0)'")                                                                         \
 	X(bits, RAW("bit varying(8)"), const char *, const char *, "'101'", "''", "'11111111'")    \
 	X(cash, RAW("money"), const char *, const char *, "'1.50'", "'0'", "'-3'")
 
 #define ARRAYS(X)                                                                                  \
 	X(bools, ARRAY(BOOL), hf_bool_array, hf_bool_array, "'{t,NULL,f}'", "'{}'", "'{{t,f}}'")   \
-	X(int2s, ARRAY(INT2), hf_int2_array, hf_int2_array, "'{-32768,32767}'", "'{}'", "'{NULL}'") \
-	X(int4s, ARRAY(INT4), hf_int4_array, hf_int4_array,                                        \
-		"'[0:1][2:3]={{1,2},{3,NULL}}'", "'{}'", "'{{{1},{2}},{{3},{4}}}'")                \
+	X(int2s, ARRAY(INT2), hf_int2_array, hf_int2_array, "'{-32768,32767}'", "'{}'",            \
+		"'{NULL}'")                                                                        \
+	X(int4s, ARRAY(INT4), hf_int4_array, hf_int4_array, "'[0:1][2:3]={{1,2},{3,NULL}}'",       \
+		"'{}'", "'{{{1},{2}},{{3},{4}}}'")                                                 \
 	X(int8s, ARRAY(INT8), hf_int8_array, hf_int8_array, "'{9223372036854775807}'", "'{}'",     \
 		"'[-2:-1]={1,2}'")                                                                 \
 	X(float4s, ARRAY(FLOAT4), hf_float4_array, hf_float4_array, "'{NaN,-0}'", "'{}'", "'{1}'") \
@@ -164,7 +166,8 @@ static void check_copies(struct place *p, int n, int by)
 		ck_abort_msg("row %s, %s: %.200s became %.200s", hf_row_text(row, 0),
 			hf_row_text(row, 1), hf_row_text(row, 2), hf_row_text(row, 3));
 	hf_future_unref(f);
-	f = hf_query(p->pool, "select count(*) from t_every where id > $1 and id <= $1 + $2", by, n);
+	f = hf_query(
+		p->pool, "select count(*) from t_every where id > $1 and id <= $1 + $2", by, n);
 	ck_assert_int_eq(t_int(f), n);
 }
 
@@ -200,8 +203,7 @@ static void check_copies(struct place *p, int n, int by)
 
 START_TEST(test_scalars)
 {
-	struct place p =
-		open_place(&scalar_table, scalar_values, T_COUNT(scalar_values), false);
+	struct place p = open_place(&scalar_table, scalar_values, T_COUNT(scalar_values), false);
 
 	ROUND_TRIP(scalar, p, 3);
 	close_place(&p, &scalar_table);
@@ -210,8 +212,7 @@ END_TEST
 
 START_TEST(test_nullable)
 {
-	struct place p =
-		open_place(&scalar_opt_table, scalar_values, T_COUNT(scalar_values), true);
+	struct place p = open_place(&scalar_opt_table, scalar_values, T_COUNT(scalar_values), true);
 
 	ROUND_TRIP(scalar_opt, p, 4);
 	close_place(&p, &scalar_opt_table);
@@ -239,8 +240,7 @@ END_TEST
 /* A row of the library's own SQL is one of a result with more rows than fit into a packed one. */
 START_TEST(test_large_result)
 {
-	struct place p =
-		open_place(&scalar_opt_table, scalar_values, T_COUNT(scalar_values), true);
+	struct place p = open_place(&scalar_opt_table, scalar_values, T_COUNT(scalar_values), true);
 	hf_rows *rows, *one;
 	struct scalar_opt *row;
 
