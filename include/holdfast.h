@@ -23,5 +23,6 @@
 #include <holdfast/admin.h>
 #include <holdfast/metrics.h>
 #include <holdfast/schema.h>
+#include <holdfast/binding.h>
 
 #endif

@@ -145,6 +145,7 @@ SRC_LISTEN = \
 # 7: named pools, and what a request does with them
 SRC_ENGINE = \
 	src/engine/again.c \
+	src/engine/binding.c \
 	src/engine/carrier.c \
 	src/engine/database.c src/engine/database.h \
 	src/engine/databases.c \
@@ -165,6 +166,7 @@ SRC_ENGINE = \
 
 # 8: models
 SRC_MODEL = \
+	src/model/bound.c \
 	src/model/check.c \
 	src/model/check_keys.c \
 	src/model/codec.c \
@@ -179,6 +181,7 @@ SRC_MODEL = \
 	src/model/member.c \
 	src/model/naming.c \
 	src/model/plan.c src/model/plan.h \
+	src/model/query.c \
 	src/model/registry.c src/model/registry.h \
 	src/model/rows.c src/model/rows.h \
 	src/model/schema.c \
@@ -197,6 +200,7 @@ hfincludedir = $(includedir)/holdfast
 hfinclude_HEADERS = \
 	include/holdfast/admin.h \
 	include/holdfast/base.h \
+	include/holdfast/binding.h \
 	include/holdfast/conn.h \
 	include/holdfast/copy.h \
 	include/holdfast/engine.h \

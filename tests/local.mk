@@ -54,6 +54,7 @@ tests_db_test_apr_scope_LDADD = tests/libapr.la $(LDADD)
 DB_TESTS = \
 	tests/db/test_abandon \
 	tests/db/test_acquire \
+	tests/db/test_aggregates \
 	tests/db/test_allocations \
 	tests/db/test_apr_future \
 	tests/db/test_apr_life \
@@ -62,8 +63,10 @@ DB_TESTS = \
 	tests/db/test_atomic \
 	tests/db/test_batch_neighbours \
 	tests/db/test_batch_trouble \
+	tests/db/test_bindings \
 	tests/db/test_borrow_cost \
 	tests/db/test_branches \
+	tests/db/test_builder \
 	tests/db/test_cancel \
 	tests/db/test_cancel_connect \
 	tests/db/test_chain \
@@ -73,11 +76,13 @@ DB_TESTS = \
 	tests/db/test_codecs_server \
 	tests/db/test_codecs_settings \
 	tests/db/test_codecs_user \
+	tests/db/test_compound \
 	tests/db/test_connect_refused \
 	tests/db/test_copy \
 	tests/db/test_copy_errors \
 	tests/db/test_copy_stop \
 	tests/db/test_copy_types \
+	tests/db/test_corpus \
 	tests/db/test_databases \
 	tests/db/test_databases_drop \
 	tests/db/test_delete_deep \
@@ -168,6 +173,7 @@ DB_TESTS = \
 	tests/db/test_session_reset \
 	tests/db/test_shutdown \
 	tests/db/test_sql_server \
+	tests/db/test_stale \
 	tests/db/test_stats \
 	tests/db/test_stream \
 	tests/db/test_stream_huge \
@@ -214,6 +220,8 @@ SCRIPT_TESTS = \
 
 if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la tests/libapr.la
+tests_db_test_corpus_SOURCES = tests/db/catalog.c tests/db/catalog.h tests/db/random_row.c \
+	tests/db/test_corpus.c
 tests_libapr_la_SOURCES = src/adapt/apr.c
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/apr.h \

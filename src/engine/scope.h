@@ -37,6 +37,8 @@ struct hf_session {
 	struct hf__kept_row *kept;
 	struct hf__fresh *fresh;
 	hf_error *error; /* of the last verb */
+	void *stale;     /* the row that it met, of the table whose plan this is; NULL: none */
+	const void *stale_of;
 	/* of HF__ON_SCOPE */
 	APR_RING_ENTRY(hf_session) link;
 	hf_scope *scope;             /* lent: it owns this; NULL: a static one */
@@ -74,6 +76,9 @@ hf_scope *hf__scope_of_the_parent(void);
 
 /* Why the scope takes no calls: NULL, forked, ended. */
 hf_error *hf__scope_refusal(const hf_scope *s);
+
+/* session.c: whether the scope has a transaction at this session's engine, whoever has begun it. */
+bool hf__session_in_txn(hf_session *s);
 
 /* A part of it could not begin for this reason (lent), and would be missing from a commit: the
  * first one is kept. */

@@ -87,6 +87,15 @@ static hf_txn *begun(const hf_session *s)
 	return NULL;
 }
 
+bool hf__session_in_txn(hf_session *s)
+{
+	hf_error *e = look_up(s);
+	bool in = !e && has_txn(s) && begun(s);
+
+	hf_error_unref(e);
+	return in;
+}
+
 /* Before a statement. */
 static hf_error *start(const hf_site *site, hf_session *s)
 {

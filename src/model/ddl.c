@@ -147,8 +147,10 @@ void hf__put_create(hf__strbuf *b, const hf__naming *names, const hf__plan *p, b
 		return;
 	}
 	hf__strbuf_printf(b, "CREATE TABLE %s%s (", if_missing ? "IF NOT EXISTS " : "", p->name);
-	for (size_t i = 0; i < p->n; i++) {
-		hf__strbuf_puts(b, i ? ", " : "");
+	for (size_t i = 0, n = 0; i < p->n; i++) {
+		if (p->columns[i].system)
+			continue;
+		hf__strbuf_puts(b, n++ ? ", " : "");
 		put_column(b, p, i);
 	}
 	put_constraints(b, names, p);

@@ -26,6 +26,8 @@ bool hf__verb_may_save(hf__verb *v, void *row, bool creates)
 						   "model %s: the row is NULL", v->p->table.model));
 		return false;
 	}
+	if (on && (on->before_save || on->after_save))
+		hf__verb_whole(v);
 	if (on && on->before_save &&
 		!allow(v, on->before_save(v->s, row, creates, on->arg), "before_save"))
 		return false;
@@ -47,6 +49,8 @@ bool hf__verb_may_delete(hf__verb *v, void *row)
 {
 	const hf_events *on = v->p->table.events;
 
+	if (on && (on->before_delete || on->after_delete))
+		hf__verb_whole(v);
 	return !on || !on->before_delete ||
 	       allow(v, on->before_delete(v->s, row, on->arg), "before_delete");
 }
