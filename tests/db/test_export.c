@@ -138,6 +138,36 @@ START_TEST(test_server_reads_it)
 }
 END_TEST
 
+/* † pyramid_sqlassist: columns_as_dict of what was loaded: {id, status}, and no password. */
+START_TEST(test_loaded_columns_as_dict)
+{
+	hf_pool *pool = t_pool(NULL);
+	hf_session *s = hf_session_on_pool(pool);
+	struct user u = ann(), *part;
+	hf_rows *rows;
+	char *text;
+
+	t_verb(s, hf_table_create(s, &user_table, HF_DROP_FIRST));
+	t_verb(s, hf_insert(s, user, &u));
+	t_verb(s, hf_select(s, user, &rows, HF_ONLY(HF_COL(user, ratio), HF_COL(user, password))));
+	ck_assert(hf_rows_have(rows, HF_C(user, id)) && hf_rows_have(rows, HF_C(user, ratio)));
+	ck_assert(!hf_rows_have(rows, HF_C(user, name)));
+	text = hf_rows_json(rows, false);
+	ck_assert_str_eq(text, "[{\"id\":7,\"ratio\":0.1}]");
+	free(text);
+	part = HF_ROWS(user, rows);
+	ck_assert(!part->name && !part->balance.s && !part->scores.has);
+	part->ratio.v = 2;
+	t_verb(s, hf_update_only(s, user, part, HF_C(user, ratio))); /* the name was not read */
+	ck_assert_ptr_nonnull(part->name);                           /* it is now */
+	hf_rows_unref(rows);
+	t_verb(s, hf_table_drop(s, &user_table, 0));
+	hf_session_unref(s);
+	t_close(pool);
+}
+END_TEST
+
 T_MAIN("export", { "G30 all that is not hidden, by its name", test_columns_as_dict, 0 },
 	{ "G30 what is no number in JSON is text", test_no_numbers, 0 },
-	{ "G30 G19 the server reads what it sent", test_server_reads_it, 0 })
+	{ "G30 G19 the server reads what it sent", test_server_reads_it, 0 },
+	{ "G30 G31 what was read, and the key", test_loaded_columns_as_dict, 0 })
