@@ -47,7 +47,7 @@ typedef struct hf_labels {
 } hf_labels;
 
 /* Memory for what a member points to, as long as the row has what it was read from, or until the
- * statement has been sent. NULL: none. */
+ * statement has been sent. Aligned for any type, and zeroed. NULL: none. */
 typedef struct hf_room hf_room;
 HF_API void *hf_room_alloc(hf_room *room, size_t n);
 
