@@ -75,6 +75,7 @@ DB_TESTS = \
 	tests/db/test_commit_cut \
 	tests/db/test_codecs_server \
 	tests/db/test_codecs_settings \
+	tests/db/test_codecs_user \
 	tests/db/test_compound \
 	tests/db/test_connect_refused \
 	tests/db/test_copy \
@@ -89,8 +90,10 @@ DB_TESTS = \
 	tests/db/test_echo_memory \
 	tests/db/test_engines_fork \
 	tests/db/test_engines_servers \
+	tests/db/test_enums \
 	tests/db/test_errors \
 	tests/db/test_events \
+	tests/db/test_export \
 	tests/db/test_extras \
 	tests/db/test_failover \
 	tests/db/test_fast_lane \
@@ -193,6 +196,8 @@ DB_TESTS = \
 	tests/db/test_txn_refusals \
 	tests/db/test_txn_then \
 	tests/db/test_txn_waits \
+	tests/db/test_types_edges \
+	tests/db/test_types_tables \
 	tests/db/test_upkeep \
 	tests/db/test_views \
 	tests/db/test_upsert \
