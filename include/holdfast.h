@@ -24,5 +24,6 @@
 #include <holdfast/metrics.h>
 #include <holdfast/schema.h>
 #include <holdfast/binding.h>
+#include <holdfast/orm_async.h>
 
 #endif

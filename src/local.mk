@@ -166,15 +166,18 @@ SRC_ENGINE = \
 
 # 8: models
 SRC_MODEL = \
+	src/model/await.c \
 	src/model/bound.c \
 	src/model/check.c \
 	src/model/ddl.c src/model/ddl.h \
+	src/model/errand.c src/model/errand.h \
 	src/model/events.c \
 	src/model/find.c \
 	src/model/insert.c \
 	src/model/many.c \
 	src/model/member.c \
 	src/model/naming.c \
+	src/model/orm_async.c \
 	src/model/plan.c src/model/plan.h \
 	src/model/registry.c \
 	src/model/rows.c \
@@ -203,6 +206,7 @@ hfinclude_HEADERS = \
 	include/holdfast/model.h \
 	include/holdfast/model_types.h \
 	include/holdfast/orm.h \
+	include/holdfast/orm_async.h \
 	include/holdfast/pool.h \
 	include/holdfast/result.h \
 	include/holdfast/rows.h \

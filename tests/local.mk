@@ -182,6 +182,7 @@ DB_TESTS = \
 	tests/db/test_txn_then \
 	tests/db/test_txn_waits \
 	tests/db/test_upkeep \
+	tests/db/test_verbs_async \
 	tests/db/test_waiting
 
 STRESS_TESTS = \

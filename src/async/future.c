@@ -304,6 +304,11 @@ static void *value_of(hf_future *f, bool take)
 	return value;
 }
 
+void *hf__future_value_of(hf_future *f, hf_free_fn *free_value)
+{
+	return readable(f) && f->outcome.free_value == free_value ? value_of(f, false) : NULL;
+}
+
 void *hf_future_value(hf_future *f)
 {
 	return value_of(f, false);

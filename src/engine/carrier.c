@@ -61,6 +61,35 @@ hf_session *hf_session_unref(hf_session *s)
 	return NULL;
 }
 
+/* --- sent, and not waited for --- */
+
+hf_session hf__session_sending(hf_pool *p)
+{
+	return (hf_session){ .carrier = HF__ON_FUTURE, .on.pool = p };
+}
+
+/* The verb ends without a result, and nobody looks at why. */
+static hf_error *send_only(
+	const hf_site *site, hf_session *s, const char *sql, const hf_value *args, size_t n)
+{
+	hf_future_unref(s->sent);
+	s->sent = hf_query_at(site, s->on.pool, sql, args, n);
+	return hf__error_nomem();
+}
+
+hf_future *hf__session_sent(const hf_site *site, hf_session *s, hf_status st)
+{
+	hf_future *f = s->sent;
+
+	if (!f)
+		f = hf__job_refuse(s->on.pool,
+			s->error ? hf_error_ref(s->error)
+				 : hf__error_fmt(st, 0, "there is nothing to be sent"),
+			site, NULL, NULL);
+	hf__session_forget(s);
+	return f;
+}
+
 /* --- statements --- */
 
 static hf_error *on_conn(const hf_site *site, hf_session *s, hf_result **out, const char *sql,
@@ -99,6 +128,8 @@ hf_error *hf__session_execute(const hf_site *site, hf_session *s, hf_result **ou
 		return on_txn(site, s, out, sql, args, n);
 	case HF__ON_POOL:
 		return hf_fetch_at(site, s->on.pool, out, &e, sql, args, n) == HF_OK ? NULL : e;
+	case HF__ON_FUTURE:
+		return send_only(site, s, sql, args, n);
 	case HF__ON_SCOPE:
 		break;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Conditions that are collected. All that is added is copied, whole, into the collection's own
  * memory: a copy of one shares nothing with it. */
+#include "model/errand.h"
 #include "model/statement.h"
 
 #include "base/mem.h"
@@ -188,6 +189,30 @@ void hf_find_offset(hf_find *f, int64_t n)
 		f->offset = n;
 }
 
+/* --- as the memory of others --- */
+
+static const hf_term none = { .op = HF_OP_END };
+
+hf_value hf__find_keep(hf_find *f, const hf_value *v)
+{
+	return copy_value(f, v);
+}
+
+void *hf__find_keep_bytes(hf_find *f, const void *data, size_t n)
+{
+	return copy(f, data, n);
+}
+
+const hf_term *hf__find_conditions(const hf_find *f)
+{
+	return f->conditions.v ? f->conditions.v : &none;
+}
+
+bool hf__find_kept_all(const hf_find *f)
+{
+	return !f->failed;
+}
+
 /* --- as SQL --- */
 
 static bool usable(hf__statement *s, const hf__plan *p, const hf_find *f)
@@ -205,10 +230,8 @@ static bool usable(hf__statement *s, const hf__plan *p, const hf_find *f)
 
 void hf__put_find_conditions(hf__statement *s, const hf__plan *p, const hf_find *f)
 {
-	static const hf_term none = { .op = HF_OP_END };
-
 	if (usable(s, p, f))
-		hf__put_conditions(s, p, f->conditions.v ? f->conditions.v : &none);
+		hf__put_conditions(s, p, hf__find_conditions(f));
 }
 
 void hf__put_find_rest(hf__statement *s, const hf__plan *p, const hf_find *f)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Results as structs. Texts, bytes and arrays stay where the result has them; so a reference to it
  * is kept with the rows. */
-#include "model/plan.h"
+#include "model/errand.h"
 
 #include "pq/result.h"
 
@@ -18,7 +18,9 @@ struct hf_rows {
 	hf__ref refs;
 	const hf_table *table;
 	size_t n;
-	hf_result *res; /* a reference; NULL: what they point to is behind them */
+	hf_result *res; /* a reference to what they point to; NULL: that is the owner's */
+	void *owner;
+	hf_free_fn *let_go; /* of owner; NULL: there is none */
 	alignas(max_align_t) char row[];
 };
 
@@ -99,9 +101,8 @@ hf_error *hf__row_into(
 
 /* --- many --- */
 
-static hf_rows *rows_new(const hf__plan *p, const hf_table *t, const hf_result *res)
+static hf_rows *rows_new(const hf_table *t, size_t n, size_t size)
 {
-	size_t n = hf_result_rows(res), size = p->table.row_size;
 	hf_rows *r = n < (SIZE_MAX - sizeof *r) / size ? hf__calloc(sizeof *r + n * size) : NULL;
 
 	if (!r)
@@ -109,7 +110,22 @@ static hf_rows *rows_new(const hf__plan *p, const hf_table *t, const hf_result *
 	hf__ref_init(&r->refs);
 	r->table = t;
 	r->n = n;
-	r->res = hf_result_ref(res);
+	return r;
+}
+
+hf_rows *hf__rows_of_structs(
+	const hf_table *t, const void *structs, size_t n, void *owner, hf_free_fn *let_go)
+{
+	hf_rows *r = rows_new(t, n, t->row_size);
+
+	if (!r) {
+		let_go(owner);
+		return NULL;
+	}
+	if (n > 0)
+		memcpy(r->row, structs, n * t->row_size);
+	r->owner = owner;
+	r->let_go = let_go;
 	return r;
 }
 
@@ -160,10 +176,12 @@ hf_status hf_rows_from(const hf_table *t, const hf_result *res, hf_rows **out, h
 	const hf__plan *p = hf__plan_of(t, &e);
 	size_t n = (size_t)hf_result_columns(res);
 	size_t *which = p ? hf__alloc((n + 1) * sizeof *which) : NULL;
-	hf_rows *r = which ? rows_new(p, t, res) : NULL;
+	hf_rows *r = which ? rows_new(t, hf_result_rows(res), p->table.row_size) : NULL;
 
 	if (!e && !r)
 		e = hf__error_nomem();
+	if (!e)
+		r->res = hf_result_ref(res);
 	if (!e)
 		e = match(p, res, which, n);
 	if (!e)
@@ -174,20 +192,6 @@ hf_status hf_rows_from(const hf_table *t, const hf_result *res, hf_rows **out, h
 	else
 		*out = r;
 	return hf__error_give(e, out_error);
-}
-
-hf_status hf_await_rows_of(hf_future *f, const hf_table *t, hf_rows **out, hf_error **out_error)
-{
-	hf_result *res = hf_future_take(f);
-	hf_error *e = NULL;
-	hf_status st = hf_await(f, &e);
-
-	if (st == HF_OK)
-		st = hf_rows_from(t, res, out, out_error);
-	else
-		st = hf__error_give(e, out_error);
-	hf_result_unref(res);
-	return st;
 }
 
 size_t hf_rows_count(const hf_rows *r)
@@ -217,6 +221,8 @@ hf_rows *hf_rows_unref(hf_rows *r)
 	if (!r || !hf__ref_put(&r->refs))
 		return NULL;
 	hf_result_unref(r->res);
+	if (r->let_go)
+		r->let_go(r->owner);
 	hf__free(r);
 	return NULL;
 }
