@@ -25,5 +25,6 @@
 #include <holdfast/schema.h>
 #include <holdfast/binding.h>
 #include <holdfast/orm_async.h>
+#include <holdfast/copy_structs.h>
 
 #endif

@@ -169,6 +169,7 @@ SRC_MODEL = \
 	src/model/await.c \
 	src/model/bound.c \
 	src/model/check.c \
+	src/model/copy_structs.c \
 	src/model/ddl.c src/model/ddl.h \
 	src/model/errand.c src/model/errand.h \
 	src/model/events.c \
@@ -195,6 +196,7 @@ hfinclude_HEADERS = \
 	include/holdfast/binding.h \
 	include/holdfast/conn.h \
 	include/holdfast/copy.h \
+	include/holdfast/copy_structs.h \
 	include/holdfast/engine.h \
 	include/holdfast/find.h \
 	include/holdfast/future.h \

@@ -76,6 +76,7 @@ DB_TESTS = \
 	tests/db/test_copy \
 	tests/db/test_copy_errors \
 	tests/db/test_copy_stop \
+	tests/db/test_copy_structs \
 	tests/db/test_copy_types \
 	tests/db/test_databases \
 	tests/db/test_databases_drop \
