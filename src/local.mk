@@ -169,8 +169,11 @@ SRC_MODEL = \
 	src/model/await.c \
 	src/model/bound.c \
 	src/model/check.c \
+	src/model/check_keys.c \
+	src/model/codec.c \
 	src/model/copy_structs.c \
 	src/model/ddl.c src/model/ddl.h \
+	src/model/delete_deep.c \
 	src/model/errand.c src/model/errand.h \
 	src/model/events.c \
 	src/model/find.c \
@@ -181,10 +184,13 @@ SRC_MODEL = \
 	src/model/orm_async.c \
 	src/model/plan.c src/model/plan.h \
 	src/model/registry.c \
+	src/model/rows.h \
 	src/model/rows.c \
 	src/model/select.c \
 	src/model/statement.c src/model/statement.h \
+	src/model/strip.c src/model/strip.h \
 	src/model/update.c \
+	src/model/upsert.c \
 	src/model/verb.c src/model/verb.h \
 	src/model/where.c
 

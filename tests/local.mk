@@ -80,11 +80,13 @@ DB_TESTS = \
 	tests/db/test_copy_types \
 	tests/db/test_databases \
 	tests/db/test_databases_drop \
+	tests/db/test_delete_deep \
 	tests/db/test_echo \
 	tests/db/test_echo_memory \
 	tests/db/test_engines_fork \
 	tests/db/test_engines_servers \
 	tests/db/test_errors \
+	tests/db/test_events \
 	tests/db/test_extras \
 	tests/db/test_failover \
 	tests/db/test_fast_lane \
@@ -96,6 +98,7 @@ DB_TESTS = \
 	tests/db/test_fork \
 	tests/db/test_formats \
 	tests/db/test_gather \
+	tests/db/test_get_or_create \
 	tests/db/test_getters \
 	tests/db/test_global \
 	tests/db/test_global_limits \
@@ -123,6 +126,7 @@ DB_TESTS = \
 	tests/db/test_log_life \
 	tests/db/test_loops \
 	tests/db/test_loss \
+	tests/db/test_many \
 	tests/db/test_metrics \
 	tests/db/test_metrics_load \
 	tests/db/test_nesting \
@@ -183,6 +187,8 @@ DB_TESTS = \
 	tests/db/test_txn_then \
 	tests/db/test_txn_waits \
 	tests/db/test_upkeep \
+	tests/db/test_upsert \
+	tests/db/test_verbs \
 	tests/db/test_verbs_async \
 	tests/db/test_waiting
 

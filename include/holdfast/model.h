@@ -48,8 +48,9 @@ typedef hf_status hf_column_fn(void *member, void *row);
 typedef struct hf_column {
 	const char *name;          /* in SQL, unquoted */
 	const char *member;        /* in C */
-	const char *sql_type;      /* as in CREATE TABLE; NULL for an enum */
+	const char *sql_type;      /* as in CREATE TABLE; NULL for an enum, and with a codec */
 	const hf_labels *labels;   /* of an enum */
+	const hf_codec *codec;     /* of a type of your own */
 	const char *default_sql;   /* an expression, verbatim; NULL: none */
 	const char *generated_sql; /* GENERATED ALWAYS AS (…) STORED: never written */
 	const char *collation;     /* COLLATE …; NULL: the type's */
@@ -113,6 +114,7 @@ typedef struct hf_index {
 typedef struct hf_constraint {
 	const char *name;
 	const char *check; /* an SQL expression, verbatim */
+	uint32_t column[HF_MAX_KEY]; /* whom to blame, see hf_error_column */
 } hf_constraint;
 
 /* What happens around the verbs that take one row, on the thread that called the verb, in its
@@ -153,9 +155,11 @@ struct hf_table {
 	const uint32_t *transient; /* members without a column: offset and 1 */
 	size_t n_transient;
 	const char *label; /* binds it to an engine: see hf_engines_bind */
-	/* A view: what CREATE and DROP say, with %s for its quoted name. */
+	/* SQL of your own in place of CREATE TABLE: once %s, for its quoted name, and %% for a
+	 * percent sign. */
 	const char *create_sql, *drop_sql;
 	const hf_events *events;
+	const hf_table *base; /* schema, label and events, where they are NULL here, are that one's */
 	hf_plan *plan;
 };
 
@@ -217,6 +221,17 @@ HF__END
 	const hf_table T##_table = { .struct_size = sizeof(hf_table), .column_size = sizeof(hf_column), \
 		.model = #T, .row_size = sizeof(struct T), .columns = T##_columns, \
 		.n_columns = HF_COUNT(T##_columns), .plan = &T##_hf_plan, __VA_ARGS__ }
+
+/* HF_VIEW(open_task, .create_sql = "CREATE VIEW %s AS SELECT …", .drop_sql = "DROP VIEW %s"): what
+ * is made by SQL, after all tables, and read as struct open_task. */
+#define HF_VIEW(T, ...) HF_TABLE(T, __VA_ARGS__)
+
+/* HF_SQL_TABLE(task_tag, .create_sql = …, .drop_sql = …): one that is made and dropped with the
+ * others and has no struct: it is task_tag_table, and no model. */
+#define HF_SQL_TABLE(T, ...) \
+	static hf_plan T##_hf_plan; \
+	const hf_table T##_table = { .struct_size = sizeof(hf_table), .column_size = sizeof(hf_column), \
+		.name = #T, .plan = &T##_hf_plan, __VA_ARGS__ }
 /* clang-format on */
 
 #endif

@@ -17,6 +17,8 @@
  *   PG_LSN                            hf_lsn                      hf_lsn_opt
  *   ENUM(mood)                        enum mood                   hf_enum_opt
  *   ARRAY(TEXT)                       hf_text_array               hf_text_array
+ *   ENUM_ARRAY(mood)                  hf_int4_array, of values of enum mood
+ *   USER(point)                       point, as point_codec has it
  *   RAW("tsvector")                   const char *                const char *
  *
  * Whatever has no line of its own is RAW: read as the server writes it as text, and written back
@@ -42,9 +44,31 @@ typedef struct hf_labels {
 	int n;
 } hf_labels;
 
+/* Memory for what a member points to, as long as the row has what it was read from, or until the
+ * statement has been sent. NULL: none. */
+typedef struct hf_room hf_room;
+HF_API void *hf_room_alloc(hf_room *room, size_t n);
+
+/* A type of your own, known by its name, as its number differs from database to database: it
+ * travels as text. Made by HF_CODEC, for USER(T). Both functions may be called on any thread, and
+ * do no I/O; any status but HF_OK is the verb's outcome. */
+typedef struct hf_codec {
+	const char *sql_type; /* as in CREATE TABLE: "hstore", "shop.position" */
+	size_t size, align;   /* of the C type */
+	/* `text` as the server writes it; NULL is SQL NULL, and only comes where it may. */
+	hf_status (*read)(const char *text, void *member, hf_room *room);
+	/* *text as the server reads it; NULL is SQL NULL. */
+	hf_status (*write)(const void *member, const char **text, hf_room *room);
+} hf_codec;
+
 HF__END
 
 #ifndef __cplusplus
+
+/* HF_CODEC(point, "shop.position", read_point, write_point): how the typedef `point` travels. At
+ * file scope. */
+#define HF_CODEC(T, type, read, write)                                                             \
+	const hf_codec T##_codec = { (type), sizeof(T), _Alignof(T), (read), (write) }
 
 /* HF_ENUM(mood, "mood", [MOOD_SAD] = "sad", [MOOD_OK] = "ok"): the labels of enum mood, for
  * ENUM(mood). At file scope. */
@@ -83,6 +107,8 @@ HF__END
 #define HF__CT_MACADDR8      hf_mac, hf_mac_opt
 #define HF__CT_PG_LSN        hf_lsn, hf_lsn_opt
 #define HF__CT_ENUM(e)       enum e, hf_enum_opt
+#define HF__CT_ENUM_ARRAY(e) hf_int4_array, hf_int4_array
+#define HF__CT_USER(T)       T, T
 #define HF__CT_ARRAY(T)      HF__CAT(HF__CA_, T)
 #define HF__CA_BOOL          hf_bool_array, hf_bool_array
 #define HF__CA_INT2          hf_int2_array, hf_int2_array
@@ -129,6 +155,8 @@ HF__END
 #define HF__TI_MACADDR8      .sql_type = "macaddr8", .type = HF_T_MAC
 #define HF__TI_PG_LSN        .sql_type = "pg_lsn", .type = HF_T_LSN
 #define HF__TI_ENUM(e)       .labels = &e##_labels, .type = HF_T_INT4, .as_text = true
+#define HF__TI_ENUM_ARRAY(e) .labels = &e##_labels, .type = HF_T_INT4 | HF_T_ARRAY, .as_text = true
+#define HF__TI_USER(T)       .codec = &T##_codec, .type = HF_T_NONE, .as_text = true
 #define HF__TI_ARRAY(T)      HF__CAT(HF__TA_, T)
 #define HF__TA_BOOL          .sql_type = "boolean[]", .type = HF_T_BOOL | HF_T_ARRAY
 #define HF__TA_INT2          .sql_type = "smallint[]", .type = HF_T_INT2 | HF_T_ARRAY

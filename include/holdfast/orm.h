@@ -56,14 +56,17 @@ HF_CHECK hf_status hf_save_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *row, bool *created);
 
 /* Inserts it, or, where another has the same values in `conflict` (columns of a key or a unique
- * index, ended by 0), updates that one: the columns of `update`, or none where it is NULL. *created
- * (may be NULL) tells which. The row then holds what is in the table. */
+ * index, ended by 0), updates that one: the columns of `update` (HF_REST: all but those and the
+ * key), or none where it is NULL. *created (may be NULL) tells which. The row then holds what is in
+ * the table. For the events before it, it is created. */
 HF_CHECK hf_status hf_upsert_at(const hf_site *site, hf_session *s, const hf_table *t, void *row,
 	const uint32_t *conflict, const uint32_t *update, bool *created);
 
-/* Deletes the row of its key. HF_E_NO_ROWS: it was not there. `deep`: and first what refers to it,
- * leaf by leaf, in one transaction: rows of tables in `among` (ended by NULL) with a foreign key to
- * it; where the key may be NULL it is set to NULL, unless `nullable` says that those go as well. */
+/* Deletes the row of its key. HF_E_NO_ROWS: it was not there. `deep`: and what refers to it, to any
+ * depth, in one statement, so that all of it happens or nothing: rows of tables in `among` (ended by
+ * NULL) with a foreign key to it; where the key may be NULL it is set to NULL, unless `nullable`
+ * says that those go as well. What another transaction changes at the same time may make the server
+ * refuse it (23503). Events are called for the row itself only. */
 HF_CHECK hf_status hf_delete_at(const hf_site *site, hf_session *s, const hf_table *t, void *row);
 HF_CHECK hf_status hf_delete_deep_at(const hf_site *site, hf_session *s, const hf_table *t,
 	void *row, const hf_table *const *among, bool nullable);
@@ -78,8 +81,10 @@ HF_CHECK hf_status hf_get_or_null_at(const hf_site *site, hf_session *s, const h
 HF_CHECK hf_status hf_one_at(const hf_site *site, hf_session *s, const hf_table *t, void *out,
 	const hf_term *conditions);
 
-/* The row with these values (HF_EQ terms only), or a new one of `row`, which must have them: race
- * free, in a transaction and outside of one. The unique index that makes it so must be there. */
+/* The row with these values (HF_EQ terms only, none NULL), or a new one of `row`, which must have
+ * them: free of races, in a transaction and outside of one. *created (may be NULL) tells which. What
+ * was created is `row` itself, with what the server filled in. Without the unique index that makes
+ * it so the server refuses it (42P10). */
 HF_CHECK hf_status hf_get_or_create_at(const hf_site *site, hf_session *s, const hf_table *t,
 	void *out, bool *created, void *row, const hf_term *by);
 
@@ -103,8 +108,14 @@ HF_CHECK hf_status hf_exists_at(
 HF_CHECK hf_status hf_insert_many_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *rows, size_t n);
 
+/* hf_upsert for n structs in one statement. *changed (may be NULL) is how many were inserted or
+ * updated. They are not read back, and no two may be the same by `conflict` (21000). */
+HF_CHECK hf_status hf_upsert_many_at(const hf_site *site, hf_session *s, const hf_table *t,
+	void *rows, size_t n, const uint32_t *conflict, const uint32_t *update, int64_t *changed);
+
 /* Updates n structs by their keys in one statement: the columns of `only`, or all (NULL). *changed
- * (may be NULL) is how many there were. */
+ * (may be NULL) is how many there were. They are not read back; of two with one key either may win,
+ * and no events are called. */
 HF_CHECK hf_status hf_update_many_at(const hf_site *site, hf_session *s, const hf_table *t,
 	void *rows, size_t n, const uint32_t *only, int64_t *changed);
 
@@ -128,6 +139,11 @@ HF__END
 #define HF__ROW(T, p)     _Generic((p), struct T * : (p))
 #define HF__ROW_OUT(T, p) ((void *)_Generic((p), struct T * * : (p)))
 
+/* Lists of columns: HF_COLUMNS(HF_C(task, id), HF_C(task, no)); HF_REST: see hf_upsert_at. */
+#define HF_COLUMNS(...) ((const uint32_t[]){ __VA_ARGS__, 0 })
+#define HF__REST        UINT32_MAX
+#define HF_REST         HF_COLUMNS(HF__REST)
+
 /* clang-format off */
 #define hf_new(s, T) ((struct T *)hf_new_at((s), &T##_table))
 #define hf_insert(s, T, row) hf_insert_at(HF_HERE, (s), &T##_table, HF__ROW(T, row))
@@ -136,7 +152,14 @@ HF__END
 #define hf_update_only(s, T, row, ...) \
 	hf_update_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), (const uint32_t[]){ __VA_ARGS__, 0 })
 #define hf_save(s, T, row, created) hf_save_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), (created))
+/* hf_upsert(s, person, p, HF_COLUMNS(HF_C(person, name)), HF_REST, &created) */
+#define hf_upsert(s, T, row, conflict, update, created) \
+	hf_upsert_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), (conflict), (update), (created))
 #define hf_delete(s, T, row) hf_delete_at(HF_HERE, (s), &T##_table, HF__ROW(T, row))
+/* static const hf_table *const shop[] = { &task_table, &note_table, NULL };
+ * hf_delete_deep(s, person, p, shop, false) */
+#define hf_delete_deep(s, T, row, among, nullable) \
+	hf_delete_deep_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), (among), (nullable))
 #define hf_get(s, T, out, ...) hf_get_at(HF_HERE, (s), &T##_table, HF__ROW_OUT(T, out), HF__TERMS(__VA_ARGS__))
 #define hf_get_or_null(s, T, out, ...) \
 	hf_get_or_null_at(HF_HERE, (s), &T##_table, HF__ROW_OUT(T, out), HF__TERMS(__VA_ARGS__))
@@ -148,12 +171,21 @@ HF__END
 #define hf_count(s, T, out, ...) hf_count_at(HF_HERE, (s), &T##_table, (out), HF__CLAUSES(__VA_ARGS__))
 #define hf_exists(s, T, out, ...) hf_exists_at(HF_HERE, (s), &T##_table, (out), HF__CLAUSES(__VA_ARGS__))
 #define hf_insert_many(s, T, rows, n) hf_insert_many_at(HF_HERE, (s), &T##_table, HF__ROW(T, rows), (n))
+#define hf_upsert_many(s, T, rows, n, conflict, update, changed) \
+	hf_upsert_many_at(HF_HERE, (s), &T##_table, HF__ROW(T, rows), (n), (conflict), (update), (changed))
+#define hf_update_many(s, T, rows, n, only, changed) \
+	hf_update_many_at(HF_HERE, (s), &T##_table, HF__ROW(T, rows), (n), (only), (changed))
 /* hf_update_where(s, task, &n, HF_SETS(HF_SET(task, done, true)), HF_WHERE(…)) */
 #define HF_SETS(...) HF__TERMS(__VA_ARGS__)
 #define hf_update_where(s, T, changed, sets, ...) \
 	hf_update_where_at(HF_HERE, (s), &T##_table, (changed), NULL, sets, HF__CLAUSES(__VA_ARGS__))
 #define hf_delete_where(s, T, changed, ...) \
 	hf_delete_where_at(HF_HERE, (s), &T##_table, (changed), NULL, HF__CLAUSES(__VA_ARGS__))
+/* The same, and the rows: hf_delete_returning(s, task, &n, &rows, HF_WHERE(…)) */
+#define hf_update_returning(s, T, changed, out, sets, ...) \
+	hf_update_where_at(HF_HERE, (s), &T##_table, (changed), (out), sets, HF__CLAUSES(__VA_ARGS__))
+#define hf_delete_returning(s, T, changed, out, ...) \
+	hf_delete_where_at(HF_HERE, (s), &T##_table, (changed), (out), HF__CLAUSES(__VA_ARGS__))
 #define hf_select_sql(s, T, out, ...) hf_select_sql_at(HF_HERE, (s), &T##_table, (out), HF__SQL(__VA_ARGS__))
 /* clang-format on */
 

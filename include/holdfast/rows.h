@@ -26,6 +26,10 @@ HF_API const hf_table *hf_rows_table(const hf_rows *r);
 /* The first of them; NULL where there is none, and for rows of another table than `t`. */
 HF_API void *hf_rows_of(hf_rows *r, const hf_table *t);
 
+/* Whether a column was in the statement: a member that was not read is 0 and tells nothing. `column`
+ * is HF_C(task, done). */
+HF_API bool hf_rows_have(const hf_rows *r, uint32_t column);
+
 /* A further reference, and the release of one. */
 HF_OWNED hf_rows *hf_rows_ref(hf_rows *r);
 HF_API hf_rows *hf_rows_unref(hf_rows *r);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the futures of verbs and of statements hand over. */
 #include "model/errand.h"
+#include "model/rows.h"
 
 #include "value/error.h"
 
@@ -11,7 +12,7 @@ static hf_error *errand_rows(hf__errand *e, const hf_table *t, hf_rows **out)
 	if (t->plan != e->t->plan)
 		return hf__error_fmt(HF_E_MISUSE, 0,
 			"the future has rows of model %s, not of model %s", e->t->model, t->model);
-	*out = hf__rows_of_structs(t, e->out, e->n_out, hf__errand_ref(e), hf__errand_unref);
+	*out = hf__rows_of_structs(e->p, t, e->out, e->n_out, hf__errand_ref(e), hf__errand_unref);
 	return *out ? NULL : hf__error_nomem();
 }
 

@@ -88,6 +88,8 @@ static hf_error *check_column(const hf__plan *p, size_t i)
 
 	if (e)
 		return e;
+	if (c->codec && (!c->codec->sql_type || !c->codec->read || !c->codec->write))
+		return wrong(p, "the codec of column \"%s\" was not made by HF_CODEC", c->name);
 	if (!c->member || (!c->labels && !c->sql_type) || hf__member_size(c) == 0)
 		return wrong(p, "column \"%s\" was not made by HF_COLUMN", c->name);
 	if (c->offset + hf__member_size(c) > p->table.row_size)
@@ -102,6 +104,24 @@ static hf_error *check_column(const hf__plan *p, size_t i)
 	if (c->labels)
 		e = check_labels(p, c);
 	return e ? e : check_sources(p, c);
+}
+
+/* A row has one number that counts up: a second one is a mistake. */
+static hf_error *check_counters(const hf__plan *p)
+{
+	const hf_column *first = NULL;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const hf_column *c = &p->columns[i];
+
+		if (!(c->key && (c->serial || c->identity)))
+			continue;
+		if (first)
+			return wrong(p, "columns \"%s\" and \"%s\" are both keys that count up",
+				first->name, c->name);
+		first = c;
+	}
+	return NULL;
 }
 
 /* --- holes --- */
@@ -149,8 +169,7 @@ static hf_error *check_holes(const hf__plan *p)
 		if (s[i].from >= end + s[i].align && !is_transient(p, end, s[i].from))
 			e = wrong(p,
 				"%zu bytes from offset %zu on belong to no column: add one, or "
-				"name "
-				"the member in .transient",
+				"name the member in .transient",
 				s[i].from - end, end);
 		end = s[i].to;
 	}
@@ -228,6 +247,8 @@ static hf_error *check_lists(const hf__plan *p)
 		e = check_index(p, &t->indexes[i]);
 	for (size_t i = 0; i < t->n_constraints && !e; i++) {
 		e = check_name(p, "constraint", t->constraints[i].name);
+		if (!e)
+			e = check_members(p, "a constraint", t->constraints[i].column);
 		if (!e && !t->constraints[i].check)
 			e = wrong(p, "constraint \"%s\" has no expression", t->constraints[i].name);
 	}
@@ -237,9 +258,14 @@ static hf_error *check_lists(const hf__plan *p)
 /* One %s, and no other conversion: the text is a format of the user's. */
 static bool has_one_name(const char *sql)
 {
-	const char *at = strchr(sql, '%');
+	int n = 0;
 
-	return at && at[1] == 's' && !strchr(at + 2, '%');
+	for (const char *at = strchr(sql, '%'); at; at = strchr(at + 2, '%')) {
+		if (at[1] != 's' && at[1] != '%')
+			return false;
+		n += at[1] == 's';
+	}
+	return n == 1;
 }
 
 static hf_error *check_view(const hf__plan *p)
@@ -250,7 +276,7 @@ static hf_error *check_view(const hf__plan *p)
 		return wrong(p, "it is dropped by SQL of its own, and not created so");
 	if ((t->create_sql && !has_one_name(t->create_sql)) ||
 		(t->drop_sql && !has_one_name(t->drop_sql)))
-		return wrong(p, "its SQL has %%s once, for its name, and no other %%");
+		return wrong(p, "its SQL has %%s once, for its name, and %%%% for a percent sign");
 	return NULL;
 }
 
@@ -260,10 +286,12 @@ hf_error *hf__plan_check(const hf__plan *p)
 
 	if (!e && p->table.schema)
 		e = check_name(p, "schema", p->table.schema);
-	if (!e && p->n == 0)
+	if (!e && p->n == 0 && !p->table.create_sql)
 		e = wrong(p, "it has no columns");
 	for (size_t i = 0; i < p->n && !e; i++)
 		e = check_column(p, i);
+	if (!e)
+		e = check_counters(p);
 	if (!e)
 		e = check_holes(p);
 	if (!e)

@@ -30,6 +30,7 @@ struct flow {
 	size_t *which;     /* in: the columns that travel */
 	size_t n;
 	hf_value *values; /* in */
+	hf__arena made;   /* in: what is written as text for one row */
 	void *row;        /* out */
 	int64_t rows;
 	hf_error *error; /* why a row does not pass */
@@ -39,6 +40,7 @@ static void finish(struct flow *f)
 {
 	hf__free(f->which);
 	hf__free(f->values);
+	hf__arena_finish(&f->made);
 	hf__free(f->row);
 	hf_error_unref(f->error);
 }
@@ -93,7 +95,8 @@ static hf_error *read_values(struct flow *f, const void *row)
 	hf_error *e = check_given(f, row);
 
 	for (size_t k = 0; k < f->n && !e; k++)
-		(void)hf__member_value(&f->p->columns[f->which[k]], row, &f->values[k], &e);
+		(void)hf__member_sent(
+			&f->p->columns[f->which[k]], row, &f->made, &f->values[k], &e);
 	return e;
 }
 
@@ -109,6 +112,7 @@ static hf_status put_row(struct flow *f, hf_copy *copy, const void *row)
 		f->error = in_row(f, e);
 	else if (st == HF_OK)
 		f->rows++;
+	hf__arena_clear(&f->made);
 	return st;
 }
 
@@ -159,6 +163,7 @@ static hf_status take_row(hf_row row, void *arg)
 		f->error = in_row(f, e);
 		return hf_error_status(f->error);
 	}
+	hf__row_loaded(f->p, f->row);
 	f->rows++;
 	return f->order->take(f->row, f->order->arg);
 }

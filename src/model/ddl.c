@@ -46,10 +46,7 @@ static void put_column(hf__strbuf *b, const hf__plan *p, size_t i)
 
 	hf__strbuf_puts(b, p->quoted[i]);
 	hf__strbuf_putc(b, ' ');
-	if (c->labels)
-		put_type(b, c->labels->sql_type);
-	else
-		hf__strbuf_puts(b, c->serial ? serial_type(c) : c->sql_type);
+	hf__strbuf_puts(b, c->serial ? serial_type(c) : c->sql_type);
 	if (c->collation) {
 		hf__strbuf_puts(b, " COLLATE ");
 		put_ident(b, c->collation);

@@ -32,40 +32,55 @@ void hf__errand_unref(void *arg)
 
 static bool points(const hf_column *c)
 {
-	return !c->labels &&
-	       ((c->type & HF_T_ARRAY) || c->type == HF_T_TEXT || c->type == HF_T_BYTEA ||
-		       c->type == HF_T_NUMERIC || c->type == HF_T_JSON);
+	return (c->type & HF_T_ARRAY) ||
+	       (!c->labels && (c->type == HF_T_TEXT || c->type == HF_T_BYTEA ||
+				      c->type == HF_T_NUMERIC || c->type == HF_T_JSON));
 }
 
-/* The member gets what it points to for its own. */
-static void own_member(hf_find *f, const hf_column *c, void *row)
+/* What a member points to, as a value; an array of enums is one of ints. */
+static hf_value pointed(const hf_column *c, const void *row, const void *at)
 {
-	void *at = (char *)row + c->offset;
 	hf_error *e = NULL;
 	hf_value v;
 
-	if (!points(c) || hf__member_value(c, row, &v, &e) != HF_OK || v.type == HF_T_NULL)
-		return;
-	v = hf__find_keep(f, &v);
-	if (v.type & HF_T_ARRAY) {
-		if (v.as.array)
-			memcpy(at, v.as.array, sizeof(hf_int4_array)); /* of one layout, all */
-	} else if (v.type == HF_T_BYTEA) {
-		*(hf_bytes *)at = v.as.bytes;
-	} else {
-		*(const char **)at = v.as.s;
-	}
+	if (c->type & HF_T_ARRAY)
+		return hf__v_array(((const hf_int4_array *)at)->has,
+			c->labels ? HF_T_INT4 : c->type & ~HF_T_ARRAY, at);
+	return hf__member_value(c, row, &v, &e) == HF_OK ? v : hf_v_null();
 }
 
-static void *copy_rows(hf__errand *e, const void *rows, size_t n)
+/* The member gets what it points to for its own. */
+static hf_error *own_member(hf_find *f, const hf_column *c, void *row)
+{
+	void *at = (char *)row + c->offset;
+	hf_value v;
+
+	if (c->codec)
+		return hf__made_copy(c, at, hf__find_arena(f));
+	v = points(c) ? pointed(c, row, at) : hf_v_null();
+	if (v.type == HF_T_NULL)
+		return NULL;
+	v = hf__find_keep(f, &v);
+	if ((v.type & HF_T_ARRAY) && v.as.array)
+		memcpy(at, v.as.array, sizeof(hf_int4_array)); /* of one layout, all */
+	else if (v.type == HF_T_BYTEA)
+		*(hf_bytes *)at = v.as.bytes;
+	else if (!(v.type & HF_T_ARRAY))
+		*(const char **)at = v.as.s;
+	return NULL;
+}
+
+static hf_error *copy_rows(hf__errand *e, const void *rows, size_t n)
 {
 	size_t size = e->p->table.row_size;
 	char *copy = hf__find_keep_bytes(e->copies, rows, n * size);
+	hf_error *why = NULL;
 
 	for (size_t i = 0; copy && i < n; i++)
-		for (size_t c = 0; c < e->p->n; c++)
-			own_member(e->copies, &e->p->columns[c], copy + i * size);
-	return copy;
+		for (size_t c = 0; c < e->p->n && !why; c++)
+			why = own_member(e->copies, &e->p->columns[c], copy + i * size);
+	e->given.rows = copy;
+	return why;
 }
 
 static const uint32_t *copy_list(hf_find *f, const uint32_t *list)
@@ -88,6 +103,8 @@ static const hf_table *const *copy_tables(hf_find *f, const hf_table *const *tab
 
 static hf_error *take(hf__errand *e, const hf__given *g)
 {
+	hf_error *why;
+
 	e->given = *g;
 	e->copies = hf_find_new(e->t);
 	if (!e->copies)
@@ -97,8 +114,8 @@ static hf_error *take(hf__errand *e, const hf__given *g)
 			HF_E_MISUSE, 0, "model %s: the row is NULL", e->p->table.model);
 	if (g->n > SIZE_MAX / e->p->table.row_size)
 		return hf__error_nomem();
-	if (g->n > 0)
-		e->given.rows = copy_rows(e, g->rows, g->n);
+	if (g->n > 0 && (why = copy_rows(e, g->rows, g->n)))
+		return why;
 	for (const hf_term *t = g->terms; t && t->op != HF_OP_END; t++)
 		hf_find_and(e->copies, *t);
 	if (g->terms)

@@ -52,12 +52,8 @@ void hf__errand_unref(void *e);
 /* find.c: a collection as the memory of copies. False: there was none for one of them. */
 hf_value hf__find_keep(hf_find *f, const hf_value *v);
 void *hf__find_keep_bytes(hf_find *f, const void *data, size_t n);
+hf__arena *hf__find_arena(hf_find *f);
 const hf_term *hf__find_conditions(const hf_find *f); /* ended by HF_OP_END */
 bool hf__find_kept_all(const hf_find *f);
-
-/* rows.c: rows that are there already, n structs, copied; what they point to lives as long as
- * `owner`, which is let go of with the rows (and at once where there is no memory: NULL). */
-hf_rows *hf__rows_of_structs(
-	const hf_table *t, const void *structs, size_t n, void *owner, hf_free_fn *let_go);
 
 #endif

@@ -203,6 +203,11 @@ void *hf__find_keep_bytes(hf_find *f, const void *data, size_t n)
 	return copy(f, data, n);
 }
 
+hf__arena *hf__find_arena(hf_find *f)
+{
+	return &f->arena;
+}
+
 const hf_term *hf__find_conditions(const hf_find *f)
 {
 	return f->conditions.v ? f->conditions.v : &none;

@@ -65,10 +65,10 @@ static const struct layout *layout_of(const hf_column *c)
 {
 	static const struct layout none;
 
-	if (c->labels)
-		return &enumeration[c->nullable];
 	if (c->type & HF_T_ARRAY)
 		return &array;
+	if (c->labels)
+		return &enumeration[c->nullable];
 	if (c->type >= hf_countof(plain))
 		return &none;
 	return c->nullable ? &optional[c->type] : &plain[c->type];
@@ -76,25 +76,32 @@ static const struct layout *layout_of(const hf_column *c)
 
 size_t hf__member_size(const hf_column *c)
 {
-	return layout_of(c)->size;
+	return c->codec ? c->codec->size : layout_of(c)->size;
 }
 
 size_t hf__member_align(const hf_column *c)
 {
-	return layout_of(c)->align;
+	return c->codec ? c->codec->align : layout_of(c)->align;
+}
+
+const char *hf__label_of(const hf_column *c, int v, hf_error **e)
+{
+	const char *label = v >= 0 && v < c->labels->n ? c->labels->label[v] : NULL;
+
+	if (!label)
+		*e = hf__error_fmt(HF_E_TYPE, 0, "column \"%s\": %d is no value of enum %s",
+			c->name, v, c->labels->sql_type);
+	return label;
 }
 
 static hf_status label_of(const hf_column *c, int v, hf_value *out, hf_error **e)
 {
-	const char *label = v >= 0 && v < c->labels->n ? c->labels->label[v] : NULL;
+	const char *label = hf__label_of(c, v, e);
 
-	if (label) {
-		*out = hf_v_text(label);
-		return HF_OK;
-	}
-	*e = hf__error_fmt(HF_E_TYPE, 0, "column \"%s\": %d is no value of enum %s", c->name, v,
-		c->labels->sql_type);
-	return HF_E_TYPE;
+	if (!label)
+		return HF_E_TYPE;
+	*out = hf_v_text(label);
+	return HF_OK;
 }
 
 #define AS(T) (*(T const *)at)
@@ -209,6 +216,12 @@ hf_status hf__member_value(const hf_column *c, const void *row, hf_value *out, h
 {
 	const void *at = (const char *)row + c->offset;
 
+	if (hf__column_is_made(c)) {
+		*e = hf__error_fmt(HF_E_TYPE, 0,
+			"column \"%s\": its type, %s, does not travel this way", c->name,
+			c->sql_type);
+		return HF_E_TYPE;
+	}
 	if (c->labels && c->nullable && !AS(hf_enum_opt).has)
 		*out = hf_v_null();
 	else if (c->labels)
@@ -220,15 +233,33 @@ hf_status hf__member_value(const hf_column *c, const void *row, hf_value *out, h
 	return HF_OK;
 }
 
+hf_status hf__member_sent(
+	const hf_column *c, const void *row, hf__arena *arena, hf_value *out, hf_error **e)
+{
+	if (!hf__column_is_made(c))
+		return hf__member_value(c, row, out, e);
+	return hf__made_value(c, (const char *)row + c->offset, arena, out, e);
+}
+
+static bool is_zero(const char *at, size_t n)
+{
+	while (n > 0 && at[n - 1] == 0)
+		n--;
+	return n == 0;
+}
+
 bool hf__member_is_unset(const hf_column *c, const void *row)
 {
-	static const char zero[sizeof(hf_int4_array)];
 	hf_value v;
 	hf_error *e = NULL;
 
-	if (memcmp((const char *)row + c->offset, zero, hf__member_size(c)) == 0)
+	if (is_zero((const char *)row + c->offset, hf__member_size(c)))
 		return true;
-	if (!c->nullable && !(c->type & HF_T_ARRAY))
+	if (c->codec)
+		return false;
+	if (c->type & HF_T_ARRAY)
+		return !((const hf_int4_array *)(const void *)((const char *)row + c->offset))->has;
+	if (!c->nullable)
 		return false;
 	if (hf__member_value(c, row, &v, &e) == HF_OK)
 		return v.type == HF_T_NULL; /* NULL, with something left in it */
@@ -236,9 +267,12 @@ bool hf__member_is_unset(const hf_column *c, const void *row)
 	return false;
 }
 
-hf_status hf__column_value(const hf_column *c, const hf_value *in, hf_value *out, hf_error **e)
+hf_status hf__column_value(
+	const hf_column *c, const hf_value *in, hf__arena *arena, hf_value *out, hf_error **e)
 {
 	*out = *in;
+	if (c->labels && in->type == (HF_T_INT4 | HF_T_ARRAY))
+		return hf__labels_value(c, in->as.array, arena, out, e);
 	if (!c->labels || in->type != HF_T_INT8)
 		return HF_OK;
 	return label_of(c, in->as.i >= 0 && in->as.i < c->labels->n ? (int)in->as.i : -1, out, e);

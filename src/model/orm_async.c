@@ -107,6 +107,30 @@ static hf_status insert_many(hf__errand *e, hf_session *s)
 	return hf_insert_many_at(&e->site, s, e->t, e->given.rows, e->given.n);
 }
 
+static hf_status update_many(hf__errand *e, hf_session *s)
+{
+	hand_over(e, 0);
+	return hf_update_many_at(
+		&e->site, s, e->t, e->given.rows, e->given.n, e->given.list, &e->count);
+}
+
+static hf_status upsert(hf__errand *e, hf_session *s)
+{
+	bool created = false;
+	hf_status st = hf_upsert_at(
+		&e->site, s, e->t, e->given.rows, e->given.list, e->given.update, &created);
+
+	hand_over(e, created);
+	return st;
+}
+
+static hf_status delete_deep(hf__errand *e, hf_session *s)
+{
+	e->count = 1;
+	return hf_delete_deep_at(
+		&e->site, s, e->t, e->given.rows, e->given.among, e->given.nullable);
+}
+
 hf_future *hf_insert_async_at(const hf_site *site, hf_pool *p, const hf_table *t, const void *row)
 {
 	return hf__errand_send(
@@ -138,6 +162,38 @@ hf_future *hf_insert_many_async_at(
 {
 	return hf__errand_send(site, p, t,
 		&(hf__given){ .run = insert_many, .rows = (void *)(uintptr_t)rows, .n = n });
+}
+
+hf_future *hf_update_many_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
+	const void *rows, size_t n, const uint32_t *only)
+{
+	return hf__errand_send(site, p, t,
+		&(hf__given){ .run = update_many,
+			.rows = (void *)(uintptr_t)rows,
+			.n = n,
+			.list = only });
+}
+
+hf_future *hf_upsert_async_at(const hf_site *site, hf_pool *p, const hf_table *t, const void *row,
+	const uint32_t *conflict, const uint32_t *update)
+{
+	return hf__errand_send(site, p, t,
+		&(hf__given){ .run = upsert,
+			.rows = (void *)(uintptr_t)row,
+			.n = 1,
+			.list = conflict,
+			.update = update });
+}
+
+hf_future *hf_delete_deep_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
+	const void *row, const hf_table *const *among, bool nullable)
+{
+	return hf__errand_send(site, p, t,
+		&(hf__given){ .run = delete_deep,
+			.rows = (void *)(uintptr_t)row,
+			.n = 1,
+			.among = among,
+			.nullable = nullable });
 }
 
 /* --- errands: conditions --- */
@@ -188,4 +244,25 @@ hf_future *hf_one_async_at(
 {
 	return hf__errand_send(
 		site, p, t, &(hf__given){ .run = one, .reads = true, .terms = conditions });
+}
+
+static hf_status get_or_create(hf__errand *e, hf_session *s)
+{
+	bool created = false;
+	hf_status st = hf_get_or_create_at(
+		&e->site, s, e->t, &e->out, &created, e->given.rows, e->given.terms);
+
+	e->n_out = st == HF_OK;
+	e->count = created;
+	return st;
+}
+
+hf_future *hf_get_or_create_async_at(
+	const hf_site *site, hf_pool *p, const hf_table *t, const void *row, const hf_term *by)
+{
+	return hf__errand_send(site, p, t,
+		&(hf__given){ .run = get_or_create,
+			.rows = (void *)(uintptr_t)row,
+			.n = 1,
+			.terms = by });
 }

@@ -10,13 +10,18 @@
 
 #include <string.h>
 
+#define MAX_BASES 8
+
 static void plan_free(hf__plan *p)
 {
 	if (!p)
 		return;
 	for (size_t i = 0; p->quoted && i < p->n; i++)
 		hf__free(p->quoted[i]);
+	for (size_t i = 0; p->enum_type && i < p->n; i++)
+		hf__free(p->enum_type[i]);
 	hf__free(p->quoted);
+	hf__free(p->enum_type);
 	hf__free(p->columns);
 	hf__free(p->name);
 	hf__free(p->schema);
@@ -51,11 +56,15 @@ static bool copy_columns(hf__plan *p)
 	p->n = p->table.n_columns;
 	p->columns = hf__calloc((p->n + 1) * sizeof *p->columns);
 	p->quoted = hf__calloc((p->n + 1) * sizeof *p->quoted);
-	if (!p->columns || !p->quoted)
+	p->enum_type = hf__calloc((p->n + 1) * sizeof *p->enum_type);
+	if (!p->columns || !p->quoted || !p->enum_type)
 		return false;
-	for (size_t i = 0; i < p->n; i++)
+	for (size_t i = 0; i < p->n; i++) {
 		memcpy(&p->columns[i], (const char *)p->table.columns + i * p->table.column_size,
 			size);
+		if (p->columns[i].codec)
+			p->columns[i].sql_type = p->columns[i].codec->sql_type;
+	}
 	p->table.columns = p->columns;
 	for (size_t i = 0; i < p->n && p->n_key < HF_MAX_KEY; i++)
 		if (p->columns[i].key)
@@ -84,7 +93,7 @@ void hf__put_read(hf__strbuf *b, const hf__plan *p, size_t column)
 	hf__strbuf_puts(b, p->quoted[column]);
 	if (!p->columns[column].as_text)
 		return;
-	hf__strbuf_puts(b, "::text AS ");
+	hf__strbuf_puts(b, p->columns[column].type & HF_T_ARRAY ? "::text[] AS " : "::text AS ");
 	hf__strbuf_puts(b, p->quoted[column]);
 }
 
@@ -100,6 +109,34 @@ static char *list_of(const hf__plan *p)
 	return hf__strbuf_take(&b);
 }
 
+/* "schema.type" or "type", as labels have it, quoted. */
+static char *quote_type(const char *type)
+{
+	const char *dot = strchr(type, '.');
+	char schema[64];
+
+	if (!dot || (size_t)(dot - type) >= sizeof schema)
+		return quote(NULL, type);
+	memcpy(schema, type, (size_t)(dot - type));
+	schema[dot - type] = '\0';
+	return quote(schema, dot + 1);
+}
+
+/* An enum's type, or that of its array. */
+static bool name_enum(hf__plan *p, size_t i)
+{
+	hf_column *c = &p->columns[i];
+	char *name = quote_type(c->labels->sql_type);
+	hf__strbuf b = HF__STRBUF_INIT;
+
+	if (!name)
+		return false;
+	hf__strbuf_printf(&b, "%s%s", name, c->type & HF_T_ARRAY ? "[]" : "");
+	hf__free(name);
+	c->sql_type = p->enum_type[i] = hf__strbuf_take(&b);
+	return c->sql_type != NULL;
+}
+
 static bool make_texts(hf__plan *p)
 {
 	p->name = quote(p->table.schema, p->table.name);
@@ -107,21 +144,41 @@ static bool make_texts(hf__plan *p)
 	if (p->table.schema && !p->schema)
 		return false;
 	for (size_t i = 0; i < p->n; i++)
-		if (!(p->quoted[i] = quote(NULL, p->columns[i].name)))
+		if (!(p->quoted[i] = quote(NULL, p->columns[i].name)) ||
+			(p->columns[i].labels && !name_enum(p, i)))
 			return false;
 	return p->name && (p->list = list_of(p)) != NULL;
 }
 
+/* What a description does not say, its base does, and that one's. */
+static void inherit(hf_table *t)
+{
+	const hf_table *base = t->base;
+
+	for (int depth = 0; base && depth < MAX_BASES; depth++, base = base->base) {
+		t->schema = t->schema ? t->schema : base->schema;
+		t->label = t->label ? t->label : base->label;
+		t->events = t->events ? t->events : base->events;
+	}
+}
+
+static void copy_table(hf__plan *p, const hf_table *t)
+{
+	memcpy(&p->table, t, t->struct_size < sizeof *t ? t->struct_size : sizeof *t);
+	p->is_model = t->model != NULL;
+	if (!p->table.name)
+		p->table.name = p->table.model;
+	if (!p->table.model)
+		p->table.model = p->table.name;
+	inherit(&p->table);
+}
+
 static hf__plan *make(const hf_table *t, hf_error **e)
 {
-	size_t size = t->struct_size < sizeof *t ? t->struct_size : sizeof *t;
 	hf__plan *p = hf__calloc(sizeof *p);
 
-	if (p) {
-		memcpy(&p->table, t, size);
-		if (!p->table.name)
-			p->table.name = p->table.model;
-	}
+	if (p)
+		copy_table(p, t);
 	if (!p || !copy_columns(p))
 		*e = hf__error_nomem();
 	else
@@ -169,8 +226,10 @@ const hf__plan *hf__plan_of(const hf_table *t, hf_error **e)
 hf_status hf_table_check(const hf_table *t, hf_error **out_error)
 {
 	hf_error *e;
+	const hf__plan *p = hf__plan_of(t, &e);
 
-	(void)hf__plan_of(t, &e);
+	if (p)
+		e = hf__plan_check_keys(p);
 	return hf__error_give(e, out_error);
 }
 

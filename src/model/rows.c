@@ -1,30 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Results as structs. Texts, bytes and arrays stay where the result has them; so a reference to it
  * is kept with the rows. */
-#include "model/errand.h"
+#include "model/rows.h"
 
 #include "pq/result.h"
 
 #include "base/attr.h"
 #include "base/mem.h"
-#include "base/ref.h"
 #include "value/error.h"
 
-#include <stdalign.h>
-#include <stdint.h>
 #include <string.h>
 
-struct hf_rows {
-	hf__ref refs;
-	const hf_table *table;
-	size_t n;
-	hf_result *res; /* a reference to what they point to; NULL: that is the owner's */
-	void *owner;
-	hf_free_fn *let_go; /* of owner; NULL: there is none */
-	alignas(max_align_t) char row[];
-};
-
-/* --- one row --- */
+/* --- one member --- */
 
 static hf_error *in_row(const hf__plan *p, const hf_column *c, hf_row row, hf_error *e)
 {
@@ -36,50 +23,60 @@ static hf_error *in_row(const hf__plan *p, const hf_column *c, hf_row row, hf_er
 	return told;
 }
 
-static hf_error *unknown_label(const hf_column *c, const char *label)
+static hf_error *is_null(void)
 {
-	return hf__error_fmt(HF_E_TYPE, 0,
-		"enum %s has a label here that the program does not know: "
-		"\"%.63s\"",
-		c->labels->sql_type, label);
+	return hf__error_fmt(HF_E_NULL, 0, "it is NULL, and NOT_NULL in the model");
+}
+
+int hf__label_value(const hf_labels *l, const char *label)
+{
+	for (int v = 0; v < l->n; v++)
+		if (l->label[v] && strcmp(l->label[v], label) == 0)
+			return v;
+	return -1;
 }
 
 static hf_error *read_enum(const hf_column *c, hf_row row, int at, void *member)
 {
 	const char *label = hf_row_text(row, at);
+	int v = label ? hf__label_value(c->labels, label) : 0;
 
-	if (!label && c->nullable) {
-		*(hf_enum_opt *)member = (hf_enum_opt){ false, 0 };
-		return NULL;
-	}
-	if (!label)
-		return hf__error_fmt(HF_E_NULL, 0, "it is NULL, and NOT_NULL in the model");
-	for (int v = 0; v < c->labels->n; v++) {
-		if (!c->labels->label[v] || strcmp(c->labels->label[v], label) != 0)
-			continue;
-		if (c->nullable)
-			*(hf_enum_opt *)member = (hf_enum_opt){ true, v };
-		else
-			*(int *)member = v;
-		return NULL;
-	}
-	return unknown_label(c, label);
+	if (!label && !c->nullable)
+		return is_null();
+	if (v < 0)
+		return hf__error_fmt(HF_E_TYPE, 0,
+			"enum %s has a label here that the program does not know: \"%.63s\"",
+			c->labels->sql_type, label);
+	if (c->nullable)
+		*(hf_enum_opt *)member = (hf_enum_opt){ label != NULL, v };
+	else
+		*(int *)member = v;
+	return NULL;
 }
 
+/* Whose NULL is a pointer's, or an array's. */
 static bool points(const hf_column *c)
 {
 	return (c->type & HF_T_ARRAY) || c->type == HF_T_TEXT || c->type == HF_T_BYTEA ||
 	       c->type == HF_T_NUMERIC || c->type == HF_T_JSON;
 }
 
+static int dest_type(const hf_column *c)
+{
+	return (int)c->type | (c->nullable && !points(c) ? HF_T_OPT : 0);
+}
+
 static hf_error *read_member(const hf_column *c, hf_row row, int at, void *member)
 {
-	hf_dest to = { (int)c->type | (c->nullable && !points(c) ? HF_T_OPT : 0), member };
 	hf_error *e = NULL;
 
+	if (hf__column_is_made(c))
+		return hf__made_read(c, row, at, member);
+	if (c->labels)
+		return read_enum(c, row, at, member);
 	if (points(c) && !c->nullable && hf_row_is_null(row, at))
-		return hf__error_fmt(HF_E_NULL, 0, "it is NULL, and NOT_NULL in the model");
-	(void)hf__result_read(row, at, to, &e);
+		return is_null();
+	(void)hf__result_read(row, at, (hf_dest){ dest_type(c), member }, &e);
 	return e;
 }
 
@@ -88,10 +85,7 @@ hf_error *hf__row_into(
 {
 	for (size_t i = 0; i < n; i++) {
 		const hf_column *c = &p->columns[which ? which[i] : i];
-		void *member = (char *)out + c->offset;
-		int at = (int)(from + i);
-		hf_error *e =
-			c->labels ? read_enum(c, row, at, member) : read_member(c, row, at, member);
+		hf_error *e = read_member(c, row, (int)(from + i), (char *)out + c->offset);
 
 		if (e)
 			return in_row(p, c, row, e);
@@ -99,100 +93,178 @@ hf_error *hf__row_into(
 	return NULL;
 }
 
-/* --- many --- */
+/* --- many rows --- */
 
-static hf_rows *rows_new(const hf_table *t, size_t n, size_t size)
+/* Where the columns of a result go. */
+struct map {
+	size_t *which; /* by the result's columns: the table's; p->n: it is passed over */
+	hf__landing *land;
+	size_t n, n_land;
+};
+
+static void map_finish(struct map *m)
 {
-	hf_rows *r = n < (SIZE_MAX - sizeof *r) / size ? hf__calloc(sizeof *r + n * size) : NULL;
+	hf__free(m->which);
+	hf__free(m->land);
+}
 
+static bool map_init(struct map *m, const hf_result *res)
+{
+	m->n = (size_t)hf_result_columns(res);
+	m->n_land = 0;
+	m->which = hf__alloc((m->n + 1) * sizeof *m->which);
+	m->land = hf__alloc((m->n + 1) * sizeof *m->land);
+	return m->which && m->land;
+}
+
+/* Of its own result a table has the columns in its own order: so that is tried first. */
+static size_t find_column(const hf__plan *p, const char *name, size_t guess)
+{
+	size_t c = 0;
+
+	if (guess < p->n && strcmp(p->columns[guess].name, name) == 0)
+		return guess;
+	while (c < p->n && strcmp(p->columns[c].name, name) != 0)
+		c++;
+	return c;
+}
+
+static bool is_mapped(const struct map *m, size_t column)
+{
+	if (column < m->n && m->which[column] == column)
+		return true;
+	for (size_t i = 0; i < m->n; i++)
+		if (m->which[i] == column)
+			return true;
+	return false;
+}
+
+static hf_error *match(const hf__plan *p, const hf_result *res, bool partial, struct map *m)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		const hf_column *c;
+
+		m->which[i] = find_column(p, hf_result_column_name(res, (int)i), i);
+		c = &p->columns[m->which[i]];
+		if (m->which[i] < p->n && !c->labels && !c->codec)
+			m->land[m->n_land++] = (hf__landing){ .col = (int)i,
+				.type = dest_type(c),
+				.offset = c->offset,
+				.not_null = points(c) && !c->nullable };
+	}
+	for (size_t c = 0; c < p->n && !partial; c++)
+		if (!p->columns[c].nullable && !is_mapped(m, c))
+			return hf__error_fmt(HF_E_MISUSE, 0,
+				"table %s: the statement has no column \"%s\", which may not be "
+				"NULL",
+				p->name, p->columns[c].name);
+	return NULL;
+}
+
+/* What libholdfast reads natively, all rows at once. */
+static hf_error *land(const hf__plan *p, hf_rows *r, const struct map *m)
+{
+	size_t row = 0, at, stride = p->table.row_size;
+	hf_error *e;
+
+	if (hf__result_land(r->res, m->land, m->n_land, r->row, stride, &row, &at))
+		return NULL;
+	e = hf__row_into(p, hf_result_row(r->res, row), (size_t)m->land[at].col,
+		&m->which[m->land[at].col], 1, r->row + row * stride); /* again, for the story */
+	return e ? e : hf__error_nomem();
+}
+
+/* The others, one column after the other. */
+static hf_error *read_column(const hf__plan *p, hf_rows *r, size_t col, size_t column)
+{
+	hf_error *e = NULL;
+
+	for (size_t i = 0; i < r->n && !e; i++)
+		e = hf__row_into(p, hf_result_row(r->res, i), col, &column, 1,
+			r->row + i * p->table.row_size);
+	return e;
+}
+
+static hf_error *fill(const hf__plan *p, hf_rows *r, const struct map *m)
+{
+	hf_error *e = land(p, r, m);
+
+	for (size_t i = 0; i < m->n && !e; i++) {
+		size_t column = m->which[i];
+
+		if (column == p->n)
+			continue;
+		r->loaded[column] = true;
+		if (p->columns[column].labels || p->columns[column].codec)
+			e = read_column(p, r, i, column);
+	}
+	for (size_t i = 0; i < r->n && !e; i++)
+		hf__row_loaded(p, r->row + i * p->table.row_size);
+	return e;
+}
+
+static hf_rows *rows_new(const hf__plan *p, const hf_table *t, size_t n)
+{
+	size_t size = p->table.row_size, most;
+	hf_rows *r;
+
+	most = size ? (SIZE_MAX - sizeof *r - p->n) / size : n;
+	r = n <= most ? hf__calloc(sizeof *r + n * size + p->n) : NULL;
 	if (!r)
 		return NULL;
 	hf__ref_init(&r->refs);
 	r->table = t;
 	r->n = n;
+	r->loaded = (bool *)(r->row + n * size);
 	return r;
 }
 
-hf_rows *hf__rows_of_structs(
-	const hf_table *t, const void *structs, size_t n, void *owner, hf_free_fn *let_go)
+hf_rows *hf__rows_of_structs(const hf__plan *p, const hf_table *t, const void *structs, size_t n,
+	void *owner, hf_free_fn *let_go)
 {
-	hf_rows *r = rows_new(t, n, t->row_size);
+	hf_rows *r = rows_new(p, t, n);
 
 	if (!r) {
 		let_go(owner);
 		return NULL;
 	}
 	if (n > 0)
-		memcpy(r->row, structs, n * t->row_size);
+		memcpy(r->row, structs, n * p->table.row_size);
+	memset(r->loaded, true, p->n);
 	r->owner = owner;
 	r->let_go = let_go;
 	return r;
 }
 
-/* Where the columns of a result go: which[i] for the i-th, p->n for one that is passed over. */
-static hf_error *match(const hf__plan *p, const hf_result *res, size_t *which, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		const char *name = hf_result_column_name(res, (int)i);
-
-		which[i] = 0;
-		while (which[i] < p->n && strcmp(p->columns[which[i]].name, name) != 0)
-			which[i]++;
-	}
-	for (size_t c = 0; c < p->n; c++) {
-		size_t i = 0;
-
-		while (i < n && which[i] != c)
-			i++;
-		if (i == n && !p->columns[c].nullable)
-			return hf__error_fmt(HF_E_MISUSE, 0,
-				"table %s: the statement has no column \"%s\", which may not be "
-				"NULL",
-				p->name, p->columns[c].name);
-	}
-	return NULL;
-}
-
-static hf_error *fill(const hf__plan *p, hf_rows *r, const size_t *which, size_t n)
-{
-	for (size_t i = 0; i < r->n; i++) {
-		void *out = r->row + i * p->table.row_size;
-
-		for (size_t k = 0; k < n; k++) {
-			hf_error *e = which[k] < p->n ? hf__row_into(p, hf_result_row(r->res, i), k,
-								&which[k], 1, out)
-						      : NULL;
-
-			if (e)
-				return e;
-		}
-	}
-	return NULL;
-}
-
-hf_status hf_rows_from(const hf_table *t, const hf_result *res, hf_rows **out, hf_error **out_error)
+hf_error *hf__rows_make(const hf_table *t, const hf_result *res, bool partial, hf_rows **out)
 {
 	hf_error *e;
 	const hf__plan *p = hf__plan_of(t, &e);
-	size_t n = (size_t)hf_result_columns(res);
-	size_t *which = p ? hf__alloc((n + 1) * sizeof *which) : NULL;
-	hf_rows *r = which ? rows_new(t, hf_result_rows(res), p->table.row_size) : NULL;
+	struct map m = { NULL, NULL, 0, 0 };
+	hf_rows *r = NULL;
 
-	if (!e && !r)
+	if (!e && (!map_init(&m, res) || !(r = rows_new(p, t, hf_result_rows(res)))))
 		e = hf__error_nomem();
 	if (!e)
 		r->res = hf_result_ref(res);
 	if (!e)
-		e = match(p, res, which, n);
+		e = match(p, res, partial, &m);
 	if (!e)
-		e = fill(p, r, which, n);
-	hf__free(which);
+		e = fill(p, r, &m);
+	map_finish(&m);
 	if (e)
-		hf_rows_unref(r);
-	else
+		r = hf_rows_unref(r);
+	if (!e)
 		*out = r;
-	return hf__error_give(e, out_error);
+	return e;
 }
+
+hf_status hf_rows_from(const hf_table *t, const hf_result *res, hf_rows **out, hf_error **out_error)
+{
+	return hf__error_give(hf__rows_make(t, res, false, out), out_error);
+}
+
+/* --- what is told of them --- */
 
 size_t hf_rows_count(const hf_rows *r)
 {
@@ -207,6 +279,15 @@ const hf_table *hf_rows_table(const hf_rows *r)
 void *hf_rows_of(hf_rows *r, const hf_table *t)
 {
 	return r && r->n > 0 && r->table == t ? r->row : NULL;
+}
+
+bool hf_rows_have(const hf_rows *r, uint32_t column)
+{
+	hf_error *e;
+	const hf__plan *p = r ? hf__plan_of(r->table, &e) : NULL;
+	size_t i = p ? hf__plan_column(p, column) : 0;
+
+	return p && i < p->n && r->loaded[i];
 }
 
 hf_rows *hf_rows_ref(hf_rows *r)

@@ -63,7 +63,7 @@ void hf__put_value(hf__statement *s, const hf_column *c, const hf_value *v)
 	hf_value settled;
 	hf_error *e = NULL;
 
-	if (hf__column_value(c, v, &settled, &e) == HF_OK)
+	if (hf__column_value(c, v, &s->arena, &settled, &e) == HF_OK)
 		hf__put_arg(s, settled);
 	else
 		hf__statement_fail(s, e);
@@ -74,7 +74,7 @@ void hf__put_member(hf__statement *s, const hf_column *c, const void *row)
 	hf_value v;
 	hf_error *e = NULL;
 
-	if (hf__member_value(c, row, &v, &e) == HF_OK)
+	if (hf__member_sent(c, row, &s->arena, &v, &e) == HF_OK)
 		hf__put_arg(s, v);
 	else
 		hf__statement_fail(s, e);

@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-/* " WHERE a = $1 AND b = $2": of the row's key. */
-static void put_key(hf__verb *v, const void *row)
+void hf__put_key(hf__verb *v, const void *row)
 {
 	const hf__plan *p = v->p;
 
@@ -24,9 +23,15 @@ static void put_key(hf__verb *v, const void *row)
 	}
 }
 
-static bool is_written(const hf_column *c)
+bool hf__is_written(const hf_column *c)
 {
 	return !c->key && !c->generated_sql && !(c->identity && c->always);
+}
+
+hf_error *hf__never_written(const hf__verb *v, size_t i)
+{
+	return hf__error_fmt(HF_E_MISUSE, 0, "model %s: \"%s\" is never written by an UPDATE",
+		v->p->table.model, i < v->p->n ? v->p->columns[i].name : "(no column)");
 }
 
 static size_t put_members(hf__verb *v, const void *row)
@@ -34,7 +39,7 @@ static size_t put_members(hf__verb *v, const void *row)
 	size_t n = 0;
 
 	for (size_t i = 0; i < v->p->n; i++) {
-		if (!is_written(&v->p->columns[i]))
+		if (!hf__is_written(&v->p->columns[i]))
 			continue;
 		hf__put(&v->st, n++ ? ", " : " SET ");
 		hf__put(&v->st, v->p->quoted[i]);
@@ -51,12 +56,8 @@ static size_t put_only(hf__verb *v, const void *row, const uint32_t *only)
 	for (; only[n]; n++) {
 		size_t i = hf__plan_column(v->p, only[n]);
 
-		if (i == v->p->n || !is_written(&v->p->columns[i])) {
-			hf__statement_fail(&v->st,
-				hf__error_fmt(HF_E_MISUSE, 0,
-					"model %s: \"%s\" is never written by an UPDATE",
-					v->p->table.model,
-					i < v->p->n ? v->p->columns[i].name : "(no column)"));
+		if (i == v->p->n || !hf__is_written(&v->p->columns[i])) {
+			hf__statement_fail(&v->st, hf__never_written(v, i));
 			return n;
 		}
 		hf__put(&v->st, n ? ", " : " SET ");
@@ -67,7 +68,7 @@ static size_t put_only(hf__verb *v, const void *row, const uint32_t *only)
 	return n;
 }
 
-static hf_error *gone(const hf__verb *v)
+hf_error *hf__gone(const hf__verb *v)
 {
 	return hf__error_new(&(hf__error_spec){ .status = HF_E_NO_ROWS,
 		.message = "the row is not there any more",
@@ -75,20 +76,23 @@ static hf_error *gone(const hf__verb *v)
 		.field[HF_ERR_TABLE] = v->p->table.name });
 }
 
-static hf_status touch(const hf__plan *p, void *row)
+bool hf__touch(hf__verb *v, void *row)
 {
-	for (size_t i = 0; i < p->n; i++) {
-		const hf_column *c = &p->columns[i];
+	for (size_t i = 0; i < v->p->n; i++) {
+		const hf_column *c = &v->p->columns[i];
 		hf_status st = c->on_update ? c->on_update((char *)row + c->offset, row) : HF_OK;
 
-		if (st != HF_OK)
-			return st;
+		if (st == HF_OK)
+			continue;
+		hf__statement_fail(&v->st,
+			hf__error_fmt(st, 0, "model %s: on_update of \"%s\" refused the row",
+				v->p->table.model, c->name));
+		return false;
 	}
-	return HF_OK;
+	return true;
 }
 
-/* The row as the server has it now. */
-static void read_all_back(hf__verb *v, void *row)
+void hf__read_all_back(hf__verb *v, void *row)
 {
 	hf_error *e = hf__row_into(v->p, hf_result_row(v->res, 0), 0, NULL, v->p->n, row);
 
@@ -100,15 +104,10 @@ static void read_all_back(hf__verb *v, void *row)
 
 static void update(hf__verb *v, void *row, const uint32_t *only)
 {
-	hf_status st = touch(v->p, row);
 	size_t n;
 
-	if (st != HF_OK) {
-		hf__statement_fail(
-			&v->st, hf__error_fmt(st, 0, "model %s: on_update refused the row",
-					v->p->table.model));
+	if (!hf__touch(v, row))
 		return;
-	}
 	hf__put(&v->st, "UPDATE ");
 	hf__put(&v->st, v->p->name);
 	n = only ? put_only(v, row, only) : put_members(v, row);
@@ -116,15 +115,15 @@ static void update(hf__verb *v, void *row, const uint32_t *only)
 		hf__statement_fail(&v->st,
 			hf__error_fmt(HF_E_MISUSE, 0, "model %s: there is nothing to be written",
 				v->p->table.model));
-	put_key(v, row);
+	hf__put_key(v, row);
 	hf__put(&v->st, " RETURNING ");
 	hf__put(&v->st, v->p->list);
 	if (!hf__verb_run(v))
 		return;
 	if (hf_result_rows(v->res) == 0)
-		hf__statement_fail(&v->st, gone(v));
+		hf__statement_fail(&v->st, hf__gone(v));
 	else
-		read_all_back(v, row);
+		hf__read_all_back(v, row);
 }
 
 hf_status hf_update_at(
@@ -165,9 +164,9 @@ hf_status hf_delete_at(const hf_site *site, hf_session *s, const hf_table *t, vo
 	if (hf__verb_begin(&v, site, s, t) && hf__verb_may_delete(&v, row)) {
 		hf__put(&v.st, "DELETE FROM ");
 		hf__put(&v.st, v.p->name);
-		put_key(&v, row);
+		hf__put_key(&v, row);
 		if (hf__verb_run(&v) && hf_result_affected(v.res) == 0)
-			hf__statement_fail(&v.st, gone(&v));
+			hf__statement_fail(&v.st, hf__gone(&v));
 		hf__verb_deleted(&v, row);
 	}
 	return hf__verb_end(&v);

@@ -29,6 +29,14 @@ bool hf__verb_run(hf__verb *v)
 	return !v->st.error;
 }
 
+void hf__verb_again(hf__verb *v)
+{
+	if (v->st.text.failed)
+		hf__statement_fail(&v->st, hf__error_nomem());
+	hf__strbuf_clear(&v->st.text);
+	v->st.n = 0;
+}
+
 hf_status hf__verb_end(hf__verb *v)
 {
 	hf_error *e = hf__statement_error(&v->st);

@@ -22,6 +22,9 @@ bool hf__verb_begin(hf__verb *v, const hf_site *site, hf_session *s, const hf_ta
 /* Sends what has been put together and waits. True: v->res is there. */
 bool hf__verb_run(hf__verb *v);
 
+/* Begins a further statement; the result of the last stays until that is run. */
+void hf__verb_again(hf__verb *v);
+
 /* Lets go of all, and tells the session. */
 hf_status hf__verb_end(hf__verb *v);
 
@@ -38,6 +41,26 @@ int hf__positions(hf__verb *v, const uint32_t *list, size_t *out, size_t max);
 /* insert.c: "INSERT INTO t (a, b) VALUES ($1, $2)"; left_out tells, by column, what the server is
  * to fill in. */
 void hf__put_insert(hf__verb *v, const void *row, bool *left_out);
+
+/* update.c: " WHERE a = $1 AND b = $2", of the row's key. */
+void hf__put_key(hf__verb *v, const void *row);
+
+/* Whether an UPDATE may write it. */
+bool hf__is_written(const hf_column *c);
+hf_error *hf__never_written(const hf__verb *v, size_t i);
+
+/* What on_update makes of the row; false: one of them refused it. */
+bool hf__touch(hf__verb *v, void *row);
+
+/* HF_E_NO_ROWS: the row is not there any more. */
+hf_error *hf__gone(const hf__verb *v);
+
+/* The first row of the result, which begins with all columns, into the struct. */
+void hf__read_all_back(hf__verb *v, void *row);
+
+/* upsert.c: " ON CONFLICT (a) DO UPDATE SET b = EXCLUDED.b", or DO NOTHING where `update` is NULL.
+ */
+bool hf__put_on_conflict(hf__verb *v, const uint32_t *conflict, const uint32_t *update);
 
 /* events.c: before and after; the former also check the row. */
 bool hf__verb_may_save(hf__verb *v, void *row, bool creates);

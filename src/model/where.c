@@ -169,7 +169,7 @@ static void put_of_column(hf__statement *s, const hf__plan *p, const hf_term *t)
 	case HF_OP_ANY:
 		put_name(s, p, c);
 		hf__put(s, " = ANY(");
-		hf__put_arg(s, t->value);
+		hf__put_value(s, c, &t->value);
 		hf__put(s, ")");
 		return;
 	case HF_OP_NULL:

@@ -2,6 +2,7 @@
 #include "models.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 HF_ENUM(mood, "mood", [MOOD_SAD] = "sad", [MOOD_OK] = "ok", [MOOD_HAPPY] = "happy");
 
@@ -53,7 +54,7 @@ struct t_store t_store_open(void)
 	st.s = hf_session_on_pool(st.pool);
 	st.models = hf_models_new(NULL);
 	free(t_psql("set client_min_messages to warning; drop table if exists task, line, person;"
-		    "drop type if exists mood"));
+		    "drop type if exists mood cascade"));
 	if (hf_models_add(st.models, all, NULL, &why) != HF_OK)
 		ck_abort_msg("%s", hf_error_message(why));
 	t_verb(st.s, hf_models_create(st.models, st.s, 0));
@@ -65,4 +66,13 @@ void t_store_close(struct t_store *st)
 	hf_session_unref(st->s);
 	hf_models_unref(st->models);
 	t_close(st->pool);
+}
+
+void t_sql_gives_at(const char *file, int line, const char *sql, const char *text)
+{
+	char *got = t_psql(sql);
+
+	if (strcmp(got, text) != 0)
+		ck_abort_msg("%s:%d: \"%s\", not \"%s\"", file, line, got, text);
+	free(got);
 }

@@ -39,6 +39,10 @@ extern const hf_table person_table, task_table, line_table;
 #define t_verb(s, call) t_verb_at(__FILE__, __LINE__, (s), (call))
 void t_verb_at(const char *file, int line, hf_session *s, hf_status st);
 
+/* Fails unless what psql prints for `sql` is this. */
+#define t_sql_gives(sql, text) t_sql_gives_at(__FILE__, __LINE__, (sql), (text))
+void t_sql_gives_at(const char *file, int line, const char *sql, const char *text);
+
 /* A pool, a session on it, and the tables, empty. */
 struct t_store {
 	hf_pool *pool;

@@ -181,6 +181,123 @@ START_TEST(test_changes)
 }
 END_TEST
 
+/* Those that take several statements, or know what was there before. */
+START_TEST(test_more_changes)
+{
+	struct t_store st = t_store_open();
+	static const hf_table *const among[] = { &task_table, NULL };
+	struct person p[2] = { { .name = "Ann", .mood = MOOD_OK }, { .name = "Bob" } };
+	const uint32_t by_name[] = { HF_C(person, name), 0 };
+	struct task t = { .subject = "roof" };
+	hf_rows *rows;
+	hf_future *f;
+
+	for (int i = 0; i < 2; i++) {
+		f = hf_get_or_create_async(st.pool, person, &p[0], HF_EQ(person, name, "Ann"));
+		ck_assert_int_eq(count_of(hf_future_ref(f)), i == 0);
+		rows = rows_of(f, &person_table);
+		ck_assert_str_eq(HF_ROWS(person, rows)->name, "Ann");
+		t.owner_id = (hf_int4_opt)HF_SOME(HF_ROWS(person, rows)->id);
+		hf_rows_unref(rows);
+	}
+	p[0].mood = MOOD_HAPPY;
+	for (int i = 0; i < 2; i++) {
+		f = hf_upsert_async(st.pool, person, &p[i], by_name, HF_REST);
+		ck_assert_int_eq(count_of(hf_future_ref(f)), i == 1);
+		rows = rows_of(f, &person_table);
+		p[i] = *HF_ROWS(person, rows);
+		p[i].name = i ? "Bob" : "Ann";
+		hf_rows_unref(rows);
+	}
+	p[0].age = p[1].age = (hf_int4_opt)HF_SOME(5);
+	ck_assert_int_eq(count_of(hf_update_many_async(st.pool, person, p, 2, NULL)), 2);
+	ck_assert_int_eq(t_psql_int("select sum(age) from person where mood <> 'ok'"), 10);
+	ck_assert_int_eq(count_of(hf_insert_async(st.pool, task, &t)), 1);
+	ck_assert_int_eq(count_of(hf_delete_deep_async_at(
+				 HF_HERE, st.pool, &person_table, &p[0], among, true)),
+		1);
+	ck_assert_int_eq(t_psql_int("select count(*) from task"), 0);
+	ck_assert_int_eq(t_psql_int("select count(*) from person"), 1);
+	t_store_close(&st);
+}
+END_TEST
+
+struct parcel {
+	int32_t id;
+	hf_bytes data;
+	hf_json info;
+	hf_numeric weight;
+	hf_text_array tags;
+	hf_int4_array sizes;
+	const char *shape;
+};
+
+extern const hf_table parcel_table;
+
+static const hf_column parcel_columns[] = {
+	HF_COLUMN(parcel, id, INT4, NOT_NULL, HF_SERIAL),
+	HF_COLUMN(parcel, data, BYTEA, NULLABLE, HF_PLAIN),
+	HF_COLUMN(parcel, info, JSONB, NULLABLE, HF_PLAIN),
+	HF_COLUMN(parcel, weight, NUMERIC, NULLABLE, HF_PLAIN),
+	HF_COLUMN(parcel, tags, ARRAY(TEXT), NULLABLE, HF_PLAIN),
+	HF_COLUMN(parcel, sizes, ARRAY(INT4), NULLABLE, HF_PLAIN),
+	HF_COLUMN(parcel, shape, RAW("box"), NULLABLE, HF_PLAIN),
+};
+HF_TABLE(parcel, .schema = NULL);
+
+/* Whatever a row points to is copied with it. */
+START_TEST(test_deep_copy)
+{
+	struct t_store st = t_store_open();
+	char data[] = "bytes", info[] = "{\"a\": 1}", weight[] = "12.50", tag[] = "red",
+	     shape[] = "(2,2),(1,1)";
+	const char *tags[] = { tag, NULL };
+	bool null[] = { false, true };
+	int32_t sizes[] = { 7, 8, 9 };
+	struct parcel in = { .data = { data, 5 },
+		.info = { info },
+		.weight = { weight },
+		.tags = HF_ARRAY(text, tags, 2),
+		.sizes = HF_ARRAY(int4, sizes, 3),
+		.shape = shape };
+	const struct parcel none = { .id = 0 }, *p;
+	hf_future *f[2];
+
+	in.tags.null = null;
+	free(t_psql("set client_min_messages to warning; drop table if exists parcel;"
+		    "create table parcel (id serial primary key, data bytea, info jsonb,"
+		    "weight numeric, tags text[], sizes int[], shape box)"));
+	f[0] = hf_insert_async(st.pool, parcel, &in);
+	f[1] = hf_insert_async(st.pool, parcel, &none);
+	memset(data, '?', 5);
+	memset(info, '?', sizeof info - 1);
+	memset(weight, '?', sizeof weight - 1);
+	memset(tag, '?', sizeof tag - 1);
+	memset(shape, '?', sizeof shape - 1);
+	memset(sizes, 0, sizeof sizes);
+	tags[0] = NULL;
+	null[1] = false;
+	for (int i = 0; i < 2; i++) {
+		hf_rows *rows = rows_of(f[i], &parcel_table);
+
+		p = HF_ROWS(parcel, rows);
+		ck_assert_int_gt(p->id, 0);
+		if (i == 0)
+			ck_assert(memcmp(p->data.data, "bytes", 5) == 0 && p->sizes.v[2] == 9 &&
+				  strcmp(p->tags.v[0], "red") == 0 && p->tags.null[1]);
+		else
+			ck_assert(!p->data.data && !p->info.s && !p->shape && !p->tags.has);
+		hf_rows_unref(rows);
+	}
+	ck_assert_int_eq(
+		t_psql_int("select count(*) from parcel where data = 'bytes' and info->>'a' = '1'"
+			   " and weight = 12.5 and tags = array['red', null] and"
+			   " sizes = array[7, 8, 9] and shape ~= '(2,2),(1,1)'"),
+		1);
+	t_store_close(&st);
+}
+END_TEST
+
 /* The outcome is the verb's, and so is its story. */
 START_TEST(test_failures)
 {
@@ -270,6 +387,9 @@ END_TEST
 T_MAIN("verbs_async", { "G1 H1 rows are inserted by futures, from copies", test_insert, 0 },
 	{ "H26 futures of reading verbs give what the verbs do", test_reads, 0 },
 	{ "H2 H9 rows are saved, updated and deleted by futures", test_changes, 0 },
+	{ "H7 H10 H12 rows are upserted, found or created, and deleted deeply by futures",
+		test_more_changes, 0 },
+	{ "whatever a row points to is copied with it", test_deep_copy, 0 },
 	{ "a future of a verb fails as the verb does", test_failures, 0 },
 	{ "rows of a future outlive it and the pool; nobody need wait", test_nobody_waits, 0 },
 	{ "many verbs at once on few connections", test_many, 60 })
