@@ -23,6 +23,7 @@
 #include <holdfast/admin.h>
 #include <holdfast/metrics.h>
 #include <holdfast/schema.h>
+#include <holdfast/finders.h>
 #include <holdfast/binding.h>
 #include <holdfast/orm_async.h>
 #include <holdfast/copy_structs.h>

@@ -177,6 +177,7 @@ SRC_MODEL = \
 	src/model/errand.c src/model/errand.h \
 	src/model/events.c \
 	src/model/find.c \
+	src/model/finders.c \
 	src/model/insert.c \
 	src/model/many.c \
 	src/model/member.c \
@@ -205,6 +206,7 @@ hfinclude_HEADERS = \
 	include/holdfast/copy_structs.h \
 	include/holdfast/engine.h \
 	include/holdfast/find.h \
+	include/holdfast/finders.h \
 	include/holdfast/future.h \
 	include/holdfast/global.h \
 	include/holdfast/histogram.h \

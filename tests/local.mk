@@ -94,6 +94,7 @@ DB_TESTS = \
 	tests/db/test_fetch \
 	tests/db/test_fetch_load \
 	tests/db/test_find \
+	tests/db/test_finders \
 	tests/db/test_fixture \
 	tests/db/test_fork \
 	tests/db/test_formats \

@@ -111,6 +111,8 @@ HF__END
 #define hf_upsert_async(p, T, row, conflict, update) \
 	hf_upsert_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), (conflict), (update))
 #define hf_delete_async(p, T, row) hf_delete_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row))
+#define hf_delete_deep_async(p, T, row, among, nullable) \
+	hf_delete_deep_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), (among), (nullable))
 #define hf_get_async(p, T, ...) hf_get_async_at(HF_HERE, (p), &T##_table, HF__TERMS(__VA_ARGS__))
 #define hf_get_or_null_async(p, T, ...) \
 	hf_get_or_null_async_at(HF_HERE, (p), &T##_table, HF__TERMS(__VA_ARGS__))

@@ -213,9 +213,7 @@ START_TEST(test_more_changes)
 	ck_assert_int_eq(count_of(hf_update_many_async(st.pool, person, p, 2, NULL)), 2);
 	ck_assert_int_eq(t_psql_int("select sum(age) from person where mood <> 'ok'"), 10);
 	ck_assert_int_eq(count_of(hf_insert_async(st.pool, task, &t)), 1);
-	ck_assert_int_eq(count_of(hf_delete_deep_async_at(
-				 HF_HERE, st.pool, &person_table, &p[0], among, true)),
-		1);
+	ck_assert_int_eq(count_of(hf_delete_deep_async(st.pool, person, &p[0], among, true)), 1);
 	ck_assert_int_eq(t_psql_int("select count(*) from task"), 0);
 	ck_assert_int_eq(t_psql_int("select count(*) from person"), 1);
 	t_store_close(&st);
