@@ -162,6 +162,7 @@ DB_TESTS = \
 	tests/db/test_scope_sessions \
 	tests/db/test_script \
 	tests/db/test_secrets \
+	tests/db/test_session_carriers \
 	tests/db/test_session_reset \
 	tests/db/test_shutdown \
 	tests/db/test_sql_server \

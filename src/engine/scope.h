@@ -108,6 +108,18 @@ hf_error *hf__session_execute(const hf_site *site, hf_session *s, hf_result **ou
  */
 bool hf__session_keep(hf_session *s, hf_result *res);
 
+/* The calls of scope.h for a session that is not a scope's. */
+hf_error *hf__carried_fetch(const hf_site *site, hf_session *s, const hf_query_opts *opts,
+	hf_result **out, const char *sql, const hf_value *args, size_t n);
+hf_future *hf__carried_query(const hf_site *site, hf_session *s, const hf_query_opts *opts,
+	const char *sql, const hf_value *args, size_t n);
+hf_future *hf__carried_run(const hf_site *site, hf_session *s, const hf_job *job);
+
+hf_pool *hf__carried_pool(const hf_session *s);
+
+/* session.c: frees what a refused query was given. */
+void hf__session_drop_opts(const hf_query_opts *opts);
+
 /* One that sends its only statement: whoever calls a verb with it has its future from
  * hf__session_sent, which takes the verb's status for form's sake; where nothing was sent, it has
  * failed as the verb did. */
