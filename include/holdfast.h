@@ -8,6 +8,7 @@
 #include <holdfast/histogram.h>
 #include <holdfast/version.h>
 #include <holdfast/status.h>
+#include <holdfast/blocking.h>
 #include <holdfast/value.h>
 #include <holdfast/result.h>
 #include <holdfast/future.h>

@@ -24,6 +24,7 @@ SRC_BASE = \
 # 1: values, types and errors, without I/O
 SRC_VALUE = \
 	src/value/array.c \
+	src/value/blocking.c src/value/blocking.h \
 	src/value/codec.h \
 	src/value/copy_native.c \
 	src/value/copy_put.h \
@@ -201,6 +202,7 @@ hfinclude_HEADERS = \
 	include/holdfast/admin.h \
 	include/holdfast/base.h \
 	include/holdfast/binding.h \
+	include/holdfast/blocking.h \
 	include/holdfast/conn.h \
 	include/holdfast/copy.h \
 	include/holdfast/copy_structs.h \

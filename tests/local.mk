@@ -105,6 +105,7 @@ DB_TESTS = \
 	tests/db/test_global_limits \
 	tests/db/test_global_lost \
 	tests/db/test_harness \
+	tests/db/test_guard \
 	tests/db/test_hermitage \
 	tests/db/test_holders \
 	tests/db/test_hooks \

@@ -9,6 +9,7 @@
 #include "base/thread.h"
 #include "pool/pool.h"
 #include "txn/txn.h"
+#include "value/blocking.h"
 #include "value/error.h"
 #include "value/opts.h"
 
@@ -153,6 +154,10 @@ static hf_error *on_txn(const hf_site *site, hf_txn *t, const hf_query_opts *opt
 		return hf__error_fmt(HF_E_DEADLOCK, 0,
 			"this thread works for the pool of the session's transaction, so waiting "
 			"for it here could never end");
+	}
+	if (hf__blocking_forbidden()) {
+		hf__session_drop_opts(opts);
+		return hf__error_blocking("hf_session_fetch");
 	}
 	f = hf_txn_query_with_at(site, t, opts, sql, args, n);
 	*out = hf_future_take(f);

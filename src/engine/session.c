@@ -6,6 +6,7 @@
 #include "base/thread.h"
 #include "pool/pool.h"
 #include "txn/global.h"
+#include "value/blocking.h"
 #include "value/error.h"
 #include "value/opts.h"
 
@@ -186,6 +187,8 @@ static hf_error *start_to_wait(const hf_site *site, hf_session *s)
 	bool stuck = !e && has_txn(s) && hf__thread_role(s->engine->pool) != HF__ROLE_NONE;
 
 	hf_error_unref(e);
+	if (!stuck && !e && has_txn(s) && hf__blocking_forbidden())
+		return hf__error_blocking("hf_session_fetch");
 	if (!stuck)
 		return start(site, s);
 	return hf__error_fmt(HF_E_DEADLOCK, 0,
