@@ -31,6 +31,7 @@ HF__BEGIN
 
 /* --- plain queries --- */
 
+/* The rows, for hf_await_rows. */
 HF_OWNED hf_future *hf_select_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const hf_clause *clauses);
 HF_OWNED hf_future *hf_select_sql_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
@@ -53,7 +54,6 @@ HF_OWNED hf_future *hf_delete_where_async_at(const hf_site *site, hf_pool *p, co
  * Each gives the row, or the rows, as the verb leaves them; the deletes give none, and
  * get_or_null none where there is none. Their count is that of the rows that were written, and of
  * those that answer *created, 1 where they have created one. */
-
 HF_OWNED hf_future *hf_insert_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const void *row);
 HF_OWNED hf_future *hf_update_async_at(

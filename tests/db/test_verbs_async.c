@@ -53,7 +53,7 @@ static void add(struct t_store *st, const char *name, int age)
 START_TEST(test_insert)
 {
 	struct t_store st = t_store_open();
-	char *name = strdup("Ann"), ids[4][8];
+	char *name = strdup("Ann"), ids[4][16];
 	struct person *p = malloc(sizeof *p), many[4] = { 0 };
 	hf_future *f, *g;
 	hf_rows *rows, *more;
