@@ -36,6 +36,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "notify") == 0)
 		return bench_notify("hf-peer", false);
+	if (argc > 1 && strncmp(argv[1], "orm_", 4) == 0)
+		return bench_orm("hf-peer", argv[1]);
 	if (!bench_init(&b, "hf-peer", argc, argv))
 		return BENCH_SKIP;
 	b.version = hf_version();

@@ -177,22 +177,27 @@ SRC_MODEL = \
 	src/model/delete_deep.c \
 	src/model/errand.c src/model/errand.h \
 	src/model/events.c \
+	src/model/export.c \
 	src/model/find.c \
 	src/model/finders.c \
+	src/model/input.c \
 	src/model/insert.c \
 	src/model/many.c \
 	src/model/member.c \
 	src/model/naming.c \
 	src/model/orm_async.c \
 	src/model/plan.c src/model/plan.h \
-	src/model/registry.c \
-	src/model/rows.h \
-	src/model/rows.c \
+	src/model/query.c \
+	src/model/registry.c src/model/registry.h \
+	src/model/rows.c src/model/rows.h \
+	src/model/schema.c \
 	src/model/select.c \
 	src/model/statement.c src/model/statement.h \
 	src/model/strip.c src/model/strip.h \
+	src/model/table.c \
 	src/model/update.c \
 	src/model/upsert.c \
+	src/model/validate.c src/model/validate.h \
 	src/model/verb.c src/model/verb.h \
 	src/model/where.c
 

@@ -18,6 +18,7 @@ UNIT_TESTS = \
 	tests/unit/test_histogram \
 	tests/unit/test_inbox \
 	tests/unit/test_metrics \
+	tests/unit/test_model \
 	tests/unit/test_queue \
 	tests/unit/test_recycle \
 	tests/unit/test_scope \
@@ -53,6 +54,7 @@ tests_db_test_apr_scope_LDADD = tests/libapr.la $(LDADD)
 DB_TESTS = \
 	tests/db/test_abandon \
 	tests/db/test_acquire \
+	tests/db/test_aggregates \
 	tests/db/test_allocations \
 	tests/db/test_apr_future \
 	tests/db/test_apr_life \
@@ -64,6 +66,7 @@ DB_TESTS = \
 	tests/db/test_bindings \
 	tests/db/test_borrow_cost \
 	tests/db/test_branches \
+	tests/db/test_builder \
 	tests/db/test_cancel \
 	tests/db/test_cancel_connect \
 	tests/db/test_chain \
@@ -72,12 +75,14 @@ DB_TESTS = \
 	tests/db/test_commit_cut \
 	tests/db/test_codecs_server \
 	tests/db/test_codecs_settings \
+	tests/db/test_compound \
 	tests/db/test_connect_refused \
 	tests/db/test_copy \
 	tests/db/test_copy_errors \
 	tests/db/test_copy_stop \
 	tests/db/test_copy_structs \
 	tests/db/test_copy_types \
+	tests/db/test_corpus \
 	tests/db/test_databases \
 	tests/db/test_databases_drop \
 	tests/db/test_delete_deep \
@@ -131,6 +136,7 @@ DB_TESTS = \
 	tests/db/test_many \
 	tests/db/test_metrics \
 	tests/db/test_metrics_load \
+	tests/db/test_naming \
 	tests/db/test_nesting \
 	tests/db/test_notify \
 	tests/db/test_open \
@@ -157,6 +163,7 @@ DB_TESTS = \
 	tests/db/test_pipeline \
 	tests/db/test_query \
 	tests/db/test_rows \
+	tests/db/test_schema \
 	tests/db/test_scope_commit \
 	tests/db/test_scope_life \
 	tests/db/test_scope_manager \
@@ -167,6 +174,7 @@ DB_TESTS = \
 	tests/db/test_session_reset \
 	tests/db/test_shutdown \
 	tests/db/test_sql_server \
+	tests/db/test_stale \
 	tests/db/test_stats \
 	tests/db/test_stream \
 	tests/db/test_stream_huge \
@@ -190,7 +198,9 @@ DB_TESTS = \
 	tests/db/test_txn_then \
 	tests/db/test_txn_waits \
 	tests/db/test_upkeep \
+	tests/db/test_views \
 	tests/db/test_upsert \
+	tests/db/test_validation \
 	tests/db/test_verbs \
 	tests/db/test_verbs_async \
 	tests/db/test_waiting
@@ -210,6 +220,8 @@ SCRIPT_TESTS = \
 
 if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la tests/libapr.la
+tests_db_test_corpus_SOURCES = tests/db/catalog.c tests/db/catalog.h tests/db/random_row.c \
+	tests/db/test_corpus.c
 tests_libapr_la_SOURCES = src/adapt/apr.c
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/apr.h \

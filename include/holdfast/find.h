@@ -48,23 +48,30 @@ typedef enum hf_op {
 	HF_OP_IASC, /* by lower(column) */
 	HF_OP_IDESC,
 	HF_OP_SET,
-	HF_OP_ADD, /* SET column = column + value */
-	HF_OP_SET_SQL,
+	HF_OP_ADD,     /* SET column = column + value */
+	HF_OP_SET_SQL, /* SET column = an expression of the caller's */
 	HF_OP_COUNT,
 	HF_OP_SUM,
 	HF_OP_MIN,
 	HF_OP_MAX,
 	HF_OP_AVG,
+	HF_OP_COLUMN,
+	HF_OP_COUNT_ROWS,
+	HF_OP_COUNT_DISTINCT,
+	HF_OP_PICK, /* an expression, as a member of another struct */
+	HF_OP_ON,   /* column = another table's column */
 } hf_op;
 
-/* A condition, a place in an order, an assignment or an aggregate. Made by the macros below. */
+/* A condition, a place in an order, an assignment or an expression. Made by the macros below. */
 typedef struct hf_term {
 	hf_op op;
 	const hf_table *table;
 	uint32_t column; /* offset of the member, and 1; 0: none */
 	hf_value value;
-	const struct hf_term *terms; /* of AND, OR, NOT, IN_SELECT: ended by one of HF_OP_END */
-	const hf_table *other;       /* of IN_SELECT */
+	/* Of AND, OR, NOT, IN_SELECT: ended by one of HF_OP_END. Of PICK, and of a comparison or an
+	 * order without a column: the expression. */
+	const struct hf_term *terms;
+	const hf_table *other; /* of IN_SELECT and ON */
 	uint32_t other_column;
 	const char *sql; /* with $1 … for its args */
 	const hf_value *args;
@@ -84,6 +91,12 @@ typedef enum hf_clause_kind {
 	HF_CLAUSE_ONLY, /* so many columns and no more, with the key */
 	HF_CLAUSE_LOCK,
 	HF_CLAUSE_FIND, /* what an hf_find has collected */
+	HF_CLAUSE_JOIN,
+	HF_CLAUSE_LEFT_JOIN,
+	HF_CLAUSE_UNION, /* with what the clauses in it select */
+	HF_CLAUSE_UNION_ALL,
+	HF_CLAUSE_INTERSECT,
+	HF_CLAUSE_EXCEPT,
 } hf_clause_kind;
 
 typedef enum hf_lock {
@@ -102,6 +115,7 @@ typedef struct hf_clause {
 	const hf_term *terms;
 	int64_t n;
 	const hf_find *find;
+	const struct hf_clause *clauses; /* ended by one of HF_CLAUSE_END */
 } hf_clause;
 
 /* Conditions that are put together as the program runs. A value of its own: one that is not changed
@@ -218,6 +232,34 @@ static inline hf_term hf__sql_term(const char *sql, const hf_value *args, size_t
 #define HF_SET(T, m, x)      HF__COMPARE(T, m, HF_OP_SET, x)
 #define HF_SET_TO_NULL(T, m) ((hf_term){ HF__TERM(T, m, HF_OP_SET), .value = hf_v_null() })
 #define HF_INCREASE(T, m, x) HF__COMPARE(T, m, HF_OP_ADD, x)
+/* HF_SET_SQL(task, note, "upper(subject) || $1", "!"): an expression as it is. */
+#define HF_SET_SQL(T, m, ...) hf__set_sql(&T##_table, HF_C(T, m), HF__SQL(__VA_ARGS__))
+static inline hf_term hf__set_sql(
+	const hf_table *t, uint32_t column, const char *sql, const hf_value *args, size_t n)
+{
+	hf_term set = { .op = HF_OP_SET_SQL, .table = t, .column = column, .sql = sql, .args = args, .n_args = n };
+
+	return set;
+}
+
+/* Expressions: for hf_scalar, HF_PICK, HF_GROUP, HF_DISTINCT_ON; HF_SQL_TERM is one, too. */
+#define HF_COL(T, m)            ((hf_term){ HF__TERM(T, m, HF_OP_COLUMN) })
+#define HF_COUNT_ROWS           ((hf_term){ .op = HF_OP_COUNT_ROWS })
+#define HF_COUNT_OF(T, m)       ((hf_term){ HF__TERM(T, m, HF_OP_COUNT) })
+#define HF_COUNT_DISTINCT(T, m) ((hf_term){ HF__TERM(T, m, HF_OP_COUNT_DISTINCT) })
+#define HF_SUM(T, m)            ((hf_term){ HF__TERM(T, m, HF_OP_SUM) })
+#define HF_MIN(T, m)            ((hf_term){ HF__TERM(T, m, HF_OP_MIN) })
+#define HF_MAX(T, m)            ((hf_term){ HF__TERM(T, m, HF_OP_MAX) })
+#define HF_AVG(T, m)            ((hf_term){ HF__TERM(T, m, HF_OP_AVG) })
+
+/* HF_THAT(HF_SUM(line, price), HF_OP_GT, 100): a condition on an expression, for HF_HAVING and
+ * HF_WHERE. HF_ASC_OF, HF_DESC_OF: an order by one. */
+#define HF_THAT(expression, o, x) ((hf_term){ .op = (o), .terms = HF__TERMS(expression), .value = HF_V(x) })
+#define HF_ASC_OF(expression)     ((hf_term){ .op = HF_OP_ASC, .terms = HF__TERMS(expression) })
+#define HF_DESC_OF(expression)    ((hf_term){ .op = HF_OP_DESC, .terms = HF__TERMS(expression) })
+
+/* HF_PICK(by_owner, n, HF_COUNT_ROWS): for hf_select_as. */
+#define HF_PICK(U, m, expression) ((hf_term){ HF__TERM(U, m, HF_OP_PICK), .terms = HF__TERMS(expression) })
 
 #define HF_ALL           ((hf_clause){ .kind = HF_CLAUSE_ALL })
 #define HF_WHERE(...)    ((hf_clause){ .kind = HF_CLAUSE_WHERE, .terms = HF__TERMS(__VA_ARGS__) })
@@ -225,8 +267,29 @@ static inline hf_term hf__sql_term(const char *sql, const hf_value *args, size_t
 #define HF_LIMIT(count)  ((hf_clause){ .kind = HF_CLAUSE_LIMIT, .n = (count) })
 #define HF_OFFSET(count) ((hf_clause){ .kind = HF_CLAUSE_OFFSET, .n = (count) })
 #define HF_LOCK(how)     ((hf_clause){ .kind = HF_CLAUSE_LOCK, .n = (how) })
+/* HF_ONLY(HF_COL(task, subject)): these columns and the key are read; the other members are 0. */
 #define HF_ONLY(...)     ((hf_clause){ .kind = HF_CLAUSE_ONLY, .terms = HF__TERMS(__VA_ARGS__) })
 #define HF_MATCHING(f)   ((hf_clause){ .kind = HF_CLAUSE_FIND, .find = (f) })
+#define HF_DISTINCT      ((hf_clause){ .kind = HF_CLAUSE_DISTINCT })
+#define HF_DISTINCT_ON(...) ((hf_clause){ .kind = HF_CLAUSE_DISTINCT, .terms = HF__TERMS(__VA_ARGS__) })
+#define HF_GROUP(...)    ((hf_clause){ .kind = HF_CLAUSE_GROUP, .terms = HF__TERMS(__VA_ARGS__) })
+#define HF_HAVING(...)   ((hf_clause){ .kind = HF_CLAUSE_HAVING, .terms = HF__TERMS(__VA_ARGS__) })
+
+/* HF_JOIN(task, owner_id, person, id): conditions, orders and expressions may be the other table's
+ * then. HF_JOIN_ON(HF_ON(…), HF_ON(…)): by several columns. A table joins in once. */
+#define HF_ON(T, m, U, um) ((hf_term){ HF__TERM(T, m, HF_OP_ON), .other = &U##_table, .other_column = HF_C(U, um) })
+#define HF_JOIN_ON(...)      ((hf_clause){ .kind = HF_CLAUSE_JOIN, .terms = HF__TERMS(__VA_ARGS__) })
+#define HF_LEFT_JOIN_ON(...) ((hf_clause){ .kind = HF_CLAUSE_LEFT_JOIN, .terms = HF__TERMS(__VA_ARGS__) })
+#define HF_JOIN(T, m, U, um)      HF_JOIN_ON(HF_ON(T, m, U, um))
+#define HF_LEFT_JOIN(T, m, U, um) HF_LEFT_JOIN_ON(HF_ON(T, m, U, um))
+
+/* HF_UNION(HF_WHERE(…)): with the rows that these clauses select of the same table; chained from
+ * left to right. Orders and limits that stand beside them are those of the whole. */
+#define HF_UNION(...)     HF__SET(HF_CLAUSE_UNION, __VA_ARGS__)
+#define HF_UNION_ALL(...) HF__SET(HF_CLAUSE_UNION_ALL, __VA_ARGS__)
+#define HF_INTERSECT(...) HF__SET(HF_CLAUSE_INTERSECT, __VA_ARGS__)
+#define HF_EXCEPT(...)    HF__SET(HF_CLAUSE_EXCEPT, __VA_ARGS__)
+#define HF__SET(how, ...) ((hf_clause){ .kind = (how), .clauses = HF__CLAUSES(__VA_ARGS__) })
 
 #define HF__CLAUSES(...) (const hf_clause[]){ __VA_ARGS__, { .kind = HF_CLAUSE_END } }
 /* clang-format on */

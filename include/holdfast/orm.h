@@ -40,6 +40,13 @@ HF__BEGIN
  * server fills it in. NULL without memory. */
 HF_API void *hf_new_at(hf_session *s, const hf_table *t);
 
+/* Sets a member from text, as people type it and forms send it: true and false as t, yes, on, 1 and
+ * the like; integers with or without commas; an enum's label in any case; a timestamptz without a
+ * zone is UTC; all else as PostgreSQL writes it. NULL is NULL. What it points to is the session's.
+ * HF_E_TYPE, HF_E_MISUSE: no such member; the story names it. No I/O. */
+HF_CHECK hf_status hf_set_text_at(
+	hf_session *s, const hf_table *t, void *row, const char *member, const char *text);
+
 /* Inserts it. Rows that are not from hf_new are written in full, but for serial and identity
  * columns that are 0 and generated ones. What the server filled in is read back into the row. */
 HF_CHECK hf_status hf_insert_at(const hf_site *site, hf_session *s, const hf_table *t, void *row);
@@ -49,6 +56,13 @@ HF_CHECK hf_status hf_insert_at(const hf_site *site, hf_session *s, const hf_tab
  * table without a key; a key, a generated column or nothing at all in `only`. */
 HF_CHECK hf_status hf_update_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *row, const uint32_t *only);
+
+/* Of a table with an HF_ROW_VERSION or HF_XMIN column, hf_update, hf_save, hf_delete and
+ * hf_delete_deep answer HF_E_STALE, and change nothing, where the row is not the one any more that
+ * was read; this is the row as it is now: the session's, until its next verb. NULL: the last verb
+ * met none. What changes rows by a condition, and hf_upsert, count the version up and ask nothing.
+ */
+HF_API void *hf_stale_at(const hf_session *s, const hf_table *t);
 
 /* hf_insert for a row whose key is unset (0, NULL), else hf_update, and where there is no such row
  * HF_E_NO_ROWS. *created (may be NULL) tells which. */
@@ -63,8 +77,8 @@ HF_CHECK hf_status hf_upsert_at(const hf_site *site, hf_session *s, const hf_tab
 	const uint32_t *conflict, const uint32_t *update, bool *created);
 
 /* Deletes the row of its key. HF_E_NO_ROWS: it was not there. `deep`: and what refers to it, to any
- * depth, in one statement, so that all of it happens or nothing: rows of tables in `among` (ended by
- * NULL) with a foreign key to it; where the key may be NULL it is set to NULL, unless `nullable`
+ * depth, in one statement, so that all of it happens or nothing: rows of tables in `among` (ended
+ * by NULL) with a foreign key to it; where the key may be NULL it is set to NULL, unless `nullable`
  * says that those go as well. What another transaction changes at the same time may make the server
  * refuse it (23503). Events are called for the row itself only. */
 HF_CHECK hf_status hf_delete_at(const hf_site *site, hf_session *s, const hf_table *t, void *row);
@@ -82,9 +96,9 @@ HF_CHECK hf_status hf_one_at(const hf_site *site, hf_session *s, const hf_table 
 	const hf_term *conditions);
 
 /* The row with these values (HF_EQ terms only, none NULL), or a new one of `row`, which must have
- * them: free of races, in a transaction and outside of one. *created (may be NULL) tells which. What
- * was created is `row` itself, with what the server filled in. Without the unique index that makes
- * it so the server refuses it (42P10). */
+ * them: free of races, in a transaction and outside of one. *created (may be NULL) tells which.
+ * What was created is `row` itself, with what the server filled in. Without the unique index that
+ * makes it so the server refuses it (42P10). */
 HF_CHECK hf_status hf_get_or_create_at(const hf_site *site, hf_session *s, const hf_table *t,
 	void *out, bool *created, void *row, const hf_term *by);
 
@@ -103,6 +117,16 @@ HF_CHECK hf_status hf_count_at(const hf_site *site, hf_session *s, const hf_tabl
 HF_CHECK hf_status hf_exists_at(
 	const hf_site *site, hf_session *s, const hf_table *t, bool *out, const hf_clause *clauses);
 
+/* Expressions as members of another struct, which a description tells about: groups, joined tables.
+ * As hf_rows_from. */
+HF_CHECK hf_status hf_select_as_at(const hf_site *site, hf_session *s, const hf_table *t,
+	const hf_table *into, hf_rows **out, const hf_term *picks, const hf_clause *clauses);
+
+/* The value of one expression: of all rows, or of the first one. No row is NULL. Texts and the like
+ * are the session's. HF_E_TYPE, HF_E_NULL: as hf_row_read. */
+HF_CHECK hf_status hf_scalar_at(const hf_site *site, hf_session *s, const hf_table *t, hf_dest out,
+	hf_term expression, const hf_clause *clauses);
+
 /* Inserts `n` structs that stand one behind the other, in one statement of one text, whatever n:
  * an array for each column. What the server fills in is read back into them. */
 HF_CHECK hf_status hf_insert_many_at(
@@ -114,7 +138,8 @@ HF_CHECK hf_status hf_upsert_many_at(const hf_site *site, hf_session *s, const h
 	void *rows, size_t n, const uint32_t *conflict, const uint32_t *update, int64_t *changed);
 
 /* Updates n structs by their keys in one statement: the columns of `only`, or all (NULL). *changed
- * (may be NULL) is how many there were. They are not read back; of two with one key either may win,
+ * (may be NULL) is how many there were, and, of a table with a version, were as they had been
+ * read. They are not read back; of two with one key either may win,
  * and no events are called. */
 HF_CHECK hf_status hf_update_many_at(const hf_site *site, hf_session *s, const hf_table *t,
 	void *rows, size_t n, const uint32_t *only, int64_t *changed);
@@ -146,11 +171,14 @@ HF__END
 
 /* clang-format off */
 #define hf_new(s, T) ((struct T *)hf_new_at((s), &T##_table))
+#define hf_set_text(s, T, row, member, text) \
+	hf_set_text_at((s), &T##_table, HF__ROW(T, row), (member), (text))
 #define hf_insert(s, T, row) hf_insert_at(HF_HERE, (s), &T##_table, HF__ROW(T, row))
 #define hf_update(s, T, row) hf_update_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), NULL)
 /* hf_update_only(s, task, t, HF_C(task, done), HF_C(task, note)) */
 #define hf_update_only(s, T, row, ...) \
 	hf_update_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), (const uint32_t[]){ __VA_ARGS__, 0 })
+#define hf_stale(s, T) ((struct T *)hf_stale_at((s), &T##_table))
 #define hf_save(s, T, row, created) hf_save_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), (created))
 /* hf_upsert(s, person, p, HF_COLUMNS(HF_C(person, name)), HF_REST, &created) */
 #define hf_upsert(s, T, row, conflict, update, created) \
@@ -167,6 +195,13 @@ HF__END
 #define hf_get_or_create(s, T, out, created, row, ...) \
 	hf_get_or_create_at(HF_HERE, (s), &T##_table, HF__ROW_OUT(T, out), (created), HF__ROW(T, row), HF__TERMS(__VA_ARGS__))
 #define hf_select(s, T, out, ...) hf_select_at(HF_HERE, (s), &T##_table, (out), HF__CLAUSES(__VA_ARGS__))
+/* hf_select_as(s, task, by_owner, &rows, HF_PICKS(HF_PICK(by_owner, n, HF_COUNT_ROWS)), HF_ALL) */
+#define HF_PICKS(...) HF__TERMS(__VA_ARGS__)
+#define hf_select_as(s, T, U, out, picks, ...) \
+	hf_select_as_at(HF_HERE, (s), &T##_table, &U##_table, (out), picks, HF__CLAUSES(__VA_ARGS__))
+/* hf_scalar(s, task, &highest, HF_MAX(task, id), HF_ALL) */
+#define hf_scalar(s, T, out, expression, ...) \
+	hf_scalar_at(HF_HERE, (s), &T##_table, HF_TO(out), expression, HF__CLAUSES(__VA_ARGS__))
 #define hf_first(s, T, out, ...) hf_first_at(HF_HERE, (s), &T##_table, HF__ROW_OUT(T, out), HF__CLAUSES(__VA_ARGS__))
 #define hf_count(s, T, out, ...) hf_count_at(HF_HERE, (s), &T##_table, (out), HF__CLAUSES(__VA_ARGS__))
 #define hf_exists(s, T, out, ...) hf_exists_at(HF_HERE, (s), &T##_table, (out), HF__CLAUSES(__VA_ARGS__))

@@ -37,6 +37,14 @@ HF_OWNED hf_future *hf_select_async_at(
 HF_OWNED hf_future *hf_select_sql_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
 	const char *sql, const hf_value *args, size_t n);
 
+/* The rows, structs of `into`. */
+HF_OWNED hf_future *hf_select_as_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
+	const hf_table *into, const hf_term *picks, const hf_clause *clauses);
+
+/* One value, in the first column of the only row of the future's result. */
+HF_OWNED hf_future *hf_scalar_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
+	hf_term expression, const hf_clause *clauses);
+
 /* One number (of exists: 0 or 1), for hf_await_count. */
 HF_OWNED hf_future *hf_count_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const hf_clause *clauses);
@@ -76,10 +84,16 @@ HF_OWNED hf_future *hf_get_or_create_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const void *row, const hf_term *by);
 HF_OWNED hf_future *hf_insert_many_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const void *rows, size_t n);
+HF_OWNED hf_future *hf_upsert_many_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
+	const void *rows, size_t n, const uint32_t *conflict, const uint32_t *update);
 HF_OWNED hf_future *hf_update_many_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
 	const void *rows, size_t n, const uint32_t *only);
 
 /* --- what they hand over --- */
+
+/* As hf_await_rows, for a select with HF_ONLY: what is not in it stays zero (see hf_rows_have). */
+HF_CHECK hf_status hf_await_part_of(
+	hf_future *f, const hf_table *t, hf_rows **out, hf_error **out_error);
 
 /* Waits, gives the number, and lets the future go. Of a statement of your own: the integer in the
  * first column of its only row, else how many rows it has changed. Blocks as hf_await. */
@@ -95,12 +109,23 @@ HF__END
 
 #define hf_select_async(p, T, ...) hf_select_async_at(HF_HERE, (p), &T##_table, HF__CLAUSES(__VA_ARGS__))
 #define hf_first_async(p, T, ...) \
-	hf_select_async_at(HF_HERE, (p), &T##_table, HF__CLAUSES(HF_LIMIT(1), __VA_ARGS__))
+	hf_select_async_at(HF_HERE, (p), &T##_table, HF__CLAUSES(__VA_ARGS__, HF_LIMIT(1)))
 #define hf_select_sql_async(p, T, ...) hf_select_sql_async_at(HF_HERE, (p), &T##_table, HF__SQL(__VA_ARGS__))
 #define hf_count_async(p, T, ...) hf_count_async_at(HF_HERE, (p), &T##_table, HF__CLAUSES(__VA_ARGS__))
 #define hf_exists_async(p, T, ...) hf_exists_async_at(HF_HERE, (p), &T##_table, HF__CLAUSES(__VA_ARGS__))
 #define hf_update_where_async(p, T, sets, ...) \
 	hf_update_where_async_at(HF_HERE, (p), &T##_table, false, sets, HF__CLAUSES(__VA_ARGS__))
+#define hf_update_returning_async(p, T, sets, ...) \
+	hf_update_where_async_at(HF_HERE, (p), &T##_table, true, sets, HF__CLAUSES(__VA_ARGS__))
+#define hf_delete_returning_async(p, T, ...) \
+	hf_delete_where_async_at(HF_HERE, (p), &T##_table, true, HF__CLAUSES(__VA_ARGS__))
+#define hf_select_as_async(p, T, U, picks, ...) \
+	hf_select_as_async_at(HF_HERE, (p), &T##_table, &U##_table, picks, HF__CLAUSES(__VA_ARGS__))
+#define hf_scalar_async(p, T, expression, ...) \
+	hf_scalar_async_at(HF_HERE, (p), &T##_table, (expression), HF__CLAUSES(__VA_ARGS__))
+#define hf_upsert_many_async(p, T, rows, n, conflict, update) \
+	hf_upsert_many_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, rows), (n), (conflict), (update))
+#define hf_await_part(f, T, rows, why) hf_await_part_of((f), &T##_table, (rows), (why))
 #define hf_delete_where_async(p, T, ...) \
 	hf_delete_where_async_at(HF_HERE, (p), &T##_table, false, HF__CLAUSES(__VA_ARGS__))
 #define hf_insert_async(p, T, row) hf_insert_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row))

@@ -26,8 +26,8 @@ HF_API const hf_table *hf_rows_table(const hf_rows *r);
 /* The first of them; NULL where there is none, and for rows of another table than `t`. */
 HF_API void *hf_rows_of(hf_rows *r, const hf_table *t);
 
-/* Whether a column was in the statement: a member that was not read is 0 and tells nothing. `column`
- * is HF_C(task, done). */
+/* Whether a column was in the statement: a member that was not read is 0 and tells nothing.
+ * `column` is HF_C(task, done). */
 HF_API bool hf_rows_have(const hf_rows *r, uint32_t column);
 
 /* A further reference, and the release of one. */
@@ -46,11 +46,16 @@ HF_CHECK hf_status hf_rows_from(
 HF_CHECK hf_status hf_await_rows_of(
 	hf_future *f, const hf_table *t, hf_rows **out, hf_error **out_error);
 
-/* What is in a row, for logs and forms: yours to free(). NULL: no memory. `hidden`: hidden columns
- * as well. json: an object with the column names as keys. text: "task(id=7, subject='fix the
- * roof')". */
+/* What is in a row, for logs and forms: yours to free(). NULL: no memory, no row. `hidden`: hidden
+ * columns as well. json: an object with the column names as keys; what JSON has no numbers for
+ * (NaN) is a string, as are times and bytes; json and jsonb stand there as they are. dump:
+ * "task(id=7, subject='fix the roof', note=NULL)", on one line. A value that an enum has no label
+ * for is null there, and "?" here. */
 HF_OWNED char *hf_row_json(const hf_table *t, const void *row, bool hidden);
 HF_OWNED char *hf_row_dump(const hf_table *t, const void *row, bool hidden);
+
+/* An array of such objects, with the columns that were read: see hf_rows_have. */
+HF_OWNED char *hf_rows_json(const hf_rows *r, bool hidden);
 
 HF__END
 

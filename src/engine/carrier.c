@@ -286,6 +286,7 @@ static void drop_kept(hf_session *s)
 		hf_result_unref(k->res);
 	s->kept = NULL;
 	s->fresh = NULL;
+	s->stale = NULL;
 }
 
 void hf_session_clear(hf_session *s)
@@ -310,6 +311,7 @@ hf_status hf__session_told(hf_session *s, hf_error *e)
 	if (has_memory(s)) {
 		hf_error_unref(s->error);
 		s->error = e;
+		s->stale = NULL;
 	} else {
 		hf_error_unref(e);
 	}

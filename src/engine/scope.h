@@ -39,6 +39,8 @@ struct hf_session {
 	struct hf__kept_row *kept;
 	struct hf__fresh *fresh;
 	hf_error *error; /* of the last verb */
+	void *stale;     /* the row that it met, of the table whose plan this is; NULL: none */
+	const void *stale_of;
 	/* of HF__ON_SCOPE */
 	APR_RING_ENTRY(hf_session) link;
 	hf_scope *scope;             /* lent: it owns this; NULL: a static one */

@@ -16,7 +16,8 @@ static hf_error *errand_rows(hf__errand *e, const hf_table *t, hf_rows **out)
 	return *out ? NULL : hf__error_nomem();
 }
 
-hf_status hf_await_rows_of(hf_future *f, const hf_table *t, hf_rows **out, hf_error **out_error)
+static hf_status await_rows(
+	hf_future *f, const hf_table *t, bool partial, hf_rows **out, hf_error **out_error)
 {
 	hf_result *res = hf_future_take(f);
 	hf__errand *errand = hf__errand_of(f);
@@ -26,9 +27,19 @@ hf_status hf_await_rows_of(hf_future *f, const hf_table *t, hf_rows **out, hf_er
 	if (st != HF_OK || errand)
 		st = hf__error_give(st != HF_OK ? e : told, out_error);
 	else
-		st = hf_rows_from(t, res, out, out_error);
+		st = hf__error_give(hf__rows_make(t, res, partial, out), out_error);
 	hf_result_unref(res);
 	return st;
+}
+
+hf_status hf_await_rows_of(hf_future *f, const hf_table *t, hf_rows **out, hf_error **out_error)
+{
+	return await_rows(f, t, false, out, out_error);
+}
+
+hf_status hf_await_part_of(hf_future *f, const hf_table *t, hf_rows **out, hf_error **out_error)
+{
+	return await_rows(f, t, true, out, out_error);
 }
 
 static int64_t number(const hf_result *res)

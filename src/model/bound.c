@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Models and the engines that they are bound to. */
 #include "engine/scope.h"
-#include "model/ddl.h"
+#include "model/registry.h"
 #include "model/plan.h"
 
 #include "base/mem.h"
@@ -61,7 +61,7 @@ hf_models *hf_models_bound(hf_models *m, hf_engines *e, const char *engine, hf_e
 {
 	hf_models *there = hf_models_copy(m);
 	size_t n = 0;
-	const hf_table **all = there ? hf__models_list(there, &n) : NULL;
+	const hf_table **all = there ? hf__models_list(there, 0, &n) : NULL;
 	hf_error *why = all ? NULL : hf__error_nomem();
 
 	for (size_t i = 0; i < n && !why; i++) {

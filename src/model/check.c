@@ -81,6 +81,23 @@ static hf_error *check_sources(const hf__plan *p, const hf_column *c)
 	return NULL;
 }
 
+static hf_error *check_version(const hf__plan *p, const hf_column *c)
+{
+	if (!c->version)
+		return NULL;
+	if (!is_integer(c) || c->nullable || c->key)
+		return wrong(p, "column \"%s\" is a version: an INT4 or INT8, NOT_NULL, of no key",
+			c->name);
+	if (c->system && (c->type != HF_T_INT8 || strcmp(c->name, "xmin") != 0))
+		return wrong(
+			p, "column \"%s\" is the server's: INT8, and called \"xmin\"", c->name);
+	for (const hf_column *other = p->columns; other < c; other++)
+		if (other->version)
+			return wrong(p, "columns \"%s\" and \"%s\" are both versions", other->name,
+				c->name);
+	return NULL;
+}
+
 static hf_error *check_column(const hf__plan *p, size_t i)
 {
 	const hf_column *c = &p->columns[i];
@@ -103,6 +120,8 @@ static hf_error *check_column(const hf__plan *p, size_t i)
 	}
 	if (c->labels)
 		e = check_labels(p, c);
+	if (!e)
+		e = check_version(p, c);
 	return e ? e : check_sources(p, c);
 }
 

@@ -104,37 +104,24 @@ static void put_constraints(hf__strbuf *b, const hf__naming *names, const hf__pl
 /* The user's text with the name in place of its one %s. */
 static void put_own(hf__strbuf *b, const char *sql, const char *name)
 {
-	const char *at = strstr(sql, "%s");
+	const char *at;
 
-	hf__strbuf_add(b, sql, (size_t)(at - sql));
-	hf__strbuf_puts(b, name);
-	hf__strbuf_puts(b, at + 2);
+	for (; (at = strchr(sql, '%')) != NULL; sql = at + 2) {
+		hf__strbuf_add(b, sql, (size_t)(at - sql));
+		hf__strbuf_puts(b, at[1] == 's' ? name : "%");
+	}
+	hf__strbuf_puts(b, sql);
 }
 
-void hf__put_create(hf__strbuf *b, const hf__naming *names, const hf__plan *p, bool if_missing)
-{
-	if (p->table.create_sql) {
-		put_own(b, p->table.create_sql, p->name);
-		return;
-	}
-	hf__strbuf_printf(b, "CREATE TABLE %s%s (", if_missing ? "IF NOT EXISTS " : "", p->name);
-	for (size_t i = 0; i < p->n; i++) {
-		hf__strbuf_puts(b, i ? ", " : "");
-		put_column(b, p, i);
-	}
-	put_constraints(b, names, p);
-	hf__strbuf_putc(b, ')');
-}
-
-/* What has no IF NOT EXISTS, in a block that takes "it is there" for well. */
-static void put_if_missing(hf__strbuf *b, hf__strbuf *statement, bool if_missing)
+/* The statement, which is freed; in a block that takes these conditions for well: what has no IF
+ * EXISTS, or no IF NOT EXISTS. */
+static void put_forgiving(hf__strbuf *b, hf__strbuf *statement, const char *conditions)
 {
 	hf__strbuf block = HF__STRBUF_INIT;
 
-	if (if_missing) {
-		hf__strbuf_printf(&block,
-			"BEGIN %s; EXCEPTION WHEN duplicate_object THEN NULL; END",
-			hf__strbuf_text(statement));
+	if (conditions) {
+		hf__strbuf_printf(&block, "BEGIN %s; EXCEPTION WHEN %s THEN NULL; END",
+			hf__strbuf_text(statement), conditions);
 		hf__strbuf_puts(b, "DO ");
 		hf__put_quoted(b, hf__strbuf_text(&block), block.n);
 	} else {
@@ -143,6 +130,31 @@ static void put_if_missing(hf__strbuf *b, hf__strbuf *statement, bool if_missing
 	b->failed |= statement->failed || block.failed;
 	hf__strbuf_finish(&block);
 	hf__strbuf_finish(statement);
+}
+
+static void put_if_missing(hf__strbuf *b, hf__strbuf *statement, bool if_missing)
+{
+	put_forgiving(b, statement, if_missing ? "duplicate_object OR duplicate_table" : NULL);
+}
+
+void hf__put_create(hf__strbuf *b, const hf__naming *names, const hf__plan *p, bool if_missing)
+{
+	hf__strbuf own = HF__STRBUF_INIT;
+
+	if (p->table.create_sql) {
+		put_own(&own, p->table.create_sql, p->name);
+		put_if_missing(b, &own, if_missing);
+		return;
+	}
+	hf__strbuf_printf(b, "CREATE TABLE %s%s (", if_missing ? "IF NOT EXISTS " : "", p->name);
+	for (size_t i = 0, n = 0; i < p->n; i++) {
+		if (p->columns[i].system)
+			continue;
+		hf__strbuf_puts(b, n++ ? ", " : "");
+		put_column(b, p, i);
+	}
+	put_constraints(b, names, p);
+	hf__strbuf_putc(b, ')');
 }
 
 static void put_enum(hf__strbuf *b, const hf_labels *l)
@@ -168,6 +180,13 @@ void hf__put_create_enum(hf__strbuf *b, const hf_labels *l, bool if_missing)
 
 	put_enum(&statement, l);
 	put_if_missing(b, &statement, if_missing);
+}
+
+void hf__put_drop_enum(hf__strbuf *b, const hf_labels *l, bool if_there, bool dependents)
+{
+	hf__strbuf_printf(b, "DROP TYPE %s", if_there ? "IF EXISTS " : "");
+	put_type(b, l->sql_type);
+	hf__strbuf_puts(b, dependents ? " CASCADE" : "");
 }
 
 static const char *action(hf_action a)
@@ -232,25 +251,32 @@ void hf__put_foreign_key(hf__strbuf *b, const hf__naming *names, const hf__plan 
 		put_if_missing(b, &statement, if_missing);
 }
 
+static void put_unique(hf__strbuf *b, const hf__plan *p, const char *name, const size_t *columns,
+	size_t n, bool if_missing)
+{
+	hf__strbuf statement = HF__STRBUF_INIT;
+
+	hf__strbuf_printf(&statement, "ALTER TABLE %s ADD CONSTRAINT ", p->name);
+	put_ident(&statement, name);
+	hf__strbuf_puts(&statement, " UNIQUE ");
+	put_names(&statement, p, columns, n);
+	put_if_missing(b, &statement, if_missing);
+}
+
 void hf__put_index(hf__strbuf *b, const hf__naming *names, const hf__plan *p, const hf_index *x,
 	bool if_missing)
 {
-	bool constraint = x->unique && !x->where && !x->using && !x->sql && !if_missing;
 	size_t at[HF_MAX_KEY], n = hf__plan_columns(p, x->column, at);
 	char name[64];
 
 	hf__index_name(name, names, p, x);
-	if (constraint)
-		hf__strbuf_printf(b, "ALTER TABLE %s ADD CONSTRAINT ", p->name);
-	else
-		hf__strbuf_printf(b, "CREATE %sINDEX %s", x->unique ? "UNIQUE " : "",
-			if_missing ? "IF NOT EXISTS " : "");
-	put_ident(b, name);
-	if (constraint) {
-		hf__strbuf_puts(b, " UNIQUE ");
-		put_names(b, p, at, n);
+	if (hf__index_is_constraint(x)) {
+		put_unique(b, p, name, at, n, if_missing);
 		return;
 	}
+	hf__strbuf_printf(b, "CREATE %sINDEX %s", x->unique ? "UNIQUE " : "",
+		if_missing ? "IF NOT EXISTS " : "");
+	put_ident(b, name);
 	hf__strbuf_printf(b, " ON %s", p->name);
 	if (x->using) {
 		hf__strbuf_puts(b, " USING ");
@@ -265,13 +291,10 @@ void hf__put_index(hf__strbuf *b, const hf__naming *names, const hf__plan *p, co
 		hf__strbuf_printf(b, " WHERE %s", x->where);
 }
 
-void hf__put_drop(hf__strbuf *b, const hf__plan *p, bool if_there, bool dependents)
+void hf__put_drop_own(hf__strbuf *b, const hf__plan *p, bool if_there)
 {
-	if (p->table.create_sql) {
-		if (p->table.drop_sql)
-			put_own(b, p->table.drop_sql, p->name);
-		return;
-	}
-	hf__strbuf_printf(b, "DROP TABLE %s%s%s", if_there ? "IF EXISTS " : "", p->name,
-		dependents ? " CASCADE" : "");
+	hf__strbuf statement = HF__STRBUF_INIT;
+
+	put_own(&statement, p->table.drop_sql, p->name);
+	put_forgiving(b, &statement, if_there ? "undefined_table" : NULL);
 }

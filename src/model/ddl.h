@@ -10,7 +10,7 @@
 
 /* The patterns of a registry; NULL members: PostgreSQL's own. */
 typedef struct hf__naming {
-	const char *key, *foreign_key, *unique, *index, *check;
+	const char *key, *foreign_key, *unique, *index;
 } hf__naming;
 
 extern const hf__naming hf__naming_default;
@@ -25,11 +25,16 @@ void hf__foreign_key_name(
 	char out[64], const hf__naming *names, const hf__plan *p, const hf_foreign_key *k);
 void hf__index_name(char out[64], const hf__naming *names, const hf__plan *p, const hf_index *x);
 
+/* Whether it is made as a UNIQUE constraint, which has an index. */
+bool hf__index_is_constraint(const hf_index *x);
+
 /* "CREATE TABLE …", with all but foreign keys and indexes; a view's own SQL. */
 void hf__put_create(hf__strbuf *b, const hf__naming *names, const hf__plan *p, bool if_missing);
 
 /* "CREATE TYPE mood AS ENUM (…)". */
 void hf__put_create_enum(hf__strbuf *b, const hf_labels *l, bool if_missing);
+
+void hf__put_drop_enum(hf__strbuf *b, const hf_labels *l, bool if_there, bool dependents);
 
 /* "ALTER TABLE … ADD CONSTRAINT … FOREIGN KEY …"; NULL in *e, or why it cannot be. */
 void hf__put_foreign_key(hf__strbuf *b, const hf__naming *names, const hf__plan *p,
@@ -39,9 +44,7 @@ void hf__put_foreign_key(hf__strbuf *b, const hf__naming *names, const hf__plan 
 void hf__put_index(hf__strbuf *b, const hf__naming *names, const hf__plan *p, const hf_index *x,
 	bool if_missing);
 
-void hf__put_drop(hf__strbuf *b, const hf__plan *p, bool if_there, bool dependents);
-
-/* registry.c: a copy of the list, of *n tables, to hf__free; NULL: no memory. */
-const hf_table **hf__models_list(hf_models *m, size_t *n);
+/* The description's own SQL, which it has. */
+void hf__put_drop_own(hf__strbuf *b, const hf__plan *p, bool if_there);
 
 #endif

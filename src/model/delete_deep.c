@@ -175,7 +175,7 @@ static void put_doomed(struct deep *d, const void *row)
 	hf__put(&d->v->st,
 		"WITH RECURSIVE hf_doomed (t, o, at) AS (SELECT 0, tableoid, ctid::text FROM ");
 	hf__put(&d->v->st, d->table[0]->name);
-	hf__put_key(d->v, row);
+	hf__put_key_as_read(d->v, row);
 	put_next(d);
 	hf__put(&d->v->st, ")");
 }
@@ -293,7 +293,7 @@ hf_status hf_delete_deep_at(const hf_site *site, hf_session *s, const hf_table *
 	if (add_tables(&d, among) && add_edges(&d, nullable)) {
 		find_doomed(&d);
 		if (run(&d, row) && hf_row_int8(hf_result_row(v.res, 0), 0, 0) == 0)
-			hf__statement_fail(&v.st, hf__gone(&v));
+			hf__missed(&v, row);
 	}
 	hf__verb_deleted(&v, row);
 	return hf__verb_end(&v);

@@ -233,27 +233,22 @@ static bool usable(hf__statement *s, const hf__plan *p, const hf_find *f)
 	return false;
 }
 
-void hf__put_find_conditions(hf__statement *s, const hf__plan *p, const hf_find *f)
+bool hf__find_clauses(
+	hf__statement *s, const hf__plan *p, const hf_find *f, hf_clause *out, size_t *n)
 {
-	if (usable(s, p, f))
-		hf__put_conditions(s, p, hf__find_conditions(f));
-}
-
-void hf__put_find_rest(hf__statement *s, const hf__plan *p, const hf_find *f)
-{
-	hf_clause rest[4];
-	size_t n = 0;
-
 	if (!usable(s, p, f))
-		return;
+		return false;
+	out[*n] = (hf_clause){ .kind = HF_CLAUSE_ALL };
+	if (f->conditions.n > 0)
+		out[*n] = (hf_clause){ .kind = HF_CLAUSE_WHERE, .terms = f->conditions.v };
+	++*n;
 	if (f->order.n > 0)
-		rest[n++] = (hf_clause){ .kind = HF_CLAUSE_ORDER, .terms = f->order.v };
+		out[(*n)++] = (hf_clause){ .kind = HF_CLAUSE_ORDER, .terms = f->order.v };
 	if (f->limit >= 0)
-		rest[n++] = (hf_clause){ .kind = HF_CLAUSE_LIMIT, .n = f->limit };
+		out[(*n)++] = (hf_clause){ .kind = HF_CLAUSE_LIMIT, .n = f->limit };
 	if (f->offset >= 0)
-		rest[n++] = (hf_clause){ .kind = HF_CLAUSE_OFFSET, .n = f->offset };
-	rest[n] = (hf_clause){ .kind = HF_CLAUSE_END };
-	hf__put_clauses(s, p, rest);
+		out[(*n)++] = (hf_clause){ .kind = HF_CLAUSE_OFFSET, .n = f->offset };
+	return true;
 }
 
 /* --- an order in words --- */

@@ -169,25 +169,23 @@ static hf_find *range_of(const hf_table *t, const hf_range_opts *o, hf_error **e
 /* Its text, for whoever asked; and its rows. */
 static void run_range(hf__verb *v, const hf_table *t, hf_rows **out, char **sql)
 {
-	hf_error *e;
-
 	if (sql && !v->st.text.failed)
 		*sql = strdup(hf__strbuf_text(&v->st.text));
-	if (hf__verb_run(v) && hf_rows_from(t, v->res, out, &e) != HF_OK)
-		hf__statement_fail(&v->st, e);
+	if (hf__verb_run(v))
+		hf__verb_rows(v, t, false, out);
 }
 
 static void select_range(hf__verb *v, const hf_table *t, hf_rows **out, const hf_range_opts *o)
 {
 	hf_error *e = NULL;
 	hf_find *f = range_of(t, o, &e);
+	const hf_clause found[2] = { { .kind = HF_CLAUSE_FIND, .find = f },
+		{ .kind = HF_CLAUSE_END } };
+	hf__query q = { .clauses = found };
 
 	if (e)
 		hf__statement_fail(&v->st, e);
-	hf__put_select(v);
-	hf__put_clauses(&v->st, v->p,
-		(const hf_clause[]){
-			{ .kind = HF_CLAUSE_FIND, .find = f }, { .kind = HF_CLAUSE_END } });
+	hf__put_query(&v->st, v->p, &q);
 	run_range(v, t, out, o->sql);
 	hf_find_unref(f);
 }

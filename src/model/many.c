@@ -157,13 +157,21 @@ hf_status hf_upsert_many_at(const hf_site *site, hf_session *s, const hf_table *
 
 /* --- UPDATE --- */
 
-/* The key, and then what is to be written: `only` (ended by 0), or all that an UPDATE may. */
+/* The columns that a row is known by: its key, and its version. */
+static size_t n_known(const hf__plan *p)
+{
+	return p->n_key + (p->version != NULL);
+}
+
+/* Those, and then what is to be written: `only` (ended by 0), or all that an UPDATE may. */
 static bool choose_written(hf__verb *v, hf__many *m, const uint32_t *only)
 {
 	const hf__plan *p = v->p;
 
 	for (size_t i = 0; i < p->n_key; i++)
 		m->column[m->n_columns++] = p->key[i];
+	if (p->version)
+		m->column[m->n_columns++] = (size_t)(p->version - p->columns);
 	for (size_t i = 0; !only && i < p->n; i++)
 		if (hf__is_written(&p->columns[i]))
 			m->column[m->n_columns++] = i;
@@ -177,7 +185,7 @@ static bool choose_written(hf__verb *v, hf__many *m, const uint32_t *only)
 		if (!is_sent(m, i))
 			m->column[m->n_columns++] = i;
 	}
-	if (p->n_key > 0 && m->n_columns > p->n_key)
+	if (p->n_key > 0 && m->n_columns > n_known(p))
 		return true;
 	hf__statement_fail(&v->st, hf__error_fmt(HF_E_MISUSE, 0, "model %s: %s", p->table.model,
 					   p->n_key ? "there is nothing to be written"
@@ -187,19 +195,22 @@ static bool choose_written(hf__verb *v, hf__many *m, const uint32_t *only)
 
 static void put_update(hf__verb *v, const hf__many *m)
 {
-	size_t n_key = v->p->n_key;
+	size_t n = n_known(v->p);
 
 	hf__strbuf_printf(&v->st.text, "UPDATE %s AS hf_row", v->p->name);
-	for (size_t i = n_key; i < m->n_columns; i++) {
-		hf__strbuf_printf(&v->st.text, "%s%s = ", i > n_key ? ", " : " SET ",
-			v->p->quoted[m->column[i]]);
+	for (size_t i = n; i < m->n_columns; i++) {
+		hf__strbuf_printf(
+			&v->st.text, "%s%s = ", i > n ? ", " : " SET ", v->p->quoted[m->column[i]]);
 		hf__put_given_column(v, m, i);
 	}
+	hf__put_next_version(v, "hf_row");
 	hf__put(&v->st, " FROM ");
 	hf__put_given(v, m);
-	for (size_t i = 0; i < n_key; i++) {
-		hf__strbuf_printf(&v->st.text, "%shf_row.%s = ", i ? " AND " : " WHERE ",
-			v->p->quoted[m->column[i]]);
+	for (size_t i = 0; i < n; i++) {
+		const hf_column *c = &v->p->columns[m->column[i]];
+
+		hf__strbuf_printf(&v->st.text, "%shf_row.%s%s = ", i ? " AND " : " WHERE ",
+			v->p->quoted[m->column[i]], c->system ? hf__read_cast(c) : "");
 		hf__put_given_column(v, m, i);
 	}
 }

@@ -10,11 +10,9 @@
 #define MOST 63
 #define HASH 8 /* digits, and "_" before them */
 
-const hf__naming hf__naming_default = { .key = "%t_pkey",
-	.foreign_key = "%t_%c_fkey",
-	.unique = "%t_%c_key",
-	.index = "%t_%c_idx",
-	.check = "%t_%c_check" };
+const hf__naming hf__naming_default = {
+	.key = "%t_pkey", .foreign_key = "%t_%c_fkey", .unique = "%t_%c_key", .index = "%t_%c_idx"
+};
 
 /* FNV-1a: the same on every machine, since names are kept by servers. */
 static uint32_t hash(const char *s, size_t n)
@@ -78,6 +76,11 @@ void hf__foreign_key_name(
 	else
 		hf__name(out, names->foreign_key, p, at, n,
 			k->table->name ? k->table->name : k->table->model);
+}
+
+bool hf__index_is_constraint(const hf_index *x)
+{
+	return x->unique && !x->where && !x->using && !x->sql;
 }
 
 void hf__index_name(char out[64], const hf__naming *names, const hf__plan *p, const hf_index *x)

@@ -27,6 +27,26 @@ hf_future *hf_select_sql_async_at(const hf_site *site, hf_pool *p, const hf_tabl
 	return hf__session_sent(site, &s, hf_select_sql_at(site, &s, t, &later, sql, args, n));
 }
 
+hf_future *hf_select_as_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
+	const hf_table *into, const hf_term *picks, const hf_clause *clauses)
+{
+	hf_session s = hf__session_sending(p);
+	hf_rows *later;
+
+	return hf__session_sent(
+		site, &s, hf_select_as_at(site, &s, t, into, &later, picks, clauses));
+}
+
+hf_future *hf_scalar_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
+	hf_term expression, const hf_clause *clauses)
+{
+	hf_session s = hf__session_sending(p);
+	int64_t later;
+
+	return hf__session_sent(
+		site, &s, hf_scalar_at(site, &s, t, HF_TO(&later), expression, clauses));
+}
+
 hf_future *hf_count_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const hf_clause *clauses)
 {
@@ -114,6 +134,13 @@ static hf_status update_many(hf__errand *e, hf_session *s)
 		&e->site, s, e->t, e->given.rows, e->given.n, e->given.list, &e->count);
 }
 
+static hf_status upsert_many(hf__errand *e, hf_session *s)
+{
+	hand_over(e, 0);
+	return hf_upsert_many_at(&e->site, s, e->t, e->given.rows, e->given.n, e->given.list,
+		e->given.update, &e->count);
+}
+
 static hf_status upsert(hf__errand *e, hf_session *s)
 {
 	bool created = false;
@@ -172,6 +199,17 @@ hf_future *hf_update_many_async_at(const hf_site *site, hf_pool *p, const hf_tab
 			.rows = (void *)(uintptr_t)rows,
 			.n = n,
 			.list = only });
+}
+
+hf_future *hf_upsert_many_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
+	const void *rows, size_t n, const uint32_t *conflict, const uint32_t *update)
+{
+	return hf__errand_send(site, p, t,
+		&(hf__given){ .run = upsert_many,
+			.rows = (void *)(uintptr_t)rows,
+			.n = n,
+			.list = conflict,
+			.update = update });
 }
 
 hf_future *hf_upsert_async_at(const hf_site *site, hf_pool *p, const hf_table *t, const void *row,

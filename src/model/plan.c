@@ -66,6 +66,9 @@ static bool copy_columns(hf__plan *p)
 			p->columns[i].sql_type = p->columns[i].codec->sql_type;
 	}
 	p->table.columns = p->columns;
+	for (size_t i = 0; i < p->n; i++)
+		if (p->columns[i].version)
+			p->version = &p->columns[i];
 	for (size_t i = 0; i < p->n && p->n_key < HF_MAX_KEY; i++)
 		if (p->columns[i].key)
 			p->key[p->n_key++] = i;
@@ -88,13 +91,22 @@ static char *quote(const char *schema, const char *name)
 	return NULL;
 }
 
+const char *hf__read_cast(const hf_column *c)
+{
+	if (c->system)
+		return "::text::bigint"; /* an xid has no other way */
+	if (!c->as_text)
+		return "";
+	return c->type & HF_T_ARRAY ? "::text[]" : "::text";
+}
+
 void hf__put_read(hf__strbuf *b, const hf__plan *p, size_t column)
 {
+	const char *cast = hf__read_cast(&p->columns[column]);
+
 	hf__strbuf_puts(b, p->quoted[column]);
-	if (!p->columns[column].as_text)
-		return;
-	hf__strbuf_puts(b, p->columns[column].type & HF_T_ARRAY ? "::text[] AS " : "::text AS ");
-	hf__strbuf_puts(b, p->quoted[column]);
+	if (*cast)
+		hf__strbuf_printf(b, "%s AS %s", cast, p->quoted[column]);
 }
 
 static char *list_of(const hf__plan *p)

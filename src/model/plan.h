@@ -19,6 +19,7 @@ typedef struct hf__plan {
 	char **quoted;                 /* the columns' names */
 	char **enum_type;              /* quoted; NULL: it is none */
 	size_t key[HF_MAX_KEY], n_key; /* positions in columns */
+	const hf_column *version;      /* NULL: none */
 	char *list;                    /* of a SELECT or RETURNING: all columns, as they are read */
 } hf__plan;
 
@@ -89,6 +90,9 @@ static inline void hf__row_loaded(const hf__plan *p, void *row)
 	if (p->table.events && p->table.events->on_load)
 		p->table.events->on_load(row, p->table.events->arg);
 }
+
+/* What a column's expression has behind it where it is read: "::text", or nothing. */
+const char *hf__read_cast(const hf_column *c);
 
 /* How a column is read in a SELECT or RETURNING: "name" or "name"::text. */
 void hf__put_read(hf__strbuf *b, const hf__plan *p, size_t column);

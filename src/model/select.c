@@ -4,6 +4,8 @@
 
 #include "value/error.h"
 
+#include <string.h>
+
 /* --- one --- */
 
 static void set_row(void *out, void *row)
@@ -67,41 +69,72 @@ hf_status hf_one_at(
 	return get(site, s, t, out, conditions, 2, false);
 }
 
+/* Of a whole row a struct in the session's memory; of a part of one the rest is 0. */
+static void take_first(hf__verb *v, const hf_table *t, bool partial, void *out)
+{
+	hf_rows *rows = NULL;
+	void *row = NULL;
+
+	if (hf_result_rows(v->res) > 0 && !partial)
+		row = hf__verb_row(v, 0);
+	else if (hf_result_rows(v->res) > 0 && hf__verb_rows(v, t, true, &rows)) {
+		row = hf_session_alloc(v->s, v->p->table.row_size);
+		if (row && hf__session_keep(v->s, hf_result_ref(v->res)))
+			memcpy(row, hf_rows_of(rows, t), v->p->table.row_size);
+		else
+			hf__statement_fail(&v->st, hf__error_nomem());
+	}
+	hf_rows_unref(rows);
+	if (!v->st.error)
+		set_row(out, row);
+}
+
 hf_status hf_first_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *out, const hf_clause *clauses)
 {
+	hf__query q = { .clauses = clauses, .one = true };
 	hf__verb v;
 
 	if (hf__verb_begin(&v, site, s, t)) {
-		hf__put_select(&v);
-		hf__put_clauses(&v.st, v.p, clauses);
+		hf__put_query(&v.st, v.p, &q);
 		if (hf__verb_run(&v))
-			set_row(out, hf_result_rows(v.res) ? hf__verb_row(&v, 0) : NULL);
+			take_first(&v, t, hf__is_partial(clauses), out);
 	}
 	return hf__verb_end(&v);
 }
 
 /* --- many --- */
 
-static void take_rows(hf__verb *v, const hf_table *t, hf_rows **out)
-{
-	hf_error *e;
-
-	if (hf_rows_from(t, v->res, out, &e) != HF_OK)
-		hf__statement_fail(&v->st, e);
-}
-
 hf_status hf_select_at(const hf_site *site, hf_session *s, const hf_table *t, hf_rows **out,
 	const hf_clause *clauses)
 {
+	hf__query q = { .clauses = clauses };
 	hf__verb v;
 
 	if (hf__verb_begin(&v, site, s, t)) {
-		hf__put_select(&v);
-		hf__put_clauses(&v.st, v.p, clauses);
+		hf__put_query(&v.st, v.p, &q);
 		if (hf__verb_run(&v))
-			take_rows(&v, t, out);
+			hf__verb_rows(&v, t, hf__is_partial(clauses), out);
 	}
+	return hf__verb_end(&v);
+}
+
+hf_status hf_select_as_at(const hf_site *site, hf_session *s, const hf_table *t,
+	const hf_table *into, hf_rows **out, const hf_term *picks, const hf_clause *clauses)
+{
+	hf__query q = { .reads = HF__READS_PICKS, .picks = picks, .clauses = clauses };
+	hf_error *e;
+	hf__verb v;
+
+	if (!hf__verb_begin(&v, site, s, t))
+		return hf__verb_end(&v);
+	q.into = hf__plan_of(into, &e);
+	if (e)
+		hf__statement_fail(&v.st, e);
+	else
+		hf__put_query(&v.st, v.p, &q);
+	if (hf__verb_run(&v))
+		hf__verb_rows(&v, into, false, out);
 	return hf__verb_end(&v);
 }
 
@@ -116,19 +149,18 @@ hf_status hf_select_sql_at(const hf_site *site, hf_session *s, const hf_table *t
 		if (e)
 			hf__statement_fail(&v.st, e);
 		else
-			take_rows(&v, t, out);
+			hf__verb_rows(&v, t, false, out);
 	}
 	return hf__verb_end(&v);
 }
 
-/* --- counts --- */
+/* --- counts and values --- */
 
-/* The rows that the clauses leave, limit and all, are counted. */
-static bool run_about(hf__verb *v, const char *front, const hf_clause *clauses, const char *back)
+/* Something about the rows that the clauses leave, limit and all. */
+static bool run_about(hf__verb *v, const char *front, const hf__query *q, const char *back)
 {
 	hf__put(&v->st, front);
-	hf__put(&v->st, v->p->name);
-	hf__put_clauses(&v->st, v->p, clauses);
+	hf__put_query(&v->st, v->p, q);
 	hf__put(&v->st, back);
 	return hf__verb_run(v);
 }
@@ -136,10 +168,11 @@ static bool run_about(hf__verb *v, const char *front, const hf_clause *clauses, 
 hf_status hf_count_at(const hf_site *site, hf_session *s, const hf_table *t, int64_t *out,
 	const hf_clause *clauses)
 {
+	hf__query q = { .reads = HF__READS_NOTHING, .clauses = clauses };
 	hf__verb v;
 
 	if (hf__verb_begin(&v, site, s, t) &&
-		run_about(&v, "SELECT count(*) FROM (SELECT 1 FROM ", clauses, ") AS counted"))
+		run_about(&v, "SELECT count(*) FROM (", &q, ") AS hf_counted"))
 		*out = hf_row_int8(hf_result_row(v.res, 0), 0, -1);
 	return hf__verb_end(&v);
 }
@@ -147,10 +180,29 @@ hf_status hf_count_at(const hf_site *site, hf_session *s, const hf_table *t, int
 hf_status hf_exists_at(
 	const hf_site *site, hf_session *s, const hf_table *t, bool *out, const hf_clause *clauses)
 {
+	hf__query q = { .reads = HF__READS_NOTHING, .clauses = clauses };
 	hf__verb v;
 
-	if (hf__verb_begin(&v, site, s, t) &&
-		run_about(&v, "SELECT EXISTS (SELECT 1 FROM ", clauses, ")"))
+	if (hf__verb_begin(&v, site, s, t) && run_about(&v, "SELECT EXISTS (", &q, ")"))
 		*out = hf_row_bool(hf_result_row(v.res, 0), 0, false);
+	return hf__verb_end(&v);
+}
+
+hf_status hf_scalar_at(const hf_site *site, hf_session *s, const hf_table *t, hf_dest out,
+	hf_term expression, const hf_clause *clauses)
+{
+	hf__query q = {
+		.reads = HF__READS_SCALAR, .picks = &expression, .clauses = clauses, .one = true
+	};
+	hf_error *e = NULL;
+	hf__verb v;
+
+	if (hf__verb_begin(&v, site, s, t) && run_about(&v, "SELECT (", &q, ") AS scalar")) {
+		if (hf_row_read(hf_result_row(v.res, 0), "scalar", out, &e) == HF_OK &&
+			!hf__session_keep(s, hf_result_ref(v.res)))
+			e = hf__error_nomem();
+		if (e)
+			hf__statement_fail(&v.st, e);
+	}
 	return hf__verb_end(&v);
 }

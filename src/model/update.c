@@ -4,7 +4,7 @@
 
 #include "value/error.h"
 
-#include <string.h>
+#include <stdio.h>
 
 void hf__put_key(hf__verb *v, const void *row)
 {
@@ -23,9 +23,30 @@ void hf__put_key(hf__verb *v, const void *row)
 	}
 }
 
+void hf__put_key_as_read(hf__verb *v, const void *row)
+{
+	const hf_column *c = v->p->version;
+
+	hf__put_key(v, row);
+	if (!c)
+		return;
+	hf__strbuf_printf(&v->st.text, " AND %s = ", v->p->quoted[c - v->p->columns]);
+	hf__put_member(&v->st, c, row);
+}
+
+void hf__put_next_version(hf__verb *v, const char *of)
+{
+	const hf_column *c = v->p->version;
+	const char *name = c ? v->p->quoted[c - v->p->columns] : NULL;
+
+	if (!c || c->system)
+		return;
+	hf__strbuf_printf(&v->st.text, ", %s = %s.%s + 1", name, of, name);
+}
+
 bool hf__is_written(const hf_column *c)
 {
-	return !c->key && !c->generated_sql && !(c->identity && c->always);
+	return !c->key && !c->version && !c->generated_sql && !(c->identity && c->always);
 }
 
 hf_error *hf__never_written(const hf__verb *v, size_t i)
@@ -68,13 +89,64 @@ static size_t put_only(hf__verb *v, const void *row, const uint32_t *only)
 	return n;
 }
 
-hf_error *hf__gone(const hf__verb *v)
+/* --- rows that are not as they were --- */
+
+static hf_error *gone(const hf__verb *v)
 {
 	return hf__error_new(&(hf__error_spec){ .status = HF_E_NO_ROWS,
 		.message = "the row is not there any more",
 		.field[HF_ERR_QUERY] = hf__strbuf_text(&v->st.text),
 		.field[HF_ERR_TABLE] = v->p->table.name });
 }
+
+/* An integer, as its description was checked to say. */
+static long long version_of(const hf__verb *v, const void *row)
+{
+	hf_value value = hf_v_null();
+	hf_error *e = NULL;
+
+	(void)hf__member_value(v->p->version, row, &value, &e);
+	return value.as.i;
+}
+
+static hf_error *stale(const hf__verb *v, const void *row)
+{
+	char why[160];
+
+	snprintf(why, sizeof why,
+		"the row was changed by another: its \"%.63s\" is %lld, and it was read with %lld",
+		v->p->version->name, version_of(v, v->stale), version_of(v, row));
+	return hf__error_new(&(hf__error_spec){ .status = HF_E_STALE,
+		.message = why,
+		.field[HF_ERR_COLUMN] = v->p->version->name,
+		.field[HF_ERR_TABLE] = v->p->table.name });
+}
+
+void hf__missed(hf__verb *v, const void *row)
+{
+	hf_error *e = gone(v);
+
+	if (v->p->version) {
+		hf__verb_again(v);
+		hf__put_select(v);
+		hf__put_key(v, row);
+		if (hf__verb_run(v) && hf_result_rows(v->res) > 0)
+			v->stale = hf__verb_row(v, 0);
+	}
+	if (!v->stale) {
+		hf__statement_fail(&v->st, e);
+		return;
+	}
+	hf_error_unref(e);
+	hf__statement_fail(&v->st, stale(v, row));
+}
+
+void *hf_stale_at(const hf_session *s, const hf_table *t)
+{
+	return s && s->stale && t && t->plan && s->stale_of == t->plan->made ? s->stale : NULL;
+}
+
+/* --- by their key --- */
 
 bool hf__touch(hf__verb *v, void *row)
 {
@@ -115,13 +187,14 @@ static void update(hf__verb *v, void *row, const uint32_t *only)
 		hf__statement_fail(&v->st,
 			hf__error_fmt(HF_E_MISUSE, 0, "model %s: there is nothing to be written",
 				v->p->table.model));
-	hf__put_key(v, row);
+	hf__put_next_version(v, v->p->name);
+	hf__put_key_as_read(v, row);
 	hf__put(&v->st, " RETURNING ");
 	hf__put(&v->st, v->p->list);
 	if (!hf__verb_run(v))
 		return;
 	if (hf_result_rows(v->res) == 0)
-		hf__statement_fail(&v->st, hf__gone(v));
+		hf__missed(v, row);
 	else
 		hf__read_all_back(v, row);
 }
@@ -130,8 +203,10 @@ hf_status hf_update_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *row, const uint32_t *only)
 {
 	hf__verb v;
+	bool there = hf__verb_begin(&v, site, s, t);
 
-	if (hf__verb_begin(&v, site, s, t) && hf__verb_may_save(&v, row, false)) {
+	v.only = only;
+	if (there && hf__verb_may_save(&v, row, false)) {
 		update(&v, row, only);
 		hf__verb_saved(&v, row, false);
 	}
@@ -164,9 +239,9 @@ hf_status hf_delete_at(const hf_site *site, hf_session *s, const hf_table *t, vo
 	if (hf__verb_begin(&v, site, s, t) && hf__verb_may_delete(&v, row)) {
 		hf__put(&v.st, "DELETE FROM ");
 		hf__put(&v.st, v.p->name);
-		hf__put_key(&v, row);
+		hf__put_key_as_read(&v, row);
 		if (hf__verb_run(&v) && hf_result_affected(v.res) == 0)
-			hf__statement_fail(&v.st, hf__gone(&v));
+			hf__missed(&v, row);
 		hf__verb_deleted(&v, row);
 	}
 	return hf__verb_end(&v);
@@ -174,20 +249,20 @@ hf_status hf_delete_at(const hf_site *site, hf_session *s, const hf_table *t, vo
 
 /* --- by a condition --- */
 
-static void run_many(hf__verb *v, const hf_table *t, int64_t *changed, hf_rows **out)
+static void run_many(
+	hf__verb *v, const hf_table *t, int64_t *changed, hf_rows **out, const hf_clause *clauses)
 {
-	hf_error *e;
-
+	hf__put_where(&v->st, v->p, clauses);
 	if (out) {
 		hf__put(&v->st, " RETURNING ");
-		hf__put(&v->st, v->p->list);
+		hf__put_list(&v->st, v->p, clauses);
 	}
 	if (!hf__verb_run(v))
 		return;
 	if (changed)
 		*changed = hf_result_affected(v->res);
-	if (out && hf_rows_from(t, v->res, out, &e) != HF_OK)
-		hf__statement_fail(&v->st, e);
+	if (out)
+		(void)hf__verb_rows(v, t, hf__is_partial(clauses), out);
 }
 
 hf_status hf_update_where_at(const hf_site *site, hf_session *s, const hf_table *t,
@@ -199,8 +274,8 @@ hf_status hf_update_where_at(const hf_site *site, hf_session *s, const hf_table 
 		hf__put(&v.st, "UPDATE ");
 		hf__put(&v.st, v.p->name);
 		hf__put_sets(&v.st, v.p, sets);
-		hf__put_where(&v.st, v.p, clauses);
-		run_many(&v, t, changed, out);
+		hf__put_next_version(&v, v.p->name);
+		run_many(&v, t, changed, out, clauses);
 	}
 	return hf__verb_end(&v);
 }
@@ -213,8 +288,7 @@ hf_status hf_delete_where_at(const hf_site *site, hf_session *s, const hf_table 
 	if (hf__verb_begin(&v, site, s, t)) {
 		hf__put(&v.st, "DELETE FROM ");
 		hf__put(&v.st, v.p->name);
-		hf__put_where(&v.st, v.p, clauses);
-		run_many(&v, t, changed, out);
+		run_many(&v, t, changed, out, clauses);
 	}
 	return hf__verb_end(&v);
 }

@@ -126,7 +126,9 @@ static bool put_sets(hf__verb *v, const struct same *by, const uint32_t *update)
 		}
 		put_excluded(v, i, &n);
 	}
-	if (n == 0)
+	if (n > 0)
+		hf__put_next_version(v, v->p->name);
+	else
 		hf__statement_fail(&v->st,
 			hf__error_fmt(HF_E_MISUSE, 0, "model %s: there is nothing to be updated",
 				v->p->table.model));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/verb.h"
 
+#include "model/validate.h"
+
 #include "value/error.h"
 
 bool hf__verb_begin(hf__verb *v, const hf_site *site, hf_session *s, const hf_table *t)
@@ -23,9 +25,10 @@ bool hf__verb_run(hf__verb *v)
 		e = hf__session_execute(
 			v->site, v->s, &v->res, hf__strbuf_text(&v->st.text), v->st.args, v->st.n);
 		if (e)
-			hf__statement_fail(&v->st, hf_error_ref(e));
+			hf__statement_fail(&v->st, hf__error_with_members(v->p, e));
+	} else {
+		hf_error_unref(e);
 	}
-	hf_error_unref(e);
 	return !v->st.error;
 }
 
@@ -37,13 +40,47 @@ void hf__verb_again(hf__verb *v)
 	v->st.n = 0;
 }
 
+/* The session is carried by it meanwhile, also for verbs of the handlers. */
+void hf__verb_whole(hf__verb *v)
+{
+	if (v->own || !v->s || v->s->carrier != HF__ON_POOL)
+		return;
+	v->pool = v->s->on.pool;
+	v->own = hf_txn_begin_at(v->site, v->pool, NULL);
+	v->s->carrier = HF__ON_TXN;
+	v->s->on.txn = v->own;
+}
+
+static void end_whole(hf__verb *v)
+{
+	hf_future *f = v->st.error || v->st.text.failed ? hf_txn_rollback_at(v->site, v->own)
+							: hf_txn_commit_at(v->site, v->own);
+	hf_error *e;
+
+	if (hf_await(f, &e) != HF_OK)
+		hf__statement_fail(&v->st, e);
+	v->s->carrier = HF__ON_POOL;
+	v->s->on.pool = v->pool;
+	v->own = hf_txn_unref(v->own);
+}
+
 hf_status hf__verb_end(hf__verb *v)
 {
-	hf_error *e = hf__statement_error(&v->st);
+	hf_error *e;
+	hf_status st;
+
+	if (v->own)
+		end_whole(v);
+	e = hf__statement_error(&v->st);
 
 	hf_result_unref(v->res);
 	hf__statement_finish(&v->st);
-	return hf__session_told(v->s, e);
+	st = hf__session_told(v->s, e);
+	if (v->stale) {
+		v->s->stale = v->stale;
+		v->s->stale_of = v->p;
+	}
+	return st;
 }
 
 void *hf__verb_row(hf__verb *v, size_t i)
@@ -54,10 +91,21 @@ void *hf__verb_row(hf__verb *v, size_t i)
 
 	if (!e && !hf__session_keep(v->s, hf_result_ref(v->res)))
 		e = hf__error_nomem();
-	if (!e)
+	if (!e) {
+		hf__row_loaded(v->p, row);
 		return row;
+	}
 	hf__statement_fail(&v->st, e);
 	return NULL;
+}
+
+bool hf__verb_rows(hf__verb *v, const hf_table *t, bool partial, hf_rows **out)
+{
+	hf_error *e = hf__rows_make(t, v->res, partial, out);
+
+	if (e)
+		hf__statement_fail(&v->st, e);
+	return !e;
 }
 
 void hf__put_select(hf__verb *v)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Conditions, orders and the rest of a SELECT, as SQL. */
+/* Conditions and expressions, as SQL. */
 #include "model/statement.h"
 
 #include "value/error.h"
@@ -12,195 +12,57 @@ static void put_condition(hf__statement *s, const hf__plan *p, const hf_term *t)
 
 /* --- columns --- */
 
-/* The column that a term names, which must be of this table. */
-static const hf_column *column_of(hf__statement *s, const hf__plan *p, const hf_term *t)
-{
-	size_t i = hf__plan_column(p, t->column);
+/* A column, and the table of the statement that has it. */
+struct place {
+	const hf__plan *p;
+	const hf_column *c; /* NULL: there is none, and the statement's error tells */
+};
 
-	if (t->table && t->table->plan == p->table.plan && i < p->n)
-		return &p->columns[i];
-	hf__statement_fail(
-		s, t->table && t->table->plan != p->table.plan
-			   ? hf__error_fmt(HF_E_MISUSE, 0, "a condition on %s in a statement on %s",
-				     t->table->model, p->table.model)
-			   : hf__error_fmt(HF_E_MISUSE, 0,
-				     "model %s: a condition on a member that has no column",
-				     p->table.model));
+static const hf__plan *plan_in(const hf__statement *s, const hf__plan *p, const hf_table *t)
+{
+	if (t && t->plan == p->table.plan)
+		return p;
+	for (size_t i = 0; t && i < s->n_joined; i++)
+		if (s->joined[i]->table.plan == t->plan)
+			return s->joined[i];
 	return NULL;
 }
 
-static void put_name(hf__statement *s, const hf__plan *p, const hf_column *c)
+static struct place place_of(hf__statement *s, const hf__plan *p, const hf_term *t)
 {
-	hf__put(s, p->quoted[c - p->columns]);
-}
+	const hf__plan *in = plan_in(s, p, t->table);
+	size_t i = in ? hf__plan_column(in, t->column) : 0;
 
-/* --- comparisons --- */
-
-static const char *sign(hf_op op)
-{
-	switch ((int)op) {
-	case HF_OP_EQ:
-		return " = ";
-	case HF_OP_NE:
-		return " <> ";
-	case HF_OP_LT:
-		return " < ";
-	case HF_OP_LE:
-		return " <= ";
-	case HF_OP_GT:
-		return " > ";
-	default:
-		return " >= ";
-	}
-}
-
-/* With NULL on the right side "=" would never hold, and "<>" neither. */
-static void put_comparison(
-	hf__statement *s, const hf__plan *p, const hf_column *c, const hf_term *t)
-{
-	put_name(s, p, c);
-	if (t->value.type == HF_T_NULL && t->op == HF_OP_EQ) {
-		hf__put(s, " IS NULL");
-		return;
-	}
-	if (t->value.type == HF_T_NULL && t->op == HF_OP_NE) {
-		hf__put(s, " IS NOT NULL");
-		return;
-	}
-	hf__put(s, sign(t->op));
-	hf__put_value(s, c, &t->value);
-}
-
-/* The text itself as a pattern: what means something in one is escaped. */
-static const char *pattern(hf__statement *s, const char *text, bool open_front, bool open_end)
-{
-	char *to = hf__arena_alloc(&s->arena, 2 * strlen(text) + 3), *at = to;
-
-	if (!to) {
-		hf__statement_fail(s, hf__error_nomem());
-		return "";
-	}
-	if (open_front)
-		*at++ = '%';
-	for (; *text; text++) {
-		if (*text == '%' || *text == '_' || *text == '\\')
-			*at++ = '\\';
-		*at++ = *text;
-	}
-	if (open_end)
-		*at++ = '%';
-	*at = '\0';
-	return to;
-}
-
-static void put_like(hf__statement *s, const hf__plan *p, const hf_column *c, const hf_term *t)
-{
-	static const struct {
-		bool any_case, as_is, front, end;
-	} kind[] = { [HF_OP_LIKE] = { false, true, false, false },
-		[HF_OP_ILIKE] = { true, true, false, false },
-		[HF_OP_HAS] = { false, false, true, true },
-		[HF_OP_IHAS] = { true, false, true, true },
-		[HF_OP_BEGINS] = { false, false, false, true },
-		[HF_OP_IBEGINS] = { true, false, false, true },
-		[HF_OP_ENDS] = { false, false, true, false },
-		[HF_OP_IENDS] = { true, false, true, false } };
-	const char *text = t->value.type == HF_T_TEXT ? t->value.as.s : NULL;
-
-	put_name(s, p, c);
-	hf__put(s, kind[t->op].any_case ? " ILIKE " : " LIKE ");
-	if (text && !kind[t->op].as_is)
-		text = pattern(s, text, kind[t->op].front, kind[t->op].end);
-	hf__put_arg(s, hf_v_text(text));
-}
-
-static void put_same_letters(
-	hf__statement *s, const hf__plan *p, const hf_column *c, const hf_term *t)
-{
-	hf__put(s, "lower(");
-	put_name(s, p, c);
-	hf__put(s, ") = lower(");
-	hf__put_arg(s, t->value);
-	hf__put(s, ")");
-}
-
-static void put_in_select(hf__statement *s, const hf__plan *p, const hf_column *c, const hf_term *t)
-{
-	hf_error *e;
-	const hf__plan *other = hf__plan_of(t->other, &e);
-	size_t i = other ? hf__plan_column(other, t->other_column) : 0;
-
-	if (e || i == other->n) {
+	if (in && i < in->n)
+		return (struct place){ in, &in->columns[i] };
+	if (t->table && !in)
 		hf__statement_fail(
-			s, e ? e
-			     : hf__error_fmt(HF_E_MISUSE, 0,
-				       "model %s: a sub-query of a member that has no column",
-				       other->table.model));
-		return;
-	}
-	put_name(s, p, c);
-	hf__put(s, " IN (SELECT ");
-	hf__put(s, other->quoted[i]);
-	hf__put(s, " FROM ");
-	hf__put(s, other->name);
-	hf__put(s, " WHERE ");
-	hf__put_conditions(s, other, t->terms);
-	hf__put(s, ")");
+			s, hf__error_fmt(HF_E_MISUSE, 0, "a condition on %s in a statement on %s",
+				   t->table->model, p->table.model));
+	else
+		hf__statement_fail(
+			s, hf__error_fmt(HF_E_MISUSE, 0,
+				   "model %s: a condition on a member that has no column",
+				   p->table.model));
+	return (struct place){ p, NULL };
 }
 
-static void put_of_column(hf__statement *s, const hf__plan *p, const hf_term *t)
+/* With a join a name alone might be either table's. */
+static void put_name(hf__statement *s, struct place at)
 {
-	const hf_column *c = column_of(s, p, t);
-
-	if (!c)
-		return;
-	switch ((int)t->op) {
-	case HF_OP_EQ:
-	case HF_OP_NE:
-	case HF_OP_LT:
-	case HF_OP_LE:
-	case HF_OP_GT:
-	case HF_OP_GE:
-		put_comparison(s, p, c, t);
-		return;
-	case HF_OP_IEQ:
-		put_same_letters(s, p, c, t);
-		return;
-	case HF_OP_ANY:
-		put_name(s, p, c);
-		hf__put(s, " = ANY(");
-		hf__put_value(s, c, &t->value);
-		hf__put(s, ")");
-		return;
-	case HF_OP_NULL:
-	case HF_OP_NOT_NULL:
-		put_name(s, p, c);
-		hf__put(s, t->op == HF_OP_NULL ? " IS NULL" : " IS NOT NULL");
-		return;
-	case HF_OP_IN_SELECT:
-		put_in_select(s, p, c, t);
-		return;
-	default:
-		put_like(s, p, c, t);
+	if (s->n_joined > 0) {
+		hf__put(s, at.p->name);
+		hf__put(s, ".");
 	}
+	hf__put(s, at.p->quoted[at.c - at.p->columns]);
 }
 
-/* --- what is made of conditions --- */
-
-static size_t put_joined(
-	hf__statement *s, const hf__plan *p, const hf_term *terms, const char *between)
+void hf__put_column(hf__statement *s, const hf__plan *p, size_t column)
 {
-	size_t n = 0;
-
-	for (const hf_term *t = terms; t->op != HF_OP_END; t++) {
-		if (t->op == HF_OP_NONE)
-			continue;
-		if (n++ > 0)
-			hf__put(s, between);
-		put_condition(s, p, t);
-	}
-	return n;
+	put_name(s, (struct place){ p, &p->columns[column] });
 }
+
+/* --- expressions --- */
 
 /* The parameters of an expression of the user's count from 1, and go on with ours. */
 static void put_sql(hf__statement *s, const hf_term *t)
@@ -225,6 +87,241 @@ static void put_sql(hf__statement *s, const hf_term *t)
 	hf__put(s, ")");
 }
 
+static const char *function(hf_op op)
+{
+	switch ((int)op) {
+	case HF_OP_COLUMN:
+		return "(";
+	case HF_OP_COUNT:
+		return "count(";
+	case HF_OP_COUNT_DISTINCT:
+		return "count(DISTINCT ";
+	case HF_OP_SUM:
+		return "sum(";
+	case HF_OP_MIN:
+		return "min(";
+	case HF_OP_MAX:
+		return "max(";
+	case HF_OP_AVG:
+		return "avg(";
+	default:
+		return NULL;
+	}
+}
+
+const hf_column *hf__put_expression(hf__statement *s, const hf__plan *p, const hf_term *t)
+{
+	struct place at;
+
+	if (t->op == HF_OP_COUNT_ROWS) {
+		hf__put(s, "count(*)");
+		return NULL;
+	}
+	if (t->op == HF_OP_SQL) {
+		put_sql(s, t);
+		return NULL;
+	}
+	if (!function(t->op)) {
+		hf__statement_fail(s, hf__error_fmt(HF_E_MISUSE, 0,
+					      "model %s: a condition, an order or an assignment "
+					      "where an expression belongs",
+					      p->table.model));
+		return NULL;
+	}
+	at = place_of(s, p, t);
+	if (!at.c)
+		return NULL;
+	if (t->op != HF_OP_COLUMN)
+		hf__put(s, function(t->op));
+	put_name(s, at);
+	if (t->op != HF_OP_COLUMN)
+		hf__put(s, ")");
+	return t->op == HF_OP_COLUMN || t->op == HF_OP_MIN || t->op == HF_OP_MAX ? at.c : NULL;
+}
+
+/* --- comparisons --- */
+
+static const char *sign(hf_op op)
+{
+	switch ((int)op) {
+	case HF_OP_EQ:
+		return " = ";
+	case HF_OP_NE:
+		return " <> ";
+	case HF_OP_LT:
+		return " < ";
+	case HF_OP_LE:
+		return " <= ";
+	case HF_OP_GT:
+		return " > ";
+	default:
+		return " >= ";
+	}
+}
+
+static bool is_comparison(hf_op op)
+{
+	return op >= HF_OP_EQ && op <= HF_OP_GE;
+}
+
+/* With NULL on the right side "=" would never hold, and "<>" neither. */
+static bool put_null(hf__statement *s, const hf_term *t)
+{
+	bool is = t->value.type == HF_T_NULL && (t->op == HF_OP_EQ || t->op == HF_OP_NE);
+
+	if (is)
+		hf__put(s, t->op == HF_OP_EQ ? " IS NULL" : " IS NOT NULL");
+	return is;
+}
+
+static void put_comparison(hf__statement *s, struct place at, const hf_term *t)
+{
+	put_name(s, at);
+	if (put_null(s, t))
+		return;
+	hf__put(s, sign(t->op));
+	hf__put_value(s, at.c, &t->value);
+}
+
+static void put_expression_compared(hf__statement *s, const hf__plan *p, const hf_term *t)
+{
+	const hf_column *c = hf__put_expression(s, p, t->terms);
+
+	if (put_null(s, t))
+		return;
+	hf__put(s, sign(t->op));
+	if (c)
+		hf__put_value(s, c, &t->value);
+	else
+		hf__put_arg(s, t->value);
+}
+
+/* The text itself as a pattern: what means something in one is escaped. */
+static const char *pattern(hf__statement *s, const char *text, bool open_front, bool open_end)
+{
+	char *to = hf__arena_alloc(&s->arena, 2 * strlen(text) + 3), *at = to;
+
+	if (!to) {
+		hf__statement_fail(s, hf__error_nomem());
+		return "";
+	}
+	if (open_front)
+		*at++ = '%';
+	for (; *text; text++) {
+		if (*text == '%' || *text == '_' || *text == '\\')
+			*at++ = '\\';
+		*at++ = *text;
+	}
+	if (open_end)
+		*at++ = '%';
+	*at = '\0';
+	return to;
+}
+
+static void put_like(hf__statement *s, struct place at, const hf_term *t)
+{
+	static const struct {
+		bool any_case, as_is, front, end;
+	} kind[] = { [HF_OP_LIKE] = { false, true, false, false },
+		[HF_OP_ILIKE] = { true, true, false, false },
+		[HF_OP_HAS] = { false, false, true, true },
+		[HF_OP_IHAS] = { true, false, true, true },
+		[HF_OP_BEGINS] = { false, false, false, true },
+		[HF_OP_IBEGINS] = { true, false, false, true },
+		[HF_OP_ENDS] = { false, false, true, false },
+		[HF_OP_IENDS] = { true, false, true, false } };
+	const char *text = t->value.type == HF_T_TEXT ? t->value.as.s : NULL;
+
+	put_name(s, at);
+	hf__put(s, kind[t->op].any_case ? " ILIKE " : " LIKE ");
+	if (text && !kind[t->op].as_is)
+		text = pattern(s, text, kind[t->op].front, kind[t->op].end);
+	hf__put_arg(s, hf_v_text(text));
+}
+
+static void put_same_letters(hf__statement *s, struct place at, const hf_term *t)
+{
+	hf__put(s, "lower(");
+	put_name(s, at);
+	hf__put(s, ") = lower(");
+	hf__put_arg(s, t->value);
+	hf__put(s, ")");
+}
+
+/* Inside, the outer statement's joins are not to be seen. */
+static void put_in_select(hf__statement *s, struct place at, const hf_term *t)
+{
+	hf_error *e;
+	const hf__plan *other = hf__plan_of(t->other, &e);
+	size_t i = other ? hf__plan_column(other, t->other_column) : 0, joined;
+
+	if (e || i == other->n) {
+		hf__statement_fail(
+			s, e ? e
+			     : hf__error_fmt(HF_E_MISUSE, 0,
+				       "model %s: a sub-query of a member that has no column",
+				       other->table.model));
+		return;
+	}
+	put_name(s, at);
+	joined = s->n_joined;
+	s->n_joined = 0;
+	hf__strbuf_printf(&s->text, " IN (SELECT %s FROM %s WHERE ", other->quoted[i], other->name);
+	hf__put_conditions(s, other, t->terms);
+	hf__put(s, ")");
+	s->n_joined = joined;
+}
+
+static void put_of_column(hf__statement *s, const hf__plan *p, const hf_term *t)
+{
+	struct place at = place_of(s, p, t);
+
+	if (!at.c)
+		return;
+	if (is_comparison(t->op)) {
+		put_comparison(s, at, t);
+		return;
+	}
+	switch ((int)t->op) {
+	case HF_OP_IEQ:
+		put_same_letters(s, at, t);
+		return;
+	case HF_OP_ANY:
+		put_name(s, at);
+		hf__put(s, " = ANY(");
+		hf__put_value(s, at.c, &t->value);
+		hf__put(s, ")");
+		return;
+	case HF_OP_NULL:
+	case HF_OP_NOT_NULL:
+		put_name(s, at);
+		hf__put(s, t->op == HF_OP_NULL ? " IS NULL" : " IS NOT NULL");
+		return;
+	case HF_OP_IN_SELECT:
+		put_in_select(s, at, t);
+		return;
+	default:
+		put_like(s, at, t);
+	}
+}
+
+/* --- what is made of conditions --- */
+
+static size_t put_joined(
+	hf__statement *s, const hf__plan *p, const hf_term *terms, const char *between)
+{
+	size_t n = 0;
+
+	for (const hf_term *t = terms; t->op != HF_OP_END; t++) {
+		if (t->op == HF_OP_NONE)
+			continue;
+		if (n++ > 0)
+			hf__put(s, between);
+		put_condition(s, p, t);
+	}
+	return n;
+}
+
 static void put_condition(hf__statement *s, const hf__plan *p, const hf_term *t)
 {
 	switch ((int)t->op) {
@@ -244,7 +341,9 @@ static void put_condition(hf__statement *s, const hf__plan *p, const hf_term *t)
 		put_sql(s, t);
 		return;
 	default:
-		if (t->op > HF_OP_END && t->op < HF_OP_AND)
+		if (is_comparison(t->op) && t->terms)
+			put_expression_compared(s, p, t);
+		else if (t->op > HF_OP_END && t->op < HF_OP_AND)
 			put_of_column(s, p, t);
 		else
 			hf__statement_fail(s, hf__error_fmt(HF_E_MISUSE, 0,
@@ -260,132 +359,76 @@ void hf__put_conditions(hf__statement *s, const hf__plan *p, const hf_term *term
 		hf__put(s, "TRUE");
 }
 
-/* --- clauses --- */
+/* --- orders and assignments --- */
 
-static void put_order(hf__statement *s, const hf__plan *p, const hf_term *terms)
+static bool any_case(hf_op op)
 {
-	const char *between = " ORDER BY ";
-
-	for (const hf_term *t = terms; t->op != HF_OP_END; t++) {
-		const hf_column *c = column_of(s, p, t);
-		bool any_case = t->op == HF_OP_IASC || t->op == HF_OP_IDESC;
-
-		if (!c)
-			return;
-		hf__put(s, between);
-		hf__put(s, any_case ? "lower(" : "");
-		put_name(s, p, c);
-		hf__put(s, any_case ? ")" : "");
-		hf__put(s, t->op == HF_OP_DESC || t->op == HF_OP_IDESC ? " DESC" : "");
-		between = ", ";
-	}
+	return op == HF_OP_IASC || op == HF_OP_IDESC;
 }
 
-static const hf_clause *clause(const hf_clause *list, hf_clause_kind kind)
+void hf__put_order(hf__statement *s, const hf__plan *p, const hf_term *t)
 {
-	for (; list->kind != HF_CLAUSE_END; list++)
-		if (list->kind == kind)
-			return list;
-	return NULL;
-}
+	struct place at = { p, NULL };
 
-static void put_all_conditions(hf__statement *s, const hf__plan *p, const hf_clause *clauses)
-{
-	const char *between = " WHERE ";
-
-	for (const hf_clause *c = clauses; c->kind != HF_CLAUSE_END; c++) {
-		if (c->kind != HF_CLAUSE_WHERE && c->kind != HF_CLAUSE_FIND)
-			continue;
-		hf__put(s, between);
-		if (c->kind == HF_CLAUSE_WHERE)
-			hf__put_conditions(s, p, c->terms);
-		else
-			hf__put_find_conditions(s, p, c->find);
-		between = " AND ";
-	}
-}
-
-static void put_number(hf__statement *s, const char *word, const hf_clause *c)
-{
-	if (!c || c->n < 0)
-		return;
-	hf__put(s, word);
-	hf__put_arg(s, hf_v_int8(c->n));
-}
-
-static void put_lock(hf__statement *s, int64_t how)
-{
-	static const char *const locks[] = { "", " FOR UPDATE", " FOR NO KEY UPDATE", " FOR SHARE",
-		" FOR KEY SHARE" };
-	int64_t kind = how & 7;
-
-	if (kind < 1 || kind > 4) {
-		hf__statement_fail(
-			s, hf__error_fmt(HF_E_MISUSE, 0, "lock %d is unknown", (int)how));
-		return;
-	}
-	hf__put(s, locks[kind]);
-	if (how & HF_SKIP_LOCKED)
-		hf__put(s, " SKIP LOCKED");
-	else if (how & HF_NOWAIT)
-		hf__put(s, " NOWAIT");
-}
-
-void hf__put_clauses(hf__statement *s, const hf__plan *p, const hf_clause *clauses)
-{
-	const hf_clause *order = clause(clauses, HF_CLAUSE_ORDER);
-	const hf_clause *found = clause(clauses, HF_CLAUSE_FIND);
-	const hf_clause *lock = clause(clauses, HF_CLAUSE_LOCK);
-
-	put_all_conditions(s, p, clauses);
-	if (order)
-		put_order(s, p, order->terms);
-	put_number(s, " LIMIT ", clause(clauses, HF_CLAUSE_LIMIT));
-	put_number(s, " OFFSET ", clause(clauses, HF_CLAUSE_OFFSET));
-	if (found)
-		hf__put_find_rest(s, p, found->find);
-	if (lock)
-		put_lock(s, lock->n);
-}
-
-void hf__put_where(hf__statement *s, const hf__plan *p, const hf_clause *clauses)
-{
-	for (const hf_clause *c = clauses; c->kind != HF_CLAUSE_END; c++)
-		if (c->kind != HF_CLAUSE_WHERE && c->kind != HF_CLAUSE_FIND &&
-			c->kind != HF_CLAUSE_ALL)
-			hf__statement_fail(
-				s, hf__error_fmt(HF_E_MISUSE, 0,
-					   "model %s: an UPDATE or a DELETE has conditions, and no "
-					   "order, limit or lock",
-					   p->table.model));
-	if (!clause(clauses, HF_CLAUSE_ALL) && !clause(clauses, HF_CLAUSE_WHERE) &&
-		!clause(clauses, HF_CLAUSE_FIND))
+	if (t->op < HF_OP_ASC || t->op > HF_OP_IDESC) {
 		hf__statement_fail(s,
 			hf__error_fmt(HF_E_MISUSE, 0,
-				"model %s: say HF_ALL where all rows are meant", p->table.model));
-	put_all_conditions(s, p, clauses);
+				"model %s: something else where an order belongs", p->table.model));
+		return;
+	}
+	if (!t->terms)
+		at = place_of(s, p, t);
+	if (!t->terms && !at.c)
+		return;
+	hf__put(s, any_case(t->op) ? "lower(" : "");
+	if (t->terms)
+		(void)hf__put_expression(s, p, t->terms);
+	else
+		put_name(s, at);
+	hf__put(s, any_case(t->op) ? ")" : "");
+	hf__put(s, t->op == HF_OP_DESC || t->op == HF_OP_IDESC ? " DESC" : "");
+}
+
+static void put_set(hf__statement *s, struct place at, const hf_term *t)
+{
+	put_name(s, at);
+	hf__put(s, " = ");
+	switch ((int)t->op) {
+	case HF_OP_SET_SQL:
+		put_sql(s, t);
+		return;
+	case HF_OP_ADD:
+		put_name(s, at);
+		hf__put(s, " + ");
+		break;
+	default:
+		break;
+	}
+	hf__put_value(s, at.c, &t->value);
 }
 
 void hf__put_sets(hf__statement *s, const hf__plan *p, const hf_term *sets)
 {
-	const char *between = " SET ";
+	size_t n = 0;
 
 	for (const hf_term *t = sets; t->op != HF_OP_END; t++) {
-		const hf_column *c = t->op == HF_OP_NONE ? NULL : column_of(s, p, t);
+		struct place at = { p, NULL };
 
-		if (!c)
+		if (t->op == HF_OP_NONE)
 			continue;
-		hf__put(s, between);
-		put_name(s, p, c);
-		hf__put(s, " = ");
-		if (t->op == HF_OP_ADD) {
-			put_name(s, p, c);
-			hf__put(s, " + ");
-		}
-		hf__put_value(s, c, &t->value);
-		between = ", ";
+		if (t->op >= HF_OP_SET && t->op <= HF_OP_SET_SQL)
+			at = place_of(s, p, t);
+		else
+			hf__statement_fail(
+				s, hf__error_fmt(HF_E_MISUSE, 0,
+					   "model %s: something else where an assignment belongs",
+					   p->table.model));
+		if (!at.c)
+			return;
+		hf__put(s, n++ ? ", " : " SET ");
+		put_set(s, at, t);
 	}
-	if (*between == ' ')
+	if (n == 0)
 		hf__statement_fail(s, hf__error_fmt(HF_E_MISUSE, 0,
 					      "model %s: nothing is to be set", p->table.model));
 }

@@ -12,7 +12,7 @@ struct note {
 extern const hf_table note_table;
 
 /* What was called, and what it saw of the row in the table. */
-static char seen[400];
+static char seen[1000];
 static const char *refuse; /* the event that says no */
 
 static hf_status saw(hf_session *s, const char *event, const struct note *n)
@@ -155,7 +155,7 @@ START_TEST(test_in_transaction)
 }
 END_TEST
 
-/* One that says no stops the verb: before, nothing is written. */
+/* One that says no stops the verb, and undoes it, on a pool as well. */
 START_TEST(test_refused)
 {
 	hf_session *s;
@@ -167,12 +167,19 @@ START_TEST(test_refused)
 	ck_assert_str_eq(
 		hf_error_message(hf_session_error(s)), "model note: before_save refused the row");
 	told("before_create(not there) ");
+	refuse = "after_create";
+	ck_assert_int_eq(hf_insert(s, note, &n), HF_E_USER);
+	ck_assert_int_eq(t_psql_int("select count(*) from note"), 0);
 	refuse = "before_delete";
 	t_verb(s, hf_insert(s, note, &n));
 	ck_assert_int_eq(hf_delete(s, note, &n), HF_E_USER);
 	ck_assert_int_eq(t_psql_int("select count(*) from note"), 1);
 	refuse = "after_delete";
 	ck_assert_int_eq(hf_delete(s, note, &n), HF_E_USER);
+	ck_assert_int_eq(t_psql_int("select count(*) from note"), 1);
+	refuse = NULL;
+	t_verb(s, hf_delete(s, note, &n));
+	ck_assert_int_eq(t_psql_int("select count(*) from note"), 0);
 	done(p, s);
 }
 END_TEST
