@@ -167,9 +167,9 @@ START_TEST(test_changes)
 				 st.pool, person, HF_SETS(HF_INCREASE(person, age, 1)), HF_ALL)),
 		2);
 	hf_rows_unref(rows);
-	rows = rows_of(hf_update_where_async_at(HF_HERE, st.pool, &person_table, true,
-			       HF_SETS(HF_INCREASE(person, age, 1)),
-			       HF__CLAUSES(HF_WHERE(HF_EQ(person, name, "Bob")))),
+	rows = rows_of(
+		hf_update_returning_async(st.pool, person, HF_SETS(HF_INCREASE(person, age, 1)),
+			HF_WHERE(HF_EQ(person, name, "Bob"))),
 		&person_table);
 	ck_assert_int_eq(HF_ROWS(person, rows)->age.v, 9);
 	p.name = "Ann";
@@ -216,6 +216,46 @@ START_TEST(test_more_changes)
 	ck_assert_int_eq(count_of(hf_delete_deep_async(st.pool, person, &p[0], among, true)), 1);
 	ck_assert_int_eq(t_psql_int("select count(*) from task"), 0);
 	ck_assert_int_eq(t_psql_int("select count(*) from person"), 1);
+	t_store_close(&st);
+}
+END_TEST
+
+/* What is read in part, in another shape, as one value; many at once. */
+START_TEST(test_shapes)
+{
+	struct t_store st = t_store_open();
+	struct person p[2] = { { .name = "Ann", .mood = MOOD_OK, .age = HF_SOME(30) },
+		{ .name = "Bob", .mood = MOOD_OK, .age = HF_SOME(40) } };
+	const uint32_t by_name[] = { HF_C(person, name), 0 };
+	hf_rows *rows = NULL;
+	hf_future *f;
+
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(
+			count_of(hf_upsert_many_async(st.pool, person, p, 2, by_name, HF_REST)), 2);
+	ck_assert_int_eq(
+		count_of(hf_scalar_async(st.pool, person, HF_MAX(person, age), HF_ALL)), 40);
+	f = hf_select_async(
+		st.pool, person, HF_ONLY(HF_COL(person, name)), HF_WHERE(HF_EQ(person, age, 40)));
+	ck_assert_int_eq(hf_await_rows(hf_future_ref(f), person, &rows, NULL), HF_E_MISUSE);
+	ck_assert_int_eq(hf_await_part(f, person, &rows, NULL), HF_OK);
+	ck_assert_str_eq(HF_ROWS(person, rows)->name, "Bob");
+	ck_assert(!hf_rows_have(rows, HF_C(person, age)) && !HF_ROWS(person, rows)->age.has);
+	hf_rows_unref(rows);
+	f = hf_update_returning_async(st.pool, person, HF_SETS(HF_INCREASE(person, age, 1)),
+		HF_WHERE(HF_EQ(person, name, "Ann")));
+	rows = rows_of(f, &person_table);
+	ck_assert_int_eq(HF_ROWS(person, rows)->age.v, 31);
+	hf_rows_unref(rows);
+	f = hf_select_as_async(
+		st.pool, task, person, HF_PICKS(HF_PICK(person, id, HF_COUNT_ROWS)), HF_ALL);
+	ck_assert_int_eq(hf_await_part(f, person, &rows, NULL), HF_OK);
+	ck_assert_int_eq(HF_ROWS(person, rows)->id, 0);
+	hf_rows_unref(rows);
+	f = hf_delete_returning_async(st.pool, person, HF_ALL);
+	rows = rows_of(f, &person_table);
+	ck_assert_uint_eq(hf_rows_count(rows), 2);
+	hf_rows_unref(rows);
 	t_store_close(&st);
 }
 END_TEST
@@ -387,6 +427,7 @@ T_MAIN("verbs_async", { "G1 H1 rows are inserted by futures, from copies", test_
 	{ "H2 H9 rows are saved, updated and deleted by futures", test_changes, 0 },
 	{ "H7 H10 H12 rows are upserted, found or created, and deleted deeply by futures",
 		test_more_changes, 0 },
+	{ "H13 futures of rows in part, of another shape, of one value", test_shapes, 0 },
 	{ "whatever a row points to is copied with it", test_deep_copy, 0 },
 	{ "a future of a verb fails as the verb does", test_failures, 0 },
 	{ "rows of a future outlive it and the pool; nobody need wait", test_nobody_waits, 0 },
