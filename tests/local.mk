@@ -75,11 +75,13 @@ DB_TESTS = \
 	tests/db/test_commit_cut \
 	tests/db/test_codecs_server \
 	tests/db/test_codecs_settings \
+	tests/db/test_codecs_user \
 	tests/db/test_compound \
 	tests/db/test_connect_refused \
 	tests/db/test_copy \
 	tests/db/test_copy_errors \
 	tests/db/test_copy_stop \
+	tests/db/test_copy_structs \
 	tests/db/test_copy_types \
 	tests/db/test_corpus \
 	tests/db/test_databases \
@@ -89,8 +91,10 @@ DB_TESTS = \
 	tests/db/test_echo_memory \
 	tests/db/test_engines_fork \
 	tests/db/test_engines_servers \
+	tests/db/test_enums \
 	tests/db/test_errors \
 	tests/db/test_events \
+	tests/db/test_export \
 	tests/db/test_extras \
 	tests/db/test_failover \
 	tests/db/test_fast_lane \
@@ -98,6 +102,7 @@ DB_TESTS = \
 	tests/db/test_fetch \
 	tests/db/test_fetch_load \
 	tests/db/test_find \
+	tests/db/test_finders \
 	tests/db/test_fixture \
 	tests/db/test_fork \
 	tests/db/test_formats \
@@ -108,6 +113,7 @@ DB_TESTS = \
 	tests/db/test_global_limits \
 	tests/db/test_global_lost \
 	tests/db/test_harness \
+	tests/db/test_guard \
 	tests/db/test_hermitage \
 	tests/db/test_holders \
 	tests/db/test_hooks \
@@ -168,6 +174,7 @@ DB_TESTS = \
 	tests/db/test_scope_sessions \
 	tests/db/test_script \
 	tests/db/test_secrets \
+	tests/db/test_session_carriers \
 	tests/db/test_session_reset \
 	tests/db/test_shutdown \
 	tests/db/test_sql_server \
@@ -194,11 +201,14 @@ DB_TESTS = \
 	tests/db/test_txn_refusals \
 	tests/db/test_txn_then \
 	tests/db/test_txn_waits \
+	tests/db/test_types_edges \
+	tests/db/test_types_tables \
 	tests/db/test_upkeep \
 	tests/db/test_views \
 	tests/db/test_upsert \
 	tests/db/test_validation \
 	tests/db/test_verbs \
+	tests/db/test_verbs_async \
 	tests/db/test_waiting
 
 STRESS_TESTS = \

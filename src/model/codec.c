@@ -16,7 +16,9 @@ struct hf_room {
 
 void *hf_room_alloc(hf_room *room, size_t n)
 {
-	return room ? room->alloc(room->owner, n > 0 ? n : 1) : NULL;
+	void *p = room ? room->alloc(room->owner, n > 0 ? n : 1) : NULL;
+
+	return p ? memset(p, 0, n) : NULL;
 }
 
 static void *of_arena(void *arena, size_t n)
@@ -81,6 +83,23 @@ hf_status hf__made_value(
 		*e = hf__error_fmt(st, 0, "column \"%s\": the codec of %s cannot write it", c->name,
 			c->sql_type);
 	return st;
+}
+
+/* --- copying --- */
+
+/* By way of its text: what it points to, nobody else knows. */
+hf_error *hf__made_copy(const hf_column *c, void *member, hf__arena *arena)
+{
+	hf_room room = { of_arena, arena };
+	hf_error *e = NULL;
+	hf_value v;
+
+	if (hf__made_value(c, member, arena, &v, &e) != HF_OK || v.type == HF_T_NULL)
+		return e;
+	if (c->codec->read(v.as.s, member, &room) == HF_OK)
+		return NULL;
+	return hf__error_fmt(HF_E_TYPE, 0, "column \"%s\": the codec of %s cannot read \"%.63s\"",
+		c->name, c->sql_type, v.as.s);
 }
 
 /* --- reading --- */

@@ -60,6 +60,12 @@ bool hf__member_is_unset(const hf_column *c, const void *row);
 hf_status hf__column_value(
 	const hf_column *c, const hf_value *in, hf__arena *arena, hf_value *out, hf_error **e);
 
+/* Of a type that the server knows as an enum, and not of ENUM_INT4. */
+static inline bool hf__is_enum(const hf_column *c)
+{
+	return c->labels && c->as_text;
+}
+
 /* The label of an enum's value; NULL: it has none, and *e tells. */
 const char *hf__label_of(const hf_column *c, int v, hf_error **e);
 
@@ -72,6 +78,8 @@ hf_status hf__made_value(
 	const hf_column *c, const void *member, hf__arena *arena, hf_value *out, hf_error **e);
 hf_status hf__labels_value(const hf_column *c, const hf_int4_array *values, hf__arena *arena,
 	hf_value *out, hf_error **e);
+/* Makes what the member points to its own. */
+hf_error *hf__made_copy(const hf_column *c, void *member, hf__arena *arena);
 hf_error *hf__made_read(const hf_column *c, hf_row row, int at, void *member);
 
 /* rows.c: columns `from` … of the result's row, in the order of `which` (positions; NULL: all),
