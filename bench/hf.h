@@ -57,6 +57,10 @@ void bench_load_query(struct bench *b, hf_pool *p);
 /* notify, all of it; `at_once`: one statement for the hundred of a transaction. */
 int bench_notify(const char *peer, bool at_once);
 int bench_delivery(const char *peer); /* and deliver */
+
+/* orm_insert and orm_select, all of them; BENCH_SKIP: the workload is neither. */
+int bench_orm(const char *peer, const char *workload);
+
 void bench_load_copy(struct bench *b, hf_pool *p);
 void bench_insert_copy(struct bench *b, hf_pool *p);
 

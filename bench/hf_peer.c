@@ -38,6 +38,8 @@ int main(int argc, char **argv)
 		return bench_notify("hf-peer", false);
 	if (argc > 1 && strcmp(argv[1], "deliver") == 0)
 		return bench_delivery("hf-peer");
+	if (argc > 1 && strncmp(argv[1], "orm_", 4) == 0)
+		return bench_orm("hf-peer", argv[1]);
 	if (!bench_init(&b, "hf-peer", argc, argv))
 		return BENCH_SKIP;
 	b.version = hf_version();

@@ -8,8 +8,8 @@ BENCH_CORE = libholdfast-core.la $(LIBPQ_LIBS) $(PTHREAD_LIBS)
 noinst_PROGRAMS += bench/hf-peer bench/hf-peer-fast
 
 # With the objects of the library in them, so that they run as they are, without libtool's wrapper.
-bench_hf_peer_SOURCES = $(BENCH_HF) bench/hearing.h bench/hf_bulk.c bench/hf_notify.c bench/hf_peer.c \
-	bench/hf_tx.c
+bench_hf_peer_SOURCES = $(BENCH_HF) bench/hearing.h bench/hf_bulk.c bench/hf_notify.c bench/hf_orm.c \
+	bench/hf_peer.c bench/hf_tx.c bench/item.c bench/item.h
 bench_hf_peer_LDADD = $(BENCH_CORE)
 bench_hf_peer_fast_SOURCES = $(BENCH_HF) bench/hearing.h bench/hf_bulk.c bench/hf_notify.c \
 	bench/hf_peer_fast.c
@@ -57,6 +57,14 @@ bench_growth_LDADD = $(BENCH_CORE)
 bench_memory_SOURCES = $(BENCH_SECTIONS) bench/mallocs.c bench/mallocs.h bench/memory.c
 bench_memory_LDADD = $(BENCH_CORE)
 
+# Structs out of a result: by hand and through a model.
+noinst_PROGRAMS += bench/decode
+bench_decode_SOURCES = $(BENCH_HF) bench/decode.c bench/item.c bench/item.h
+bench_decode_LDADD = $(BENCH_CORE)
+
+bench-decode: bench/decode
+	@$(SHELL) $(srcdir)/tests/with-pg bench/decode
+
 bench-memory: bench/memory
 	@$(SHELL) $(srcdir)/tests/with-pg bench/memory $(SECTIONS)
 
@@ -73,4 +81,4 @@ bench-long: bench/memory tests/db/test_echo
 		'while sessions are killed'
 endif
 
-.PHONY: bench-growth bench-long bench-memory
+.PHONY: bench-decode bench-growth bench-long bench-memory

@@ -16,6 +16,8 @@ EXAMPLES = \
 	examples/metrics \
 	examples/query \
 	examples/seat_reservation \
+	examples/shop \
+	examples/tasks \
 	examples/two_engines
 
 if HAVE_UV
@@ -60,4 +62,10 @@ examples_query_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_request_scope_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS)
 examples_request_scope_LDADD = libholdfast.la $(MHD_LIBS) $(PTHREAD_LIBS)
 examples_seat_reservation_LDADD = libholdfast.la $(PTHREAD_LIBS)
+examples_shop_SOURCES = \
+	examples/shop.c \
+	examples/shop.h \
+	examples/shop_models.c
+examples_shop_LDADD = libholdfast.la $(PTHREAD_LIBS)
+examples_tasks_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_two_engines_LDADD = libholdfast.la $(PTHREAD_LIBS)

@@ -24,6 +24,7 @@ SRC_BASE = \
 # 1: values, types and errors, without I/O
 SRC_VALUE = \
 	src/value/array.c \
+	src/value/blocking.c src/value/blocking.h \
 	src/value/codec.h \
 	src/value/copy_native.c \
 	src/value/copy_put.h \
@@ -149,6 +150,8 @@ SRC_LISTEN = \
 # 7: named pools, and what a request does with them
 SRC_ENGINE = \
 	src/engine/again.c \
+	src/engine/binding.c \
+	src/engine/carrier.c \
 	src/engine/database.c src/engine/database.h \
 	src/engine/databases.c \
 	src/engine/engine.c \
@@ -166,22 +169,69 @@ SRC_ENGINE = \
 	src/engine/tables.c \
 	src/engine/thread_scope.c
 
+# 8: models
+SRC_MODEL = \
+	src/model/await.c \
+	src/model/bound.c \
+	src/model/check.c \
+	src/model/check_keys.c \
+	src/model/codec.c \
+	src/model/copy_structs.c \
+	src/model/ddl.c src/model/ddl.h \
+	src/model/delete_deep.c \
+	src/model/errand.c src/model/errand.h \
+	src/model/events.c \
+	src/model/export.c \
+	src/model/find.c \
+	src/model/finders.c \
+	src/model/input.c \
+	src/model/insert.c \
+	src/model/many.c \
+	src/model/member.c \
+	src/model/naming.c \
+	src/model/orm_async.c \
+	src/model/plan.c src/model/plan.h \
+	src/model/query.c \
+	src/model/registry.c src/model/registry.h \
+	src/model/rows.c src/model/rows.h \
+	src/model/schema.c \
+	src/model/select.c \
+	src/model/statement.c src/model/statement.h \
+	src/model/strip.c src/model/strip.h \
+	src/model/table.c \
+	src/model/update.c \
+	src/model/upsert.c \
+	src/model/validate.c src/model/validate.h \
+	src/model/verb.c src/model/verb.h \
+	src/model/where.c
+
 include_HEADERS = include/holdfast.h
 hfincludedir = $(includedir)/holdfast
 hfinclude_HEADERS = \
 	include/holdfast/admin.h \
 	include/holdfast/base.h \
+	include/holdfast/binding.h \
+	include/holdfast/blocking.h \
 	include/holdfast/conn.h \
 	include/holdfast/copy.h \
+	include/holdfast/copy_structs.h \
 	include/holdfast/engine.h \
+	include/holdfast/find.h \
+	include/holdfast/finders.h \
 	include/holdfast/future.h \
 	include/holdfast/global.h \
 	include/holdfast/histogram.h \
 	include/holdfast/inbox.h \
 	include/holdfast/listen.h \
 	include/holdfast/metrics.h \
+	include/holdfast/model.h \
+	include/holdfast/model_types.h \
+	include/holdfast/orm.h \
+	include/holdfast/orm_async.h \
 	include/holdfast/pool.h \
 	include/holdfast/result.h \
+	include/holdfast/rows.h \
+	include/holdfast/schema.h \
 	include/holdfast/scope.h \
 	include/holdfast/status.h \
 	include/holdfast/txn.h \
@@ -192,7 +242,7 @@ nodist_hfinclude_HEADERS = include/holdfast/version.h
 noinst_LTLIBRARIES += libholdfast-core.la
 libholdfast_core_la_SOURCES = \
 	$(SRC_BASE) $(SRC_VALUE) $(SRC_PQ) $(SRC_ASYNC) $(SRC_POOL) $(SRC_TXN) \
-	$(SRC_LISTEN) $(SRC_ENGINE)
+	$(SRC_LISTEN) $(SRC_ENGINE) $(SRC_MODEL)
 libholdfast_core_la_LIBADD = $(LIBPQ_LIBS) $(APU_LIBS) $(APR_LIBS) $(PTHREAD_LIBS)
 
 lib_LTLIBRARIES += libholdfast.la

@@ -18,6 +18,7 @@ UNIT_TESTS = \
 	tests/unit/test_histogram \
 	tests/unit/test_inbox \
 	tests/unit/test_metrics \
+	tests/unit/test_model \
 	tests/unit/test_queue \
 	tests/unit/test_recycle \
 	tests/unit/test_scope \
@@ -53,6 +54,7 @@ tests_db_test_apr_scope_LDADD = tests/libapr.la $(LDADD)
 DB_TESTS = \
 	tests/db/test_abandon \
 	tests/db/test_acquire \
+	tests/db/test_aggregates \
 	tests/db/test_allocations \
 	tests/db/test_apr_future \
 	tests/db/test_apr_life \
@@ -61,8 +63,10 @@ DB_TESTS = \
 	tests/db/test_atomic \
 	tests/db/test_batch_neighbours \
 	tests/db/test_batch_trouble \
+	tests/db/test_bindings \
 	tests/db/test_borrow_cost \
 	tests/db/test_branches \
+	tests/db/test_builder \
 	tests/db/test_cancel \
 	tests/db/test_cancel_connect \
 	tests/db/test_chain \
@@ -71,33 +75,45 @@ DB_TESTS = \
 	tests/db/test_commit_cut \
 	tests/db/test_codecs_server \
 	tests/db/test_codecs_settings \
+	tests/db/test_codecs_user \
+	tests/db/test_compound \
 	tests/db/test_connect_refused \
 	tests/db/test_copy \
 	tests/db/test_copy_errors \
 	tests/db/test_copy_stop \
+	tests/db/test_copy_structs \
 	tests/db/test_copy_types \
+	tests/db/test_corpus \
 	tests/db/test_databases \
 	tests/db/test_databases_drop \
+	tests/db/test_delete_deep \
 	tests/db/test_echo \
 	tests/db/test_echo_memory \
 	tests/db/test_engines_fork \
 	tests/db/test_engines_servers \
+	tests/db/test_enums \
 	tests/db/test_errors \
+	tests/db/test_events \
+	tests/db/test_export \
 	tests/db/test_extras \
 	tests/db/test_failover \
 	tests/db/test_fast_lane \
 	tests/db/test_fast_lane_cost \
 	tests/db/test_fetch \
 	tests/db/test_fetch_load \
+	tests/db/test_find \
+	tests/db/test_finders \
 	tests/db/test_fixture \
 	tests/db/test_fork \
 	tests/db/test_formats \
 	tests/db/test_gather \
+	tests/db/test_get_or_create \
 	tests/db/test_getters \
 	tests/db/test_global \
 	tests/db/test_global_limits \
 	tests/db/test_global_lost \
 	tests/db/test_harness \
+	tests/db/test_guard \
 	tests/db/test_hermitage \
 	tests/db/test_holders \
 	tests/db/test_hooks \
@@ -120,11 +136,14 @@ DB_TESTS = \
 	tests/db/test_log_life \
 	tests/db/test_loops \
 	tests/db/test_loss \
+	tests/db/test_many \
 	tests/db/test_metrics \
 	tests/db/test_metrics_load \
+	tests/db/test_naming \
 	tests/db/test_nesting \
 	tests/db/test_notify \
 	tests/db/test_notify_together \
+	tests/db/test_odd_names \
 	tests/db/test_open \
 	tests/db/test_orphans \
 	tests/db/test_outcome \
@@ -149,15 +168,19 @@ DB_TESTS = \
 	tests/db/test_pipeline \
 	tests/db/test_query \
 	tests/db/test_relay \
+	tests/db/test_rows \
+	tests/db/test_schema \
 	tests/db/test_scope_commit \
 	tests/db/test_scope_life \
 	tests/db/test_scope_manager \
 	tests/db/test_scope_sessions \
 	tests/db/test_script \
 	tests/db/test_secrets \
+	tests/db/test_session_carriers \
 	tests/db/test_session_reset \
 	tests/db/test_shutdown \
 	tests/db/test_sql_server \
+	tests/db/test_stale \
 	tests/db/test_stats \
 	tests/db/test_stream \
 	tests/db/test_stream_huge \
@@ -180,7 +203,14 @@ DB_TESTS = \
 	tests/db/test_txn_refusals \
 	tests/db/test_txn_then \
 	tests/db/test_txn_waits \
+	tests/db/test_types_edges \
+	tests/db/test_types_tables \
 	tests/db/test_upkeep \
+	tests/db/test_views \
+	tests/db/test_upsert \
+	tests/db/test_validation \
+	tests/db/test_verbs \
+	tests/db/test_verbs_async \
 	tests/db/test_waiting
 
 STRESS_TESTS = \
@@ -198,6 +228,8 @@ SCRIPT_TESTS = \
 
 if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la tests/libapr.la
+tests_db_test_corpus_SOURCES = tests/db/catalog.c tests/db/catalog.h tests/db/random_row.c \
+	tests/db/test_corpus.c
 tests_libapr_la_SOURCES = src/adapt/apr.c
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/apr.h \
@@ -214,6 +246,7 @@ tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/listening.c tests/db/listening.h \
 	tests/db/load.c tests/db/load.h \
 	tests/db/park.h \
+	tests/db/models.c tests/db/models.h \
 	tests/db/pipeline.c tests/db/pipeline.h \
 	tests/db/proxy.c tests/db/proxy.h \
 	tests/db/proxy_wire.c tests/db/proxy_wire.h \

@@ -84,6 +84,15 @@ HF_CHECK hf_status hf_engines_add(hf_engines *e, const char *name, hf_pool *p,
 HF_CHECK hf_status hf_engines_assign(
 	hf_engines *e, const char *role, const char *engine, hf_error **out_error);
 
+/* For models, see binding.h: binds `what` (a label, "label.table", or NULL) to an engine or a role,
+ * by its name (NULL: the default engine), in place of an earlier binding. Reads go to
+ * `read_engine`, or, where it is NULL, there as well. Both NULL: the binding is forgotten. An
+ * engine may be registered later, or another one under its name: while there is none, the
+ * statements say so, and do not go elsewhere. HF_E_MISUSE: a label that could not be an engine's
+ * name, a table without a label. HF_E_NOMEM. Waits for nothing. */
+HF_CHECK hf_status hf_engines_bind(hf_engines *e, const char *what, const char *engine,
+	const char *read_engine, hf_error **out_error);
+
 /* The pool that an engine or a role (NULL: the default) means now: a reference, yours to unref.
  * NULL: there is none, and *out_error (may be NULL) names those there are. Waits for nothing. The
  * mode is a scope's matter: what you submit to the pool is not made read only by the name. */

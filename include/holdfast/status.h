@@ -31,6 +31,8 @@ typedef enum hf_status {
 	HF_E_FORKED,    /* this process is a fork: the object belongs to its parent */
 	HF_E_TOO_LARGE, /* a limit on size was exceeded; the error names it */
 	HF_E_PARK_LIMIT, /* max_parked transactions are parked already */
+	HF_E_MANY_ROWS,  /* one row was needed and there are more */
+	HF_E_STALE,      /* the row was changed by another since it was read: see hf_stale */
 } hf_status;
 
 /* Traits of an error, to be or-ed. */

@@ -189,6 +189,8 @@ apr_status_t hf_apr_status(hf_status st)
 	case HF_E_TOO_LARGE:
 		return APR_ENOSPC;
 	case HF_E_SQL:
+	case HF_E_MANY_ROWS:
+	case HF_E_STALE:
 	case HF_E_TYPE:
 	case HF_E_NULL:
 	case HF_E_TXN_ENDED:

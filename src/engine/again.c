@@ -174,7 +174,8 @@ hf_engines *hf_engines_copy(hf_engines *e, hf_error **out_error)
 
 	if (ok) {
 		hf__lock(&e->lock);
-		ok = copy_engines_locked(e, to) && copy_roles_locked(e, to);
+		ok = copy_engines_locked(e, to) && copy_roles_locked(e, to) &&
+		     hf__bindings_copy_locked(e, to);
 		hf__unlock(&e->lock);
 	}
 	if (!ok) {
@@ -245,7 +246,8 @@ hf_error *hf__engines_copy_at(hf_engines *e, const char *database, hf_engines **
 	if (why)
 		return why;
 	hf__lock(&e->lock);
-	why = copy_roles_locked(e, *out) ? NULL : hf__error_nomem();
+	why = copy_roles_locked(e, *out) && hf__bindings_copy_locked(e, *out) ? NULL
+									      : hf__error_nomem();
 	hf__unlock(&e->lock);
 	return why;
 }

@@ -34,6 +34,7 @@ hf_engines *hf_engines_new(void)
 	hf__mutex_init(&e->lock, HF__L_ENGINES);
 	APR_RING_INIT(&e->engines, hf__engine, link);
 	APR_RING_INIT(&e->roles, hf__alias, link);
+	APR_RING_INIT(&e->bindings, hf__binding, link);
 	return e;
 }
 
@@ -86,6 +87,7 @@ hf_engines *hf_engines_unref(hf_engines *e)
 		return NULL;
 	take_all_locked(e, &all);
 	put_all(&all);
+	hf__bindings_drop(e);
 	if (e->has_scope_key)
 		pthread_key_delete(e->scope_key);
 	hf__mutex_finish(&e->lock);

@@ -38,6 +38,14 @@ typedef struct hf__alias {
 	char role[HF__NAME_MAX + 1], engine[HF__NAME_MAX + 1];
 } hf__alias;
 
+/* Where the models of a label are, or one table of them. */
+typedef struct hf__binding {
+	APR_RING_ENTRY(hf__binding) link;
+	char *what; /* "label", "label.table", "" for those that have no other */
+	char engine[HF__NAME_MAX + 1],
+		read_engine[HF__NAME_MAX + 1]; /* "": the default; the same */
+} hf__binding;
+
 APR_RING_HEAD(hf__engine_ring, hf__engine);
 
 struct hf_engines {
@@ -47,6 +55,7 @@ struct hf_engines {
 	/* guarded by lock */
 	struct hf__engine_ring engines; /* in the order they came */
 	APR_RING_HEAD(hf__alias_ring, hf__alias) roles;
+	APR_RING_HEAD(hf__binding_ring, hf__binding) bindings;
 	char default_name[HF__NAME_MAX + 1]; /* "": none */
 	pthread_key_t scope_key;             /* of each thread's scope; made when it is needed */
 	bool has_scope_key;
@@ -58,6 +67,12 @@ hf_error *hf__engines_refusal(const hf_engines *e);
 /* An engine, a role, or NULL or "!default". *out receives a reference, *mode what a scope does with
  * it. NULL, or why there is none: with the names of those there are. */
 hf_error *hf__engines_find(hf_engines *e, const char *name, hf__engine **out, hf_mode *mode);
+
+/* binding.c. The engine of a label and a table, into `out`; "" is the default. */
+hf_error *hf__engines_bound(hf_engines *e, const char *label, const char *table, bool reads,
+	char out[HF__NAME_MAX + 1]);
+bool hf__bindings_copy_locked(hf_engines *e, hf_engines *to); /* false: no memory */
+void hf__bindings_drop(hf_engines *e);
 
 /* again.c: references to all engines, *n of them, in an array to hf__free. default_name (may be
  * NULL) receives the default's at that moment. NULL: no memory, and *n is 0. */

@@ -15,7 +15,33 @@
 
 #include <holdfast/scope.h>
 
+#include "base/arena.h"
+
+/* What a session's statements go through. */
+typedef enum hf__carrier {
+	HF__ON_SCOPE, /* and an engine of its registry */
+	HF__ON_CONN,
+	HF__ON_TXN,
+	HF__ON_POOL,
+	HF__ON_FUTURE, /* a pool: the one statement is sent, and not waited for */
+} hf__carrier;
+
 struct hf_session {
+	hf__carrier carrier;
+	union {
+		hf_conn *conn;
+		hf_txn *txn;
+		hf_pool *pool;
+	} on;            /* not HF__ON_SCOPE; lent */
+	hf_future *sent; /* of HF__ON_FUTURE */
+	/* of single rows, see carrier.c */
+	hf__arena memory;
+	struct hf__kept_row *kept;
+	struct hf__fresh *fresh;
+	hf_error *error; /* of the last verb */
+	void *stale;     /* the row that it met, of the table whose plan this is; NULL: none */
+	const void *stale_of;
+	/* of HF__ON_SCOPE */
 	APR_RING_ENTRY(hf_session) link;
 	hf_scope *scope;             /* lent: it owns this; NULL: a static one */
 	hf_status none;              /* HF_OK, or what it stands for: its statements answer this */
@@ -53,6 +79,9 @@ hf_scope *hf__scope_of_the_parent(void);
 /* Why the scope takes no calls: NULL, forked, ended. */
 hf_error *hf__scope_refusal(const hf_scope *s);
 
+/* session.c: whether the scope has a transaction at this session's engine, whoever has begun it. */
+bool hf__session_in_txn(hf_session *s);
+
 /* A part of it could not begin for this reason (lent), and would be missing from a commit: the
  * first one is kept. */
 void hf__scope_lose(hf_scope *s, hf_error *e);
@@ -62,5 +91,47 @@ hf_error *hf__scope_failure(const hf_scope *s);
 
 /* The scope's global transaction, made if there is none. NULL: no memory. */
 hf_global *hf__scope_global(hf_scope *s);
+
+/* --- carrier.c --- */
+
+/* A row that hf_new has made, and what it was then. */
+struct hf__fresh {
+	struct hf__fresh *next;
+	void *row;
+	const void *image;
+};
+
+/* One statement, and its end: the result is yours, and may be NULL. *out is written in every case.
+ */
+hf_error *hf__session_execute(const hf_site *site, hf_session *s, hf_result **out, const char *sql,
+	const hf_value *args, size_t n);
+
+/* Lets the result live as long as the single rows do, and takes it. False: no memory; it is gone.
+ */
+bool hf__session_keep(hf_session *s, hf_result *res);
+
+/* The calls of scope.h for a session that is not a scope's. */
+hf_error *hf__carried_fetch(const hf_site *site, hf_session *s, const hf_query_opts *opts,
+	hf_result **out, const char *sql, const hf_value *args, size_t n);
+hf_future *hf__carried_query(const hf_site *site, hf_session *s, const hf_query_opts *opts,
+	const char *sql, const hf_value *args, size_t n);
+hf_future *hf__carried_run(const hf_site *site, hf_session *s, const hf_job *job);
+
+hf_pool *hf__carried_pool(const hf_session *s);
+
+/* session.c: frees what a refused query was given. */
+void hf__session_drop_opts(const hf_query_opts *opts);
+
+/* One that sends its only statement: whoever calls a verb with it has its future from
+ * hf__session_sent, which takes the verb's status for form's sake; where nothing was sent, it has
+ * failed as the verb did. */
+hf_session hf__session_sending(hf_pool *p);
+hf_future *hf__session_sent(const hf_site *site, hf_session *s, hf_status st);
+
+/* The end of a verb: `e` is its story, and is taken. */
+hf_status hf__session_told(hf_session *s, hf_error *e);
+
+/* Frees what single rows have. */
+void hf__session_forget(hf_session *s);
 
 #endif

@@ -317,7 +317,7 @@ static void *lend_room(hf_result *r, size_t n)
 	return at <= r->room_size && all <= r->room_size - at ? r->room + at : NULL;
 }
 
-void *hf__result_lend(void *result, size_t n)
+void *hf__result_room(void *result, size_t n)
 {
 	hf_result *r = result;
 	struct hf__lent *l = lend_room(r, n);

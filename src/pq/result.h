@@ -55,4 +55,23 @@ hf_error *hf__error_from_pg(const PGresult *pg, const char *query, hf_status as,
 /* Whether the connection is of no use after this error result. */
 bool hf__error_ends_session(const PGresult *pg);
 
+/* Memory that lives as long as the result; any thread. NULL: none. */
+void *hf__result_room(void *result, size_t n);
+
+/* A column of a result, and where its cells go in each of many structs. */
+typedef struct hf__landing {
+	int col;
+	int type; /* an hf_type, with its flags */
+	size_t offset;
+	bool not_null; /* of those that could hold NULL */
+} hf__landing;
+
+/* Reads the rows from *row on, n cells of each, into structs that stand one behind the other.
+ * False: the cell of to[*at] in row *row could not be read; what stands before it has been. */
+bool hf__result_land(const hf_result *r, const hf__landing *to, size_t n, void *structs,
+	size_t stride, size_t *row, size_t *at);
+
+/* One cell, by its place: as hf_row_read. */
+hf_status hf__result_read(hf_row row, int col, hf_dest to, hf_error **out_error);
+
 #endif

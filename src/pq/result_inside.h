@@ -32,7 +32,4 @@ struct hf_result {
 #define HF__RESULT_BYTES ((size_t)1016)
 #define HF__RESULT_ROOM  (HF__RESULT_BYTES - offsetof(hf_result, block))
 
-/* Memory that lives as long as the result; any thread. NULL: none. */
-void *hf__result_lend(void *result, size_t n);
-
 #endif

@@ -3,11 +3,14 @@
  * would call the notice hook of a connection that may be gone. */
 #include "pq/result_inside.h"
 
+#include "base/mem.h"
 #include "value/error.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LANDINGS 64 /* columns that need no memory of their own */
 
 uint32_t hf__result_table(const hf_result *r, int col)
 {
@@ -120,21 +123,21 @@ const char *hf_row_text(hf_row row, int col)
 {
 	hf__cell c = cell_of(row, col);
 
-	return hf__cell_text(&c, hf__result_lend, (void *)(uintptr_t)row.res);
+	return hf__cell_text(&c, hf__result_room, (void *)(uintptr_t)row.res);
 }
 
 hf_bytes hf_row_bytes(hf_row row, int col)
 {
 	hf__cell c = cell_of(row, col);
 
-	return hf__cell_bytes(&c, hf__result_lend, (void *)(uintptr_t)row.res);
+	return hf__cell_bytes(&c, hf__result_room, (void *)(uintptr_t)row.res);
 }
 
 static hf_status decode(hf_row row, int col, hf_dest to, char *why, size_t n)
 {
 	hf__cell c = cell_of(row, col);
 
-	return hf__decode(&c, to, hf__result_lend, (void *)(uintptr_t)row.res, why, n);
+	return hf__decode(&c, to, hf__result_room, (void *)(uintptr_t)row.res, why, n);
 }
 
 int64_t hf_row_int8(hf_row row, int col, int64_t otherwise)
@@ -183,6 +186,77 @@ static hf_status read_column(hf_row row, int col, hf_dest to, hf_error **out_err
 		out_error);
 }
 
+hf_status hf__result_read(hf_row row, int col, hf_dest to, hf_error **out_error)
+{
+	if (row.n < hf_result_rows(row.res) && has_column(row.res, col)) {
+		hf__cell c = cell_at(row, col);
+
+		if (hf__decode(&c, to, hf__result_room, (void *)(uintptr_t)row.res, NULL, 0) ==
+			HF_OK)
+			return HF_OK;
+	}
+	return read_column(row, col, to, out_error); /* once more, for the story */
+}
+
+/* What libpq tells of a column, which it would be asked again for each cell. */
+struct column {
+	uint32_t type;
+	int format;
+};
+
+static hf__cell land_cell(const hf_result *r, int row, int col, struct column c)
+{
+	int len;
+	bool null;
+
+	if (r->cells)
+		return r->cells[(size_t)row * (size_t)r->n_columns + (size_t)col];
+	len = PQgetlength(r->pg, row, col);
+	null = len == 0 && PQgetisnull(r->pg, row, col);
+	return (hf__cell){ .type = c.type,
+		.format = c.format,
+		.data = null ? NULL : PQgetvalue(r->pg, row, col),
+		.len = len };
+}
+
+/* The rows from `row` on, of n columns at most as many as there are in `c`. */
+static bool land(const hf_result *r, const hf__landing *to, const struct column *c, size_t n,
+	char *structs, size_t stride, size_t *row, size_t *at)
+{
+	void *owner = (void *)(uintptr_t)r;
+
+	for (; *row < r->n_rows; ++*row, *at = 0)
+		for (; *at < n; ++*at) {
+			const hf__landing *l = &to[*at];
+			hf__cell cell = land_cell(r, (int)*row, l->col, c[*at]);
+			hf_dest dest = { l->type, structs + *row * stride + l->offset };
+
+			if (l->not_null && !cell.data)
+				return false;
+			if (hf__decode(&cell, dest, hf__result_room, owner, NULL, 0) != HF_OK)
+				return false;
+		}
+	return true;
+}
+
+bool hf__result_land(const hf_result *r, const hf__landing *to, size_t n, void *structs,
+	size_t stride, size_t *row, size_t *at)
+{
+	struct column few[LANDINGS], *c = n <= LANDINGS ? few : hf__alloc(n * sizeof *c);
+	bool done;
+
+	*at = 0;
+	if (!c)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		c[i] = (struct column){ hf_result_column_type(r, to[i].col),
+			hf__result_format(r, to[i].col) };
+	done = land(r, to, c, n, structs, stride, row, at);
+	if (c != few)
+		hf__free(c);
+	return done;
+}
+
 hf_status hf_row_read(hf_row row, const char *column, hf_dest to, hf_error **out_error)
 {
 	int col = hf_result_column(row.res, column);
@@ -196,21 +270,11 @@ hf_status hf_row_read(hf_row row, const char *column, hf_dest to, hf_error **out
 
 hf_status hf_row_scan_v(hf_row row, const hf_dest *to, size_t n, hf_error **out_error)
 {
-	int columns = row.n < hf_result_rows(row.res) ? hf_result_columns(row.res) : 0;
-
 	if (out_error)
 		*out_error = NULL;
 	for (size_t i = 0; i < n; i++) {
-		hf_status st = HF_E_NO_ROWS;
+		hf_status st = hf__result_read(row, (int)i, to[i], out_error);
 
-		if (i < (size_t)columns) {
-			hf__cell c = cell_at(row, (int)i);
-
-			st = hf__decode(
-				&c, to[i], hf__result_lend, (void *)(uintptr_t)row.res, NULL, 0);
-		}
-		if (st != HF_OK) /* once more, for the story */
-			st = read_column(row, (int)i, to[i], out_error);
 		if (st != HF_OK)
 			return st;
 	}

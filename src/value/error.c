@@ -37,6 +37,12 @@ hf_error *hf__error_nomem(void)
 	return &nomem;
 }
 
+hf_error *hf__error_blocking(const char *call)
+{
+	return hf__error_fmt(
+		HF_E_MISUSE, 0, "%s: this thread was told not to block (hf_thread_blocking)", call);
+}
+
 hf_error *hf__error_forked(void)
 {
 	return &forked;
@@ -264,7 +270,7 @@ const char *hf_status_name(hf_status st)
 		"HF_E_CLOSED", "HF_E_BUSY", "HF_E_TIMEOUT", "HF_E_CANCELED", "HF_E_DEADLOCK",
 		"HF_E_CONNECT", "HF_E_CONN_LOST", "HF_E_SQL", "HF_E_NO_ROWS", "HF_E_TYPE",
 		"HF_E_NULL", "HF_E_TXN_ENDED", "HF_E_USER", "HF_E_FORKED", "HF_E_TOO_LARGE",
-		"HF_E_PARK_LIMIT" };
+		"HF_E_PARK_LIMIT", "HF_E_MANY_ROWS", "HF_E_STALE" };
 
 	return (size_t)st < hf_countof(names) ? names[st] : "HF_?";
 }

@@ -10,5 +10,9 @@ hf_future *find(hf_pool *pool, struct seat s);
 
 hf_future *find(hf_pool *pool, struct seat s)
 {
+#ifdef MISTAKE
 	return hf_query(pool, "select * from seat where id = $1", s);
+#else
+	return hf_query(pool, "select * from seat where row = $1 and number = $2", s.row, s.number);
+#endif
 }

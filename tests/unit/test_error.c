@@ -72,6 +72,7 @@ START_TEST(test_status_names)
 	ck_assert_str_eq(hf_status_name(HF_OK), "HF_OK");
 	ck_assert_str_eq(hf_status_name(HF_E_TOO_LARGE), "HF_E_TOO_LARGE");
 	ck_assert_str_eq(hf_status_name(HF_E_PARK_LIMIT), "HF_E_PARK_LIMIT");
+	ck_assert_str_eq(hf_status_name(HF_E_STALE), "HF_E_STALE");
 	ck_assert_str_eq(hf_status_name((hf_status)99), "HF_?");
 }
 END_TEST

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* The SQL that makes and drops what a description tells. All append a statement without its
+ * semicolon; nothing is sent. */
+#ifndef HF_MODEL_DDL_H
+#define HF_MODEL_DDL_H
+
+#include <holdfast/schema.h>
+
+#include "model/plan.h"
+
+/* The patterns of a registry; NULL members: PostgreSQL's own. */
+typedef struct hf__naming {
+	const char *key, *foreign_key, *unique, *index;
+} hf__naming;
+
+extern const hf__naming hf__naming_default;
+
+/* naming.c: the name that a pattern gives, of at most 63 bytes and a NUL. `columns` are positions
+ * in p, and joined by "_"; `to` is the table referred to, or NULL. */
+void hf__name(char out[64], const char *pattern, const hf__plan *p, const size_t *columns, size_t n,
+	const char *to);
+
+/* The same for a foreign key, an index, in a description. */
+void hf__foreign_key_name(
+	char out[64], const hf__naming *names, const hf__plan *p, const hf_foreign_key *k);
+void hf__index_name(char out[64], const hf__naming *names, const hf__plan *p, const hf_index *x);
+
+/* Whether it is made as a UNIQUE constraint, which has an index. */
+bool hf__index_is_constraint(const hf_index *x);
+
+/* "CREATE TABLE …", with all but foreign keys and indexes; a view's own SQL. */
+void hf__put_create(hf__strbuf *b, const hf__naming *names, const hf__plan *p, bool if_missing);
+
+/* "CREATE TYPE mood AS ENUM (…)". */
+void hf__put_create_enum(hf__strbuf *b, const hf_labels *l, bool if_missing);
+
+void hf__put_drop_enum(hf__strbuf *b, const hf_labels *l, bool if_there, bool dependents);
+
+/* "ALTER TABLE … ADD CONSTRAINT … FOREIGN KEY …"; NULL in *e, or why it cannot be. */
+void hf__put_foreign_key(hf__strbuf *b, const hf__naming *names, const hf__plan *p,
+	const hf_foreign_key *k, bool if_missing, hf_error **e);
+
+/* "CREATE INDEX …", or "ALTER TABLE … ADD CONSTRAINT … UNIQUE …". */
+void hf__put_index(hf__strbuf *b, const hf__naming *names, const hf__plan *p, const hf_index *x,
+	bool if_missing);
+
+/* The description's own SQL, which it has. */
+void hf__put_drop_own(hf__strbuf *b, const hf__plan *p, bool if_there);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* Members from text that people have typed, or that came with a form. */
+#include "model/plan.h"
+
+#include <holdfast/orm.h>
+
+#include "engine/scope.h"
+#include "value/codec.h"
+#include "value/error.h"
+#include "value/type.h"
+
+#include <ctype.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define DIGITS 40 /* of an integer, with its commas */
+
+static hf_error *refuse(const hf__plan *p, const hf_column *c, const char *text, const char *why)
+{
+	char message[300];
+
+	snprintf(message, sizeof message, "model %s: %s: \"%.63s\" is %s", p->table.model,
+		c->member, text ? text : "", why);
+	return hf__error_new(&(hf__error_spec){ .status = HF_E_TYPE,
+		.message = message,
+		.field[HF_ERR_TABLE] = p->table.name,
+		.field[HF_ERR_COLUMN] = c->name });
+}
+
+static bool is_one_of(const char *text, const char *const *words)
+{
+	for (; *words; words++)
+		if (strcasecmp(text, *words) == 0)
+			return true;
+	return false;
+}
+
+/* What PostgreSQL takes, and on and off as boxes send them. */
+static const char *as_bool(const char *text)
+{
+	static const char *const yes[] = { "t", "true", "y", "yes", "on", "1", NULL };
+	static const char *const no[] = { "f", "false", "n", "no", "off", "0", NULL };
+
+	return is_one_of(text, yes) ? "t" : is_one_of(text, no) ? "f" : NULL;
+}
+
+static bool is_integer(const hf_column *c)
+{
+	return c->type == HF_T_INT2 || c->type == HF_T_INT4 || c->type == HF_T_INT8;
+}
+
+/* Without the commas between its digits, and blanks around it. */
+static const char *as_integer(const char *text, char room[DIGITS])
+{
+	size_t n = 0;
+
+	while (isspace((unsigned char)*text))
+		text++;
+	for (; *text && n + 1 < DIGITS; text++)
+		if (*text != ',')
+			room[n++] = *text;
+	while (n > 0 && isspace((unsigned char)room[n - 1]))
+		n--;
+	room[n] = '\0';
+	return *text ? NULL : room;
+}
+
+/* "2024-05-01 12:00" has no zone: it is taken for UTC. What has one ends in it. */
+static const char *as_utc(const char *text, char *room, size_t size)
+{
+	const char *time = strchr(text, ':');
+
+	if (!time || strpbrk(time, "+-Zz") || strstr(time, "UTC"))
+		return text;
+	return (size_t)snprintf(room, size, "%s+00", text) < size ? room : text;
+}
+
+static void *of_session(void *s, size_t n)
+{
+	return hf_session_alloc(s, n);
+}
+
+/* As a column of the type would be read from the server. */
+static hf_error *decode(
+	hf_session *s, const hf__plan *p, const hf_column *c, const char *text, void *member)
+{
+	const hf__shape *shape = hf__shape_of((int)c->type & ~HF_T_ARRAY);
+	const hf__type *type = shape ? hf__type_of(shape->oid) : NULL;
+	bool opt = c->nullable && shape && shape->opt && !(c->type & HF_T_ARRAY);
+	hf__cell cell = { .data = text, .len = (int)strlen(text) };
+	char why[200] = "no value of its type";
+
+	if (!type)
+		return refuse(p, c, text, "for a column that takes no text");
+	cell.type = c->type & HF_T_ARRAY ? type->array : type->oid;
+	if (hf__decode(&cell, (hf_dest){ (int)c->type | (opt ? HF_T_OPT : 0), member }, of_session,
+		    s, why, sizeof why) == HF_OK)
+		return NULL;
+	return refuse(p, c, text, *why ? why : "no value of its type");
+}
+
+static hf_error *set_enum(const hf__plan *p, const hf_column *c, const char *text, void *member)
+{
+	for (int v = 0; v < c->labels->n; v++) {
+		if (!c->labels->label[v] || strcasecmp(c->labels->label[v], text) != 0)
+			continue;
+		if (c->nullable)
+			*(hf_enum_opt *)member = (hf_enum_opt){ true, v };
+		else
+			*(int *)member = v;
+		return NULL;
+	}
+	return refuse(p, c, text, "no label of its enum");
+}
+
+static hf_error *set_null(const hf__plan *p, const hf_column *c, void *member)
+{
+	if (!c->nullable)
+		return refuse(p, c, "NULL", "not for a column that needs a value");
+	memset(member, 0, hf__member_size(c));
+	return NULL;
+}
+
+static hf_error *set(
+	hf_session *s, const hf__plan *p, const hf_column *c, const char *text, void *member)
+{
+	char room[DIGITS + 40];
+	const char *taken = text;
+
+	if (!text)
+		return set_null(p, c, member);
+	if (c->codec || (c->labels && (c->type & HF_T_ARRAY)))
+		return refuse(p, c, text, "for a column that takes no text");
+	if (c->labels)
+		return set_enum(p, c, text, member);
+	if (c->type == HF_T_BOOL)
+		taken = as_bool(text);
+	else if (is_integer(c))
+		taken = as_integer(text, room);
+	else if (c->type == HF_T_TIMESTAMPTZ)
+		taken = as_utc(text, room, sizeof room);
+	else
+		taken = hf_session_text(s, text); /* what it points to is the session's */
+	if (!taken)
+		return c->type == HF_T_BOOL ? refuse(p, c, text, "neither true nor false")
+		       : is_integer(c)      ? refuse(p, c, text, "no integer")
+					    : hf__error_nomem();
+	return decode(s, p, c, taken, member);
+}
+
+hf_status hf_set_text_at(
+	hf_session *s, const hf_table *t, void *row, const char *member, const char *text)
+{
+	hf_error *e;
+	const hf__plan *p = hf__plan_of(t, &e);
+	const hf_column *c = p ? hf_table_member(t, member) : NULL;
+
+	if (p && !c)
+		e = hf__error_fmt(HF_E_MISUSE, 0, "model %s has no member \"%.63s\"",
+			p->table.model, member ? member : "");
+	if (c)
+		e = set(s, p, c, text, (char *)row + c->offset);
+	return hf__session_told(s, e);
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* Many rows in one statement, whose text is the same whatever their number. */
+#include "model/strip.h"
+
+#include "value/error.h"
+
+static bool many_begin(hf__verb *v, hf__many *m, void *rows, size_t n)
+{
+	*m = (hf__many){ .rows = rows, .n = n };
+	m->column = hf__arena_alloc(&v->st.arena, v->p->n * sizeof *m->column);
+	if (!m->column)
+		hf__statement_fail(&v->st, hf__error_nomem());
+	return m->column != NULL;
+}
+
+static char *row_at(const hf__verb *v, const hf__many *m, size_t i)
+{
+	return m->rows + i * v->p->table.row_size;
+}
+
+static bool is_sent(const hf__many *m, size_t column)
+{
+	for (size_t i = 0; i < m->n_columns; i++)
+		if (m->column[i] == column)
+			return true;
+	return false;
+}
+
+/* What on_update makes of them; false: of one of them it refused. */
+static bool touch_all(hf__verb *v, const hf__many *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (!hf__touch(v, row_at(v, m, i)))
+			return false;
+	return true;
+}
+
+/* --- INSERT --- */
+
+/* What counts up is left out where no row has it; where some have, nobody can tell for the others.
+ */
+static bool send_counter(hf__verb *v, hf__many *m, size_t column)
+{
+	const hf_column *c = &v->p->columns[column];
+	size_t unset = 0;
+
+	for (size_t i = 0; i < m->n; i++)
+		unset += hf__member_is_unset(c, row_at(v, m, i));
+	if (unset == 0)
+		m->column[m->n_columns++] = column;
+	if (unset == 0 || unset == m->n)
+		return true;
+	hf__statement_fail(
+		&v->st, hf__error_fmt(HF_E_MISUSE, 0,
+				"model %s: %zu of %zu rows have no \"%s\": all of them, or none",
+				v->p->table.model, unset, m->n, c->name));
+	return false;
+}
+
+static bool choose_columns(hf__verb *v, hf__many *m)
+{
+	for (size_t i = 0; i < v->p->n; i++) {
+		const hf_column *c = &v->p->columns[i];
+
+		if (c->generated_sql || c->always)
+			continue;
+		if (!c->serial && !c->identity)
+			m->column[m->n_columns++] = i;
+		else if (!send_counter(v, m, i))
+			return false;
+	}
+	return true;
+}
+
+static void put_insert(hf__verb *v, const hf__many *m)
+{
+	hf__put(&v->st, "INSERT INTO ");
+	hf__put(&v->st, v->p->name);
+	for (size_t i = 0; i < m->n_columns; i++) {
+		hf__put(&v->st, i ? ", " : " (");
+		hf__put(&v->st, v->p->quoted[m->column[i]]);
+	}
+	hf__put(&v->st, m->n_columns ? ") SELECT " : " SELECT ");
+	for (size_t i = 0; i < m->n_columns; i++) {
+		hf__put(&v->st, i ? ", " : "");
+		hf__put_given_column(v, m, i);
+	}
+	hf__put(&v->st, " FROM ");
+	hf__put_given(v, m);
+	hf__put(&v->st, " ORDER BY hf_given.n");
+}
+
+/* The columns `which` of row `from` + i of the result, into the struct that `place` tells. */
+static void read_row(hf__verb *v, const hf__many *m, size_t result_row, size_t from,
+	const size_t *which, size_t n_which, size_t row)
+{
+	hf_error *e = row < m->n ? hf__row_into(v->p, hf_result_row(v->res, result_row), from,
+					   which, n_which, row_at(v, m, row))
+				 : NULL;
+
+	if (e)
+		hf__statement_fail(&v->st, e);
+}
+
+static void keep_result(hf__verb *v)
+{
+	if (!hf__session_keep(v->s, hf_result_ref(v->res)))
+		hf__statement_fail(&v->st, hf__error_nomem());
+}
+
+static void insert_many(hf__verb *v, hf__many *m)
+{
+	size_t *which = hf__arena_alloc(&v->st.arena, v->p->n * sizeof *which), n = 0;
+
+	if (!which) {
+		hf__statement_fail(&v->st, hf__error_nomem());
+		return;
+	}
+	put_insert(v, m);
+	for (size_t i = 0; i < v->p->n; i++) {
+		if (is_sent(m, i))
+			continue;
+		hf__put(&v->st, n ? ", " : " RETURNING ");
+		hf__put_read(&v->st.text, v->p, i);
+		which[n++] = i;
+	}
+	if (!hf__verb_run(v) || n == 0)
+		return;
+	if (hf_result_rows(v->res) != m->n)
+		hf__statement_fail(&v->st,
+			hf__error_fmt(HF_E_NO_ROWS, 0, "table %s: %zu of %zu rows were inserted",
+				v->p->name, hf_result_rows(v->res), m->n));
+	for (size_t i = 0; i < m->n && !v->st.error; i++)
+		read_row(v, m, i, 0, which, n, i);
+	keep_result(v);
+}
+
+hf_status hf_insert_many_at(
+	const hf_site *site, hf_session *s, const hf_table *t, void *rows, size_t n)
+{
+	hf__verb v;
+	hf__many m;
+
+	if (hf__verb_begin(&v, site, s, t) && n > 0 && many_begin(&v, &m, rows, n) &&
+		choose_columns(&v, &m))
+		insert_many(&v, &m);
+	return hf__verb_end(&v);
+}
+
+hf_status hf_upsert_many_at(const hf_site *site, hf_session *s, const hf_table *t, void *rows,
+	size_t n, const uint32_t *conflict, const uint32_t *update, int64_t *changed)
+{
+	hf__verb v;
+	hf__many m;
+
+	if (changed)
+		*changed = 0;
+	if (hf__verb_begin(&v, site, s, t) && n > 0 && many_begin(&v, &m, rows, n) &&
+		choose_columns(&v, &m) && (!update || touch_all(&v, &m))) {
+		put_insert(&v, &m);
+		if (hf__put_on_conflict(&v, conflict, update) && hf__verb_run(&v) && changed)
+			*changed = hf_result_affected(v.res);
+	}
+	return hf__verb_end(&v);
+}
+
+/* --- UPDATE --- */
+
+/* The columns that a row is known by: its key, and its version. */
+static size_t n_known(const hf__plan *p)
+{
+	return p->n_key + (p->version != NULL);
+}
+
+/* Those, and then what is to be written: `only` (ended by 0), or all that an UPDATE may. */
+static bool choose_written(hf__verb *v, hf__many *m, const uint32_t *only)
+{
+	const hf__plan *p = v->p;
+
+	if (!hf__may_write(v, only))
+		return false;
+	for (size_t i = 0; i < p->n_key; i++)
+		m->column[m->n_columns++] = p->key[i];
+	if (p->version)
+		m->column[m->n_columns++] = (size_t)(p->version - p->columns);
+	for (size_t i = 0; i < p->n; i++)
+		if (hf__is_chosen(&p->columns[i], only))
+			m->column[m->n_columns++] = i;
+	if (p->n_key > 0 && m->n_columns > n_known(p))
+		return true;
+	hf__statement_fail(&v->st, hf__error_fmt(HF_E_MISUSE, 0, "model %s: %s", p->table.model,
+					   p->n_key ? "there is nothing to be written"
+						    : "it has no key to find its rows by"));
+	return false;
+}
+
+static void put_update(hf__verb *v, const hf__many *m)
+{
+	size_t n = n_known(v->p);
+
+	hf__strbuf_printf(&v->st.text, "UPDATE %s AS hf_row", v->p->name);
+	for (size_t i = n; i < m->n_columns; i++) {
+		hf__strbuf_printf(
+			&v->st.text, "%s%s = ", i > n ? ", " : " SET ", v->p->quoted[m->column[i]]);
+		hf__put_given_column(v, m, i);
+	}
+	hf__put_next_version(v, "hf_row");
+	hf__put(&v->st, " FROM ");
+	hf__put_given(v, m);
+	for (size_t i = 0; i < n; i++) {
+		const hf_column *c = &v->p->columns[m->column[i]];
+
+		hf__strbuf_printf(&v->st.text, "%shf_row.%s%s = ", i ? " AND " : " WHERE ",
+			v->p->quoted[m->column[i]], c->system ? hf__read_cast(c) : "");
+		hf__put_given_column(v, m, i);
+	}
+}
+
+hf_status hf_update_many_at(const hf_site *site, hf_session *s, const hf_table *t, void *rows,
+	size_t n, const uint32_t *only, int64_t *changed)
+{
+	hf__verb v;
+	hf__many m;
+
+	if (changed)
+		*changed = 0;
+	if (hf__verb_begin(&v, site, s, t) && n > 0 && many_begin(&v, &m, rows, n) &&
+		choose_written(&v, &m, only) && touch_all(&v, &m)) {
+		put_update(&v, &m);
+		if (hf__verb_run(&v) && changed)
+			*changed = hf_result_affected(v.res);
+	}
+	return hf__verb_end(&v);
+}

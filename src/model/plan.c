@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptions made ready. A plan is published by one compare-and-swap: of two threads that make
+ * the same, one throws its own away. */
+#include "model/plan.h"
+
+#include "base/attr.h"
+#include "base/mem.h"
+#include "value/codec.h"
+#include "value/error.h"
+
+#include <string.h>
+
+#define MAX_BASES 8
+
+static void plan_free(hf__plan *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; p->quoted && i < p->n; i++)
+		hf__free(p->quoted[i]);
+	for (size_t i = 0; p->enum_type && i < p->n; i++)
+		hf__free(p->enum_type[i]);
+	hf__free(p->quoted);
+	hf__free(p->enum_type);
+	hf__free(p->columns);
+	hf__free(p->name);
+	hf__free(p->schema);
+	hf__free(p->list);
+	hf__free(p);
+}
+
+size_t hf__plan_column(const hf__plan *p, uint32_t c)
+{
+	size_t i = 0;
+
+	while (i < p->n && p->columns[i].offset + 1 != c)
+		i++;
+	return i;
+}
+
+size_t hf__plan_columns(const hf__plan *p, const uint32_t *list, size_t *out)
+{
+	size_t n = 0;
+
+	for (; n < HF_MAX_KEY && list[n]; n++)
+		out[n] = hf__plan_column(p, list[n]);
+	return n;
+}
+
+/* In this library's layout: what an older header did not know is 0. */
+static bool copy_columns(hf__plan *p)
+{
+	size_t size =
+		p->table.column_size < sizeof(hf_column) ? p->table.column_size : sizeof(hf_column);
+
+	p->n = p->table.n_columns;
+	p->columns = hf__calloc((p->n + 1) * sizeof *p->columns);
+	p->quoted = hf__calloc((p->n + 1) * sizeof *p->quoted);
+	p->enum_type = hf__calloc((p->n + 1) * sizeof *p->enum_type);
+	if (!p->columns || !p->quoted || !p->enum_type)
+		return false;
+	for (size_t i = 0; i < p->n; i++) {
+		memcpy(&p->columns[i], (const char *)p->table.columns + i * p->table.column_size,
+			size);
+		if (p->columns[i].codec)
+			p->columns[i].sql_type = p->columns[i].codec->sql_type;
+	}
+	p->table.columns = p->columns;
+	for (size_t i = 0; i < p->n; i++)
+		if (p->columns[i].version)
+			p->version = &p->columns[i];
+	for (size_t i = 0; i < p->n && p->n_key < HF_MAX_KEY; i++)
+		if (p->columns[i].key)
+			p->key[p->n_key++] = i;
+	return true;
+}
+
+static char *quote(const char *schema, const char *name)
+{
+	hf__strbuf b = HF__STRBUF_INIT;
+	hf_error *e = NULL;
+
+	if (schema && hf__ident(&b, schema, "schema", &e) == HF_OK)
+		hf__strbuf_putc(&b, '.');
+	if (!e)
+		(void)hf__ident(&b, name, "name", &e);
+	if (!e)
+		return hf__strbuf_take(&b);
+	hf_error_unref(e);
+	hf__strbuf_finish(&b);
+	return NULL;
+}
+
+const char *hf__read_cast(const hf_column *c)
+{
+	if (c->system)
+		return "::text::bigint"; /* an xid has no other way */
+	if (!c->as_text)
+		return "";
+	return c->type & HF_T_ARRAY ? "::text[]" : "::text";
+}
+
+void hf__put_read(hf__strbuf *b, const hf__plan *p, size_t column)
+{
+	const char *cast = hf__read_cast(&p->columns[column]);
+
+	hf__strbuf_puts(b, p->quoted[column]);
+	if (*cast)
+		hf__strbuf_printf(b, "%s AS %s", cast, p->quoted[column]);
+}
+
+static char *list_of(const hf__plan *p)
+{
+	hf__strbuf b = HF__STRBUF_INIT;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (i > 0)
+			hf__strbuf_puts(&b, ", ");
+		hf__put_read(&b, p, i);
+	}
+	return hf__strbuf_take(&b);
+}
+
+/* "schema.type" or "type", as labels have it, quoted. */
+static char *quote_type(const char *type)
+{
+	const char *dot = strchr(type, '.');
+	char schema[64];
+
+	if (!dot || (size_t)(dot - type) >= sizeof schema)
+		return quote(NULL, type);
+	memcpy(schema, type, (size_t)(dot - type));
+	schema[dot - type] = '\0';
+	return quote(schema, dot + 1);
+}
+
+/* An enum's type, or that of its array. */
+static bool name_enum(hf__plan *p, size_t i)
+{
+	hf_column *c = &p->columns[i];
+	char *name = quote_type(c->labels->sql_type);
+	hf__strbuf b = HF__STRBUF_INIT;
+
+	if (!name)
+		return false;
+	hf__strbuf_printf(&b, "%s%s", name, c->type & HF_T_ARRAY ? "[]" : "");
+	hf__free(name);
+	c->sql_type = p->enum_type[i] = hf__strbuf_take(&b);
+	return c->sql_type != NULL;
+}
+
+static bool make_texts(hf__plan *p)
+{
+	p->name = quote(p->table.schema, p->table.name);
+	p->schema = p->table.schema ? quote(NULL, p->table.schema) : NULL;
+	if (p->table.schema && !p->schema)
+		return false;
+	for (size_t i = 0; i < p->n; i++)
+		if (!(p->quoted[i] = quote(NULL, p->columns[i].name)) ||
+			(hf__is_enum(&p->columns[i]) && !name_enum(p, i)))
+			return false;
+	return p->name && (p->list = list_of(p)) != NULL;
+}
+
+/* What a description does not say, its base does, and that one's. */
+static void inherit(hf_table *t)
+{
+	const hf_table *base = t->base;
+
+	for (int depth = 0; base && depth < MAX_BASES; depth++, base = base->base) {
+		t->schema = t->schema ? t->schema : base->schema;
+		t->label = t->label ? t->label : base->label;
+		t->events = t->events ? t->events : base->events;
+	}
+}
+
+static void copy_table(hf__plan *p, const hf_table *t)
+{
+	memcpy(&p->table, t, t->struct_size < sizeof *t ? t->struct_size : sizeof *t);
+	p->is_model = t->model != NULL;
+	if (!p->table.name)
+		p->table.name = p->table.model;
+	if (!p->table.model)
+		p->table.model = p->table.name;
+	inherit(&p->table);
+}
+
+static hf__plan *make(const hf_table *t, hf_error **e)
+{
+	hf__plan *p = hf__calloc(sizeof *p);
+
+	if (p)
+		copy_table(p, t);
+	if (!p || !copy_columns(p))
+		*e = hf__error_nomem();
+	else
+		*e = hf__plan_check(p);
+	if (!*e && !make_texts(p))
+		*e = hf__error_nomem();
+	if (!*e)
+		return p;
+	plan_free(p);
+	return NULL;
+}
+
+static hf_error *not_made(const hf_table *t)
+{
+	if (!t)
+		return hf__error_fmt(HF_E_MISUSE, 0, "the table is NULL");
+	if (t->struct_size == 0 || t->column_size == 0 || !t->plan)
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			"the description of table \"%s\" was not made by HF_TABLE",
+			t->name ? t->name : "");
+	return NULL;
+}
+
+const hf__plan *hf__plan_of(const hf_table *t, hf_error **e)
+{
+	void *there, *none = NULL;
+	hf__plan *p;
+
+	*e = not_made(t);
+	if (*e)
+		return NULL;
+	there = __atomic_load_n(&t->plan->made, __ATOMIC_ACQUIRE);
+	if (there)
+		return there;
+	p = make(t, e);
+	if (!p)
+		return NULL;
+	if (__atomic_compare_exchange_n(
+		    &t->plan->made, &none, p, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return p;
+	plan_free(p);
+	return none;
+}
+
+hf_status hf_table_check(const hf_table *t, hf_error **out_error)
+{
+	hf_error *e;
+	const hf__plan *p = hf__plan_of(t, &e);
+
+	if (p)
+		e = hf__plan_check_keys(p);
+	return hf__error_give(e, out_error);
+}
+
+static const hf_column *find(const hf_table *t, const char *name, bool member)
+{
+	hf_error *e;
+	const hf__plan *p = hf__plan_of(t, &e);
+
+	hf_error_unref(e);
+	for (size_t i = 0; p && name && i < p->n; i++)
+		if (strcmp(member ? p->columns[i].member : p->columns[i].name, name) == 0)
+			return &p->columns[i];
+	return NULL;
+}
+
+const hf_column *hf_table_column(const hf_table *t, const char *name)
+{
+	return find(t, name, false);
+}
+
+const hf_column *hf_table_member(const hf_table *t, const char *member)
+{
+	return find(t, member, true);
+}

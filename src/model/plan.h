@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* A description made ready for use: checked, in this library's own layout, with the texts of its
+ * statements. Made once for each table, kept by the description, never freed or changed. */
+#ifndef HF_MODEL_PLAN_H
+#define HF_MODEL_PLAN_H
+
+#include <holdfast/rows.h>
+
+#include "base/arena.h"
+#include "base/strbuf.h"
+
+typedef struct hf__plan {
+	hf_table table;     /* a copy; its columns are those below */
+	bool is_model;      /* it has a struct */
+	hf_column *columns; /* copies; sql_type is there for all, an enum's quoted */
+	size_t n;
+	char *schema;                  /* quoted; NULL: none */
+	char *name;                    /* quoted, with its schema */
+	char **quoted;                 /* the columns' names */
+	char **enum_type;              /* quoted; NULL: it is none */
+	size_t key[HF_MAX_KEY], n_key; /* positions in columns */
+	const hf_column *version;      /* NULL: none */
+	char *list;                    /* of a SELECT or RETURNING: all columns, as they are read */
+} hf__plan;
+
+/* Made if it is not there yet. NULL: *e tells what is wrong with the description. */
+const hf__plan *hf__plan_of(const hf_table *t, hf_error **e);
+
+/* check.c: what is wrong with it, or NULL. The plan has table, columns and key. */
+hf_error *hf__plan_check(const hf__plan *p);
+
+/* check_keys.c: what is wrong with its foreign keys, seen from the other side: they refer to
+ * columns of other types, or to what is no key there. */
+hf_error *hf__plan_check_keys(const hf__plan *p);
+
+/* Those of a list that ends with 0, of HF_MAX_KEY at most. Answers how many. */
+size_t hf__plan_columns(const hf__plan *p, const uint32_t *list, size_t *out);
+
+/* The position of the column at offset `c` - 1; p->n: none. */
+size_t hf__plan_column(const hf__plan *p, uint32_t c);
+
+/* member.c: bytes and alignment of the member that holds such a column. */
+size_t hf__member_size(const hf_column *c);
+size_t hf__member_align(const hf_column *c);
+
+/* Its value in a row; an enum's is its label. HF_E_TYPE, and the story in *e: no label. What it
+ * points to is the row's. */
+hf_status hf__member_value(const hf_column *c, const void *row, hf_value *out, hf_error **e);
+
+/* The same for those that are not values before they have been written as text, which needs memory:
+ * an array of enums, a type with a codec. All others may be asked as well. */
+hf_status hf__member_sent(
+	const hf_column *c, const void *row, hf__arena *arena, hf_value *out, hf_error **e);
+
+/* Whether it is what a zeroed struct has: 0, NULL, false. */
+bool hf__member_is_unset(const hf_column *c, const void *row);
+
+/* A value of a condition, as this column's: an enum's number becomes its label, an array of them an
+ * array of labels, in text. */
+hf_status hf__column_value(
+	const hf_column *c, const hf_value *in, hf__arena *arena, hf_value *out, hf_error **e);
+
+/* Of a type that the server knows as an enum, and not of ENUM_INT4. */
+static inline bool hf__is_enum(const hf_column *c)
+{
+	return c->labels && c->as_text;
+}
+
+/* The label of an enum's value; NULL: it has none, and *e tells. */
+const char *hf__label_of(const hf_column *c, int v, hf_error **e);
+
+/* The value of a label; -1: none. */
+int hf__label_value(const hf_labels *l, const char *label);
+
+/* codec.c: the type has a codec, or is an array of enums. */
+bool hf__column_is_made(const hf_column *c);
+hf_status hf__made_value(
+	const hf_column *c, const void *member, hf__arena *arena, hf_value *out, hf_error **e);
+hf_status hf__labels_value(const hf_column *c, const hf_int4_array *values, hf__arena *arena,
+	hf_value *out, hf_error **e);
+/* Makes what the member points to its own. */
+hf_error *hf__made_copy(const hf_column *c, void *member, hf__arena *arena);
+hf_error *hf__made_read(const hf_column *c, hf_row row, int at, void *member);
+
+/* rows.c: columns `from` … of the result's row, in the order of `which` (positions; NULL: all),
+ * into the struct. What it points to is lent by the result. */
+hf_error *hf__row_into(
+	const hf__plan *p, hf_row row, size_t from, const size_t *which, size_t n, void *out);
+
+/* All rows of a result; `partial`: columns that may not be NULL may be missing. */
+hf_error *hf__rows_make(const hf_table *t, const hf_result *res, bool partial, hf_rows **out);
+
+/* A row was read, and is whole. */
+static inline void hf__row_loaded(const hf__plan *p, void *row)
+{
+	if (p->table.events && p->table.events->on_load)
+		p->table.events->on_load(row, p->table.events->arg);
+}
+
+/* What a column's expression has behind it where it is read: "::text", or nothing. */
+const char *hf__read_cast(const hf_column *c);
+
+/* How a column is read in a SELECT or RETURNING: "name" or "name"::text. */
+void hf__put_read(hf__strbuf *b, const hf__plan *p, size_t column);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/statement.h"
+
+#include "base/mem.h"
+#include "value/error.h"
+
+void hf__statement_finish(hf__statement *s)
+{
+	hf__strbuf_finish(&s->text);
+	hf__free(s->args);
+	hf_error_unref(s->error);
+	hf__arena_finish(&s->arena);
+	*s = (hf__statement)HF__STATEMENT_INIT;
+}
+
+void hf__statement_fail(hf__statement *s, hf_error *e)
+{
+	if (s->error)
+		hf_error_unref(e);
+	else
+		s->error = e;
+}
+
+hf_error *hf__statement_error(hf__statement *s)
+{
+	if (s->text.failed)
+		hf__statement_fail(s, hf__error_nomem());
+	return hf_error_ref(s->error);
+}
+
+void hf__put(hf__statement *s, const char *sql)
+{
+	hf__strbuf_puts(&s->text, sql);
+}
+
+static bool room(hf__statement *s)
+{
+	size_t cap = s->cap ? s->cap * 2 : 16;
+	hf_value *args;
+
+	if (s->n < s->cap)
+		return true;
+	args = hf__realloc(s->args, cap * sizeof *args);
+	if (!args) {
+		hf__statement_fail(s, hf__error_nomem());
+		return false;
+	}
+	s->args = args;
+	s->cap = cap;
+	return true;
+}
+
+void hf__put_arg(hf__statement *s, hf_value v)
+{
+	if (!room(s))
+		return;
+	s->args[s->n++] = v;
+	hf__strbuf_printf(&s->text, "$%zu", s->n);
+}
+
+void hf__put_value(hf__statement *s, const hf_column *c, const hf_value *v)
+{
+	hf_value settled;
+	hf_error *e = NULL;
+
+	if (hf__column_value(c, v, &s->arena, &settled, &e) == HF_OK)
+		hf__put_arg(s, settled);
+	else
+		hf__statement_fail(s, e);
+}
+
+void hf__put_member(hf__statement *s, const hf_column *c, const void *row)
+{
+	hf_value v;
+	hf_error *e = NULL;
+
+	if (hf__member_sent(c, row, &s->arena, &v, &e) == HF_OK)
+		hf__put_arg(s, v);
+	else
+		hf__statement_fail(s, e);
+}

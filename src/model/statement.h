@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* A statement that is being put together: its text, and the values that travel with it. What goes
+ * wrong is remembered, and asked for once, at the end. Values are not copied: what they point to
+ * must last until the statement has been handed over. */
+#ifndef HF_MODEL_STATEMENT_H
+#define HF_MODEL_STATEMENT_H
+
+#include "model/plan.h"
+
+#include "base/arena.h"
+
+enum { HF__JOINS = 8 };
+
+typedef struct hf__statement {
+	hf__strbuf text;
+	hf_value *args;
+	size_t n, cap;
+	hf_error *error;                   /* the first */
+	hf__arena arena;                   /* of patterns */
+	const hf__plan *joined[HF__JOINS]; /* the further tables of the SELECT that is being put */
+	size_t n_joined;
+} hf__statement;
+
+#define HF__STATEMENT_INIT                                                                         \
+	{                                                                                          \
+		.text = HF__STRBUF_INIT, .arena = HF__ARENA_INIT                                   \
+	}
+
+void hf__statement_finish(hf__statement *s);
+
+/* Why it cannot be sent, which is then the caller's; NULL: it can. */
+hf_error *hf__statement_error(hf__statement *s);
+
+void hf__statement_fail(hf__statement *s, hf_error *e); /* keeps the first */
+
+void hf__put(hf__statement *s, const char *sql);
+void hf__put_arg(hf__statement *s, hf_value v); /* "$7" */
+
+/* A value for a column, which settles what an enum's number means. */
+void hf__put_value(hf__statement *s, const hf_column *c, const hf_value *v);
+
+/* The member's value. */
+void hf__put_member(hf__statement *s, const hf_column *c, const void *row);
+
+/* where.c: "a = $1 AND b < $2", of a list ended by HF_OP_END; "TRUE" for none. */
+void hf__put_conditions(hf__statement *s, const hf__plan *p, const hf_term *terms);
+
+/* "count(a)", of an aggregate, a column or SQL of the user's. Answers the column whose values it
+ * has, where it has a column's. */
+const hf_column *hf__put_expression(hf__statement *s, const hf__plan *p, const hf_term *t);
+
+/* A column's name, with its table's where there are several. */
+void hf__put_column(hf__statement *s, const hf__plan *p, size_t column);
+
+/* "a DESC" */
+void hf__put_order(hf__statement *s, const hf__plan *p, const hf_term *t);
+
+/* " SET a = $1, b = b + $2" of a list. */
+void hf__put_sets(hf__statement *s, const hf__plan *p, const hf_term *sets);
+
+/* query.c: a whole SELECT. */
+typedef struct hf__query {
+	enum {
+		HF__READS_ROWS,    /* the table's columns, or those of ONLY */
+		HF__READS_PICKS,   /* `picks`, as members of `into` */
+		HF__READS_SCALAR,  /* the first of `picks` */
+		HF__READS_NOTHING, /* to be counted */
+	} reads;
+	const hf_term *picks;
+	const hf__plan *into;
+	const hf_clause *clauses;
+	bool one; /* at most one row */
+} hf__query;
+void hf__put_query(hf__statement *s, const hf__plan *p, const hf__query *q);
+
+/* The table's columns as they are read, or those of ONLY; whether there is an ONLY. */
+void hf__put_list(hf__statement *s, const hf__plan *p, const hf_clause *clauses);
+bool hf__is_partial(const hf_clause *clauses);
+
+/* " WHERE …", of an UPDATE or a DELETE, with which no clause but ONLY may stand. */
+void hf__put_where(hf__statement *s, const hf__plan *p, const hf_clause *clauses);
+
+/* find.c: what has been collected, as clauses; false: it cannot be used, and the error tells. */
+enum { HF__FIND_CLAUSES = 4 };
+bool hf__find_clauses(
+	hf__statement *s, const hf__plan *p, const hf_find *f, hf_clause *out, size_t *n);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* Many rows as one statement: an array for each column, so that the text is the same whatever their
+ * number. What has no array type here travels as text and is cast; so do arrays, which unnest would
+ * take apart. */
+#include "model/strip.h"
+
+#include "base/mem.h"
+#include "value/error.h"
+#include "value/text.h"
+
+#include <string.h>
+
+/* One column of all rows. */
+struct strip {
+	hf_text_array array; /* all arrays have one layout */
+	bool *null;
+	int type; /* of the items */
+};
+
+static size_t item_bytes(int type)
+{
+	hf_column c = { .type = (uint16_t)type };
+
+	return hf__member_size(&c);
+}
+
+static bool travels_natively(const hf_column *c)
+{
+	switch ((int)c->type) {
+	case HF_T_BOOL:
+	case HF_T_INT2:
+	case HF_T_INT4:
+	case HF_T_INT8:
+	case HF_T_FLOAT4:
+	case HF_T_FLOAT8:
+	case HF_T_NUMERIC:
+	case HF_T_TEXT:
+	case HF_T_TIMESTAMPTZ:
+	case HF_T_TIMESTAMP:
+	case HF_T_DATE:
+	case HF_T_UUID:
+		return !c->as_text && !c->labels && !c->codec;
+	default:
+		return false;
+	}
+}
+
+/* The value as an item of an array of its type. */
+static void store(void *item, int type, const hf_value *v)
+{
+	switch (type) {
+	case HF_T_BOOL:
+		*(bool *)item = v->as.b;
+		return;
+	case HF_T_INT2:
+		*(int16_t *)item = (int16_t)v->as.i;
+		return;
+	case HF_T_INT4:
+		*(int32_t *)item = (int32_t)v->as.i;
+		return;
+	case HF_T_INT8:
+		*(int64_t *)item = v->as.i;
+		return;
+	case HF_T_FLOAT4:
+		*(float *)item = (float)v->as.f;
+		return;
+	case HF_T_FLOAT8:
+		*(double *)item = v->as.f;
+		return;
+	case HF_T_TIMESTAMPTZ:
+		*(hf_timestamptz *)item = v->as.timestamptz;
+		return;
+	case HF_T_TIMESTAMP:
+		*(hf_timestamp *)item = v->as.timestamp;
+		return;
+	case HF_T_DATE:
+		*(hf_date *)item = v->as.date;
+		return;
+	case HF_T_UUID:
+		*(hf_uuid *)item = v->as.uuid;
+		return;
+	default: /* text, numeric */
+		*(const char **)item = v->as.s;
+	}
+}
+
+static bool store_text(hf__verb *v, const hf_column *c, const hf_value *value, const char **item)
+{
+	hf__strbuf b = HF__STRBUF_INIT;
+	const char *why = hf__put_text(&b, value);
+	char *text = why ? NULL : hf__arena_alloc(&v->st.arena, b.n + 1);
+
+	if (text)
+		memcpy(text, hf__strbuf_text(&b), b.n + 1);
+	else
+		hf__statement_fail(
+			&v->st, why ? hf__error_fmt(HF_E_TYPE, 0, "column \"%s\": %s", c->name, why)
+				    : hf__error_nomem());
+	hf__strbuf_finish(&b);
+	*item = text;
+	return text != NULL;
+}
+
+static bool fill(hf__verb *v, const hf_column *c, struct strip *s, const char *rows, size_t n)
+{
+	size_t size = item_bytes(s->type);
+
+	for (size_t i = 0; i < n; i++) {
+		char *item = (char *)(uintptr_t)s->array.v + i * size;
+		hf_error *e = NULL;
+		hf_value value;
+
+		if (hf__member_sent(c, rows + i * v->p->table.row_size, &v->st.arena, &value, &e) !=
+			HF_OK) {
+			hf__statement_fail(&v->st, e);
+			return false;
+		}
+		s->null[i] = value.type == HF_T_NULL;
+		if (s->null[i])
+			memset(item, 0, size);
+		else if (travels_natively(c))
+			store(item, s->type, &value);
+		else if (!store_text(v, c, &value, (const char **)(void *)item))
+			return false;
+	}
+	return true;
+}
+
+/* NULL: no memory, or a value that cannot be sent. */
+static struct strip *strip_new(hf__verb *v, const hf_column *c, const void *rows, size_t n)
+{
+	struct strip *s = hf__arena_alloc(&v->st.arena, sizeof *s);
+	int type = travels_natively(c) ? (int)c->type : HF_T_TEXT;
+	void *items = s ? hf__arena_alloc(&v->st.arena, n * item_bytes(type)) : NULL;
+	bool *null = items ? hf__arena_alloc(&v->st.arena, n * sizeof *null) : NULL;
+
+	if (!null) {
+		hf__statement_fail(&v->st, hf__error_nomem());
+		return NULL;
+	}
+	*s = (struct strip){ .type = type, .null = null };
+	s->array = (hf_text_array){ .has = true,
+		.ndim = 1,
+		.dim = { (int32_t)n },
+		.lower = { 1 },
+		.n = n,
+		.v = items,
+		.null = null };
+	return fill(v, c, s, rows, n) ? s : NULL;
+}
+
+/* --- SQL --- */
+
+static void put_array(hf__verb *v, const hf_column *c, const hf__many *m)
+{
+	struct strip *s = strip_new(v, c, m->rows, m->n);
+
+	if (s)
+		hf__put_arg(&v->st, hf__v_array(true, s->type, &s->array));
+}
+
+void hf__put_given(hf__verb *v, const hf__many *m)
+{
+	if (m->n_columns == 0) { /* all of it is the server's */
+		hf__put(&v->st, "generate_series(1, ");
+		hf__put_arg(&v->st, hf_v_int8((long long)m->n));
+		hf__put(&v->st, ") AS hf_given (n)");
+		return;
+	}
+	for (size_t i = 0; i < m->n_columns && !v->st.error; i++) {
+		hf__put(&v->st, i ? ", " : "unnest(");
+		put_array(v, &v->p->columns[m->column[i]], m);
+	}
+	hf__put(&v->st, ") WITH ORDINALITY AS hf_given (");
+	for (size_t i = 0; i < m->n_columns; i++)
+		hf__strbuf_printf(&v->st.text, "c%zu, ", i);
+	hf__put(&v->st, "n)");
+}
+
+static void put_cast(hf__verb *v, const hf_column *c)
+{
+	if (!travels_natively(c))
+		hf__strbuf_printf(&v->st.text, "::%s", c->sql_type);
+}
+
+void hf__put_given_column(hf__verb *v, const hf__many *m, size_t i)
+{
+	hf__strbuf_printf(&v->st.text, "hf_given.c%zu", i);
+	put_cast(v, &v->p->columns[m->column[i]]);
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows before they are sent, and members behind errors: what a form wants to know. */
+#include "model/validate.h"
+
+#include "value/codec.h"
+#include "value/error.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- one member --- */
+
+/* Characters of UTF-8: bytes that begin one. */
+static int32_t characters(const char *s)
+{
+	int32_t n = 0;
+
+	for (; *s; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+/* Digits in front of the point, leading zeros left out; numeric(p, s) has room for p - s. */
+static int32_t whole_digits(const char *s)
+{
+	int32_t n = 0;
+
+	s += *s == '-' || *s == '+';
+	while (*s == '0')
+		s++;
+	for (; isdigit((unsigned char)*s); s++)
+		n++;
+	return *s == 'e' || *s == 'E' ? 0 : n; /* the server will tell */
+}
+
+static hf_status check_text(const hf_column *c, const char *s, const char **why)
+{
+	if (!hf__utf8_valid(s, strlen(s)))
+		*why = "the text is not valid UTF-8";
+	else if (c->length > 0 && !c->as_text && characters(s) > c->length)
+		*why = "the text is longer than its column";
+	return *why ? HF_E_TYPE : HF_OK;
+}
+
+/* NULL where the server would fill it in: not written, or a default that the row leaves alone. */
+static bool may_be_null(const hf_column *c)
+{
+	return c->nullable || c->default_sql || c->generated_sql;
+}
+
+static hf_status check_value(const hf_column *c, const hf_value *v, const char **why)
+{
+	switch ((int)v->type) {
+	case HF_T_NULL:
+		if (may_be_null(c))
+			return HF_OK;
+		*why = "a value is needed";
+		return HF_E_NULL;
+	case HF_T_TEXT:
+		return check_text(c, v->as.s, why);
+	case HF_T_NUMERIC:
+		if (c->length == 0 || whole_digits(v->as.s) <= c->length - c->scale)
+			return HF_OK;
+		*why = "the number has more digits than its column";
+		return HF_E_TYPE;
+	default:
+		return HF_OK;
+	}
+}
+
+/* A label that does not exist, a codec that cannot write. */
+static hf_status check_sent(const hf_column *c, const void *row, hf_value *v, const char **why)
+{
+	hf__arena arena = HF__ARENA_INIT;
+	hf_error *e = NULL;
+	hf_status st = hf__member_sent(c, row, &arena, v, &e);
+
+	if (st != HF_OK)
+		*why = c->codec ? "its codec cannot write it"
+				: "the number is no value of its enum";
+	else if (hf__column_is_made(c) && v->type != HF_T_NULL)
+		*v = hf_v_bool(true); /* the text goes with the arena */
+	hf_error_unref(e);
+	hf__arena_finish(&arena);
+	return st;
+}
+
+static hf_status check_member(const hf_column *c, void *row, const char **why)
+{
+	hf_value v = hf_v_null();
+	hf_status st = check_sent(c, row, &v, why);
+
+	if (st == HF_OK)
+		st = check_value(c, &v, why);
+	if (st != HF_OK || !c->check)
+		return st;
+	st = c->check((char *)row + c->offset, row);
+	if (st != HF_OK)
+		*why = "the model's check refused it";
+	return st;
+}
+
+/* --- a row --- */
+
+static bool is_in(const uint32_t *only, const hf_column *c)
+{
+	if (!only)
+		return true;
+	while (*only && *only != c->offset + 1)
+		only++;
+	return *only != 0;
+}
+
+static size_t failures(
+	const hf__plan *p, void *row, const uint32_t *only, hf_failure *out, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const char *why = NULL;
+		hf_status st = is_in(only, &p->columns[i]) ? check_member(&p->columns[i], row, &why)
+							   : HF_OK;
+
+		if (st == HF_OK)
+			continue;
+		if (n < max)
+			out[n] = (hf_failure){ &p->columns[i], st, why };
+		n++;
+	}
+	return n;
+}
+
+size_t hf_row_failures(const hf_table *t, void *row, hf_failure *out, size_t max)
+{
+	hf_error *e;
+	const hf__plan *p = hf__plan_of(t, &e);
+
+	hf_error_unref(e);
+	return p && row ? failures(p, row, NULL, out, max) : 0;
+}
+
+#define TOLD 16 /* by one error */
+
+hf_error *hf__row_check(const hf__plan *p, void *row, const uint32_t *only)
+{
+	hf_failure f[TOLD];
+	size_t n = failures(p, row, only, f, TOLD);
+	hf__strbuf b = HF__STRBUF_INIT;
+	hf_error *e;
+
+	if (n == 0)
+		return NULL;
+	hf__strbuf_printf(&b, "model %s: ", p->table.model);
+	for (size_t i = 0; i < n && i < TOLD; i++)
+		hf__strbuf_printf(&b, "%s%s: %s", i ? "; " : "", f[i].column->member, f[i].why);
+	if (n > TOLD)
+		hf__strbuf_printf(&b, "; and %zu more", n - TOLD);
+	e = hf__error_new(&(hf__error_spec){ .status = f[0].status,
+		.message = hf__strbuf_text(&b),
+		.field[HF_ERR_TABLE] = p->table.name,
+		.field[HF_ERR_COLUMN] = f[0].column->name });
+	hf__strbuf_finish(&b);
+	return e;
+}
+
+/* --- constraints --- */
+
+static bool blame(const hf__plan *p, const uint32_t *list, const hf_column **out, size_t *n)
+{
+	size_t at[HF_MAX_KEY];
+
+	*n = hf__plan_columns(p, list, at);
+	for (size_t i = 0; i < *n; i++)
+		out[i] = &p->columns[at[i]];
+	return true;
+}
+
+static bool blame_index(const hf__plan *p, const hf__naming *names, const char *name,
+	const hf_column **out, size_t *n)
+{
+	char made[64];
+
+	for (size_t i = 0; i < p->table.n_indexes; i++) {
+		hf__index_name(made, names, p, &p->table.indexes[i]);
+		if (strcmp(made, name) == 0)
+			return blame(p, p->table.indexes[i].column, out, n);
+	}
+	return false;
+}
+
+static bool blame_foreign_key(const hf__plan *p, const hf__naming *names, const char *name,
+	const hf_column **out, size_t *n)
+{
+	char made[64];
+
+	for (size_t i = 0; i < p->table.n_foreign_keys; i++) {
+		hf__foreign_key_name(made, names, p, &p->table.foreign_keys[i]);
+		if (strcmp(made, name) == 0)
+			return blame(p, p->table.foreign_keys[i].here, out, n);
+	}
+	return false;
+}
+
+static bool blame_column(const hf__plan *p, const hf__naming *names, const char *name,
+	const hf_column **out, size_t *n)
+{
+	char made[64];
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (!p->columns[i].unique)
+			continue;
+		hf__name(made, names->unique, p, &i, 1, NULL);
+		if (strcmp(made, name) != 0)
+			continue;
+		out[0] = &p->columns[i];
+		*n = 1;
+		return true;
+	}
+	hf__name(made, names->key, p, p->key, p->n_key, NULL);
+	if (p->n_key == 0 || strcmp(made, name) != 0)
+		return false;
+	for (*n = 0; *n < p->n_key; ++*n)
+		out[*n] = &p->columns[p->key[*n]];
+	return true;
+}
+
+static bool blame_check(const hf__plan *p, const char *name, const hf_column **out, size_t *n)
+{
+	for (size_t i = 0; i < p->table.n_constraints; i++)
+		if (strcmp(p->table.constraints[i].name, name) == 0)
+			return blame(p, p->table.constraints[i].column, out, n);
+	return false;
+}
+
+/* Of another table, that of a trigger say, nothing is known. */
+static bool is_of(const hf__plan *p, const hf_error *e)
+{
+	const char *table = hf_error_field(e, HF_ERR_TABLE);
+
+	return table && strcmp(table, p->table.name) == 0;
+}
+
+static size_t columns_of(const hf__plan *p, const hf__naming *names, const hf_error *e,
+	const hf_column *out[HF_MAX_KEY])
+{
+	const char *column = hf_error_field(e, HF_ERR_COLUMN);
+	const char *name = hf_error_field(e, HF_ERR_CONSTRAINT);
+	size_t n = 0;
+
+	for (size_t i = 0; column && i < p->n; i++)
+		if (strcmp(p->columns[i].name, column) == 0) {
+			out[0] = &p->columns[i];
+			return 1;
+		}
+	if (!name || !is_of(p, e))
+		return 0;
+	if (blame_column(p, names, name, out, &n) || blame_index(p, names, name, out, &n) ||
+		blame_foreign_key(p, names, name, out, &n) || blame_check(p, name, out, &n))
+		return n;
+	return 0;
+}
+
+size_t hf_error_columns(const hf_error *e, const hf_table *t, const hf_naming *naming,
+	const hf_column *out[HF_MAX_KEY])
+{
+	hf_error *wrong;
+	const hf__plan *p = hf__plan_of(t, &wrong);
+	hf__naming names = hf__naming_default;
+
+	hf_error_unref(wrong);
+	if (!p || !e)
+		return 0;
+	if (naming)
+		hf__naming_take(&names, naming);
+	return columns_of(p, &names, e, out);
+}
+
+hf_error *hf__error_with_members(const hf__plan *p, hf_error *e)
+{
+	const hf_column *c[HF_MAX_KEY];
+	size_t n = hf_error_is(e, HF_INTEGRITY) ? columns_of(p, &hf__naming_default, e, c) : 0;
+	char names[200] = "";
+
+	if (n == 0)
+		return e;
+	for (size_t i = 0, at = 0; i < n && at < sizeof names; i++)
+		at += (size_t)snprintf(
+			names + at, sizeof names - at, "%s%s", i ? ", " : "", c[i]->member);
+	return hf__error_amend(e, 0, 0, "%s.%s: %s", p->table.model, names, hf_error_message(e));
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* Single rows: made, read, changed, deleted. */
+#include "models.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* † pulsar-odm: tests/readme.py; peewee-async: test_create. */
+START_TEST(test_create)
+{
+	struct t_store st = t_store_open();
+	struct task *t = hf_new(st.s, task), *u;
+	struct person ann = { .name = "Ann", .mood = MOOD_HAPPY };
+
+	t_verb(st.s, hf_insert(st.s, person, &ann));
+	ck_assert_int_gt(ann.id, 0);
+	t->subject = "fix the roof";
+	t->owner_id = (hf_int4_opt)HF_SOME(ann.id);
+	t_verb(st.s, hf_insert(st.s, task, t));
+	ck_assert_int_gt(t->id, 0);
+	ck_assert(!t->done);
+	ck_assert_int_gt(t->created.us, 1000000000000000); /* the server's now() */
+	t_verb(st.s, hf_get(st.s, task, &u, HF_EQ(task, id, t->id)));
+	ck_assert_str_eq(u->subject, "fix the roof");
+	ck_assert(u->owner_id.has && u->owner_id.v == ann.id && !u->note);
+	ck_assert_int_eq(u->created.us, t->created.us);
+	t_store_close(&st);
+}
+END_TEST
+
+/* A row made by hand is written in full: its zero is no default. */
+START_TEST(test_unset_is_not_zero)
+{
+	struct t_store st = t_store_open();
+	struct person by_hand = { .name = "Bob" }, *made = hf_new(st.s, person), *p;
+
+	made->name = "Cid";
+	t_verb(st.s, hf_insert(st.s, person, &by_hand));
+	t_verb(st.s, hf_insert(st.s, person, made));
+	ck_assert_int_eq(made->mood, MOOD_OK);
+	t_verb(st.s, hf_get(st.s, person, &p, HF_EQ(person, name, "Bob")));
+	ck_assert_int_eq(p->mood, MOOD_SAD);
+	t_store_close(&st);
+}
+END_TEST
+
+START_TEST(test_get)
+{
+	struct t_store st = t_store_open();
+	struct person p = { .name = "Ann" }, *found = &p;
+	const hf_error *e;
+
+	ck_assert_int_eq(hf_get(st.s, person, &found, HF_EQ(person, name, "Zoe")), HF_E_NO_ROWS);
+	e = hf_session_error(st.s);
+	ck_assert_ptr_nonnull(strstr(hf_error_field(e, HF_ERR_QUERY), "\"name\" = $1"));
+	t_verb(st.s, hf_get_or_null(st.s, person, &found, HF_EQ(person, name, "Zoe")));
+	ck_assert_ptr_null(found);
+	for (int i = 0; i < 2; i++) {
+		p = (struct person){ .name = i ? "Ann" : "Anne", .mood = MOOD_OK };
+		t_verb(st.s, hf_insert(st.s, person, &p));
+	}
+	ck_assert_int_eq(
+		hf_one(st.s, person, &found, HF_BEGINS(person, name, "Ann")), HF_E_MANY_ROWS);
+	t_verb(st.s, hf_one(st.s, person, &found, HF_EQ(person, name, "Ann")));
+	ck_assert_str_eq(found->name, "Ann");
+	t_store_close(&st);
+}
+END_TEST
+
+/* † peewee-async: test_save, test_delete_instance. */
+START_TEST(test_change)
+{
+	struct t_store st = t_store_open();
+	struct person p = { .name = "Ann" }, *q;
+	bool created;
+
+	t_verb(st.s, hf_save(st.s, person, &p, &created));
+	ck_assert(created);
+	p.age = (hf_int4_opt)HF_SOME(30);
+	t_verb(st.s, hf_save(st.s, person, &p, &created));
+	ck_assert(!created);
+	p.name = "nobody sees this";
+	p.mood = MOOD_HAPPY;
+	t_verb(st.s, hf_update_only(st.s, person, &p, HF_C(person, mood)));
+	ck_assert_str_eq(p.name, "Ann"); /* read back */
+	t_verb(st.s, hf_get(st.s, person, &q, HF_EQ(person, id, p.id)));
+	ck_assert(q->age.has && q->age.v == 30 && q->mood == MOOD_HAPPY);
+	t_verb(st.s, hf_delete(st.s, person, q));
+	ck_assert_int_eq(hf_delete(st.s, person, &p), HF_E_NO_ROWS);
+	ck_assert_int_eq(hf_update(st.s, person, &p), HF_E_NO_ROWS);
+	t_store_close(&st);
+}
+END_TEST
+
+/* † peewee-async: composite keys, (5,'boots'). */
+START_TEST(test_composite_key)
+{
+	struct t_store st = t_store_open();
+	struct line a = { 5, 1, { "12.50" } }, b = { 5, 2, { "0.01" } }, *l;
+
+	t_verb(st.s, hf_insert(st.s, line, &a));
+	t_verb(st.s, hf_insert(st.s, line, &b));
+	a.price.s = "13.00";
+	t_verb(st.s, hf_update(st.s, line, &a));
+	t_verb(st.s, hf_get(st.s, line, &l, HF_EQ(line, order_id, 5), HF_EQ(line, no, 2)));
+	ck_assert_str_eq(l->price.s, "0.01");
+	t_verb(st.s, hf_get(st.s, line, &l, HF_EQ(line, order_id, 5), HF_EQ(line, no, 1)));
+	ck_assert_str_eq(l->price.s, "13.00");
+	t_store_close(&st);
+}
+END_TEST
+
+/* What is wrong is told before anything is sent. */
+START_TEST(test_refused)
+{
+	struct t_store st = t_store_open();
+	struct task t = { .subject = NULL };
+	char text[300];
+
+	memset(text, 'x', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	ck_assert_int_eq(hf_insert(st.s, task, &t), HF_E_NULL);
+	ck_assert_str_eq(hf_error_field(hf_session_error(st.s), HF_ERR_COLUMN), "subject");
+	t.subject = text;
+	ck_assert_int_eq(hf_insert(st.s, task, &t), HF_E_TYPE);
+	ck_assert_int_eq(hf_update(st.s, task, &t), HF_E_TYPE);
+	t_store_close(&st);
+}
+END_TEST
+
+/* The same in a transaction, in an interaction, through a scope. */
+static hf_status in_interaction(hf_conn *c, void *arg, hf_reply *reply)
+{
+	hf_session *s = hf_session_on_conn(c);
+	struct person p = { .name = "in an interaction" };
+
+	(void)arg;
+	(void)reply;
+	t_verb(s, hf_insert(s, person, &p));
+	hf_session_unref(s);
+	return HF_OK;
+}
+
+START_TEST(test_carriers)
+{
+	struct t_store st = t_store_open();
+	hf_txn *t = hf_txn_begin(st.pool, NULL);
+	hf_session *in = hf_session_on_txn(t);
+	struct person p = { .name = "in a transaction" };
+	int64_t n;
+
+	t_verb(in, hf_insert(in, person, &p));
+	t_verb(st.s, hf_count(st.s, person, &n, HF_ALL));
+	ck_assert_int_eq(n, 0);
+	t_done(hf_txn_commit(t));
+	hf_session_unref(in);
+	hf_txn_unref(t);
+	t_done(hf_run(st.pool, in_interaction, NULL, NULL));
+	t_verb(st.s, hf_count(st.s, person, &n, HF_ALL));
+	ck_assert_int_eq(n, 2);
+	t_store_close(&st);
+}
+END_TEST
+
+T_MAIN("rows", { "G1 H1 a row is made, and has what the server filled in", test_create, 0 },
+	{ "G25 unset is not zero", test_unset_is_not_zero, 0 },
+	{ "H4 H5 H6 one row, none, several", test_get, 0 },
+	{ "H2 H9 rows are saved, in part, and deleted", test_change, 0 },
+	{ "G27 a key of two columns", test_composite_key, 0 },
+	{ "a row that cannot be is not sent", test_refused, 0 },
+	{ "H26 the same verbs in a transaction and in an interaction", test_carriers, 0 })
