@@ -8,6 +8,7 @@
 #include <holdfast/histogram.h>
 #include <holdfast/version.h>
 #include <holdfast/status.h>
+#include <holdfast/blocking.h>
 #include <holdfast/value.h>
 #include <holdfast/result.h>
 #include <holdfast/future.h>
@@ -23,6 +24,9 @@
 #include <holdfast/admin.h>
 #include <holdfast/metrics.h>
 #include <holdfast/schema.h>
+#include <holdfast/finders.h>
 #include <holdfast/binding.h>
+#include <holdfast/orm_async.h>
+#include <holdfast/copy_structs.h>
 
 #endif

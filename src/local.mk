@@ -24,6 +24,7 @@ SRC_BASE = \
 # 1: values, types and errors, without I/O
 SRC_VALUE = \
 	src/value/array.c \
+	src/value/blocking.c src/value/blocking.h \
 	src/value/codec.h \
 	src/value/copy_native.c \
 	src/value/copy_put.h \
@@ -166,20 +167,25 @@ SRC_ENGINE = \
 
 # 8: models
 SRC_MODEL = \
+	src/model/await.c \
 	src/model/bound.c \
 	src/model/check.c \
 	src/model/check_keys.c \
 	src/model/codec.c \
+	src/model/copy_structs.c \
 	src/model/ddl.c src/model/ddl.h \
 	src/model/delete_deep.c \
+	src/model/errand.c src/model/errand.h \
 	src/model/events.c \
 	src/model/export.c \
 	src/model/find.c \
+	src/model/finders.c \
 	src/model/input.c \
 	src/model/insert.c \
 	src/model/many.c \
 	src/model/member.c \
 	src/model/naming.c \
+	src/model/orm_async.c \
 	src/model/plan.c src/model/plan.h \
 	src/model/query.c \
 	src/model/registry.c src/model/registry.h \
@@ -201,10 +207,13 @@ hfinclude_HEADERS = \
 	include/holdfast/admin.h \
 	include/holdfast/base.h \
 	include/holdfast/binding.h \
+	include/holdfast/blocking.h \
 	include/holdfast/conn.h \
 	include/holdfast/copy.h \
+	include/holdfast/copy_structs.h \
 	include/holdfast/engine.h \
 	include/holdfast/find.h \
+	include/holdfast/finders.h \
 	include/holdfast/future.h \
 	include/holdfast/global.h \
 	include/holdfast/histogram.h \
@@ -214,6 +223,7 @@ hfinclude_HEADERS = \
 	include/holdfast/model.h \
 	include/holdfast/model_types.h \
 	include/holdfast/orm.h \
+	include/holdfast/orm_async.h \
 	include/holdfast/pool.h \
 	include/holdfast/result.h \
 	include/holdfast/rows.h \

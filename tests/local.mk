@@ -81,6 +81,7 @@ DB_TESTS = \
 	tests/db/test_copy \
 	tests/db/test_copy_errors \
 	tests/db/test_copy_stop \
+	tests/db/test_copy_structs \
 	tests/db/test_copy_types \
 	tests/db/test_corpus \
 	tests/db/test_databases \
@@ -101,6 +102,7 @@ DB_TESTS = \
 	tests/db/test_fetch \
 	tests/db/test_fetch_load \
 	tests/db/test_find \
+	tests/db/test_finders \
 	tests/db/test_fixture \
 	tests/db/test_fork \
 	tests/db/test_formats \
@@ -111,6 +113,7 @@ DB_TESTS = \
 	tests/db/test_global_limits \
 	tests/db/test_global_lost \
 	tests/db/test_harness \
+	tests/db/test_guard \
 	tests/db/test_hermitage \
 	tests/db/test_holders \
 	tests/db/test_hooks \
@@ -139,6 +142,7 @@ DB_TESTS = \
 	tests/db/test_naming \
 	tests/db/test_nesting \
 	tests/db/test_notify \
+	tests/db/test_odd_names \
 	tests/db/test_open \
 	tests/db/test_orphans \
 	tests/db/test_outcome \
@@ -170,6 +174,7 @@ DB_TESTS = \
 	tests/db/test_scope_sessions \
 	tests/db/test_script \
 	tests/db/test_secrets \
+	tests/db/test_session_carriers \
 	tests/db/test_session_reset \
 	tests/db/test_shutdown \
 	tests/db/test_sql_server \
@@ -203,6 +208,7 @@ DB_TESTS = \
 	tests/db/test_upsert \
 	tests/db/test_validation \
 	tests/db/test_verbs \
+	tests/db/test_verbs_async \
 	tests/db/test_waiting
 
 STRESS_TESTS = \

@@ -105,23 +105,27 @@ HF_API const char *hf_session_status_name(hf_session_status st);
 
 /* One statement, in the session's mode. As hf_query_with and, in a transaction, as
  * hf_txn_query_with, whose options count; `opts` NULL are the defaults. Never NULL. Waits for
- * nothing. The one without options is below, as a macro. */
+ * nothing. The one without options is below, as a macro. A session on a transaction or a pool sends
+ * it there; in an interaction, which has no futures, it is HF_E_MISUSE. */
 HF_OWNED hf_future *hf_session_query_at(const hf_site *site, hf_session *s,
 	const hf_query_opts *opts, const char *sql, const hf_value *args, size_t n);
 
 /* The same, and waits: *out (may be NULL) receives the result, yours to unref, or NULL; *out_error
- * (may be NULL) the story. As hf_fetch. HF_E_DEADLOCK on a thread of the engine's pool. */
+ * (may be NULL) the story. As hf_fetch. HF_E_DEADLOCK on a thread of the engine's pool, but not in
+ * an interaction, where it is that one's statement: of the options only .on_row is possible then.
+ */
 HF_CHECK hf_status hf_session_fetch_at(const hf_site *site, hf_session *s,
 	const hf_query_opts *opts, hf_result **out, hf_error **out_error, const char *sql,
 	const hf_value *args, size_t n);
 
 /* An interaction, as hf_submit, and in a transaction as hf_txn_run. Never NULL; where it is refused
- * free_arg has run. */
+ * free_arg has run. In another interaction HF_E_MISUSE: see hf_conn_run. */
 HF_OWNED hf_future *hf_session_run_at(const hf_site *site, hf_session *s, const hf_job *job);
 
-/* The transaction of a session whose mode has one, for savepoints and hooks: begun, if there is
- * none yet. Lent until the scope's next commit, rollback or end; hf_txn_commit and parking are
- * refused on it. NULL in other modes, after the end or a commit that failed, and without an engine.
+/* The transaction that the session is on, or that of one whose mode has one, for savepoints and
+ * hooks: begun, if there is none yet. Lent until the scope's next commit, rollback or end;
+ * hf_txn_commit and parking are refused on it. NULL in other modes, after the end or a commit that
+ * failed, and without an engine.
  */
 HF_API hf_txn *hf_session_txn(hf_session *s);
 
@@ -129,8 +133,8 @@ HF_API hf_scope *hf_session_scope(const hf_session *s);    /* lent; NULL: it has
 HF_API const char *hf_session_engine(const hf_session *s); /* as asked for; lent, never NULL */
 HF_API hf_session_status hf_session_status_of(const hf_session *s);
 
-/* Its pool: lent until the scope ends. NULL: no such engine, or the scope has ended. Fixes the
- * engine as a statement would, but starts nothing. */
+/* Its pool: lent until the scope, or what carries the session, ends. NULL: no such engine, or the
+ * scope has ended. Fixes the engine as a statement would, but starts nothing. */
 HF_API hf_pool *hf_session_pool(hf_session *s);
 
 /* --- sessions without a scope, and the memory of single rows: see orm.h --- */

@@ -304,6 +304,11 @@ static void *value_of(hf_future *f, bool take)
 	return value;
 }
 
+void *hf__future_value_of(hf_future *f, hf_free_fn *free_value)
+{
+	return readable(f) && f->outcome.free_value == free_value ? value_of(f, false) : NULL;
+}
+
 void *hf_future_value(hf_future *f)
 {
 	return value_of(f, false);
@@ -324,12 +329,14 @@ const hf_error *hf_future_error(hf_future *f)
 }
 
 /* Why the wait for `f` could not end; NULL when it did: the error is then the future's. */
-static hf_error *wait_error(hf_status st)
+static hf_error *wait_error(const hf_future *f, hf_status st)
 {
 	if (st == HF_OK)
 		return NULL;
 	if (st == HF_E_FORKED)
 		return hf__error_forked();
+	if (f && st == HF_E_MISUSE)
+		return hf__error_blocking("hf_await");
 	if (st == HF_E_MISUSE)
 		return hf__error_fmt(st, 0, "hf_await: the future is NULL");
 	return hf__error_fmt(st, 0,
@@ -340,7 +347,7 @@ static hf_error *wait_error(hf_status st)
 hf_status hf_await(hf_future *f, hf_error **out_error)
 {
 	hf_status st = hf_future_wait(f);
-	hf_error *e = st == HF_OK ? hf_error_ref(hf_future_error(f)) : wait_error(st);
+	hf_error *e = st == HF_OK ? hf_error_ref(hf_future_error(f)) : wait_error(f, st);
 
 	if (st == HF_OK)
 		st = f->outcome.status;

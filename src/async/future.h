@@ -122,6 +122,9 @@ void hf__completion_run(hf__completion *c);              /* it is as after init 
  * was never shared, by its owner. */
 void hf__future_finish(hf_future *f);
 
+/* Its value, if that is one that free_value frees; else, and before it is ready, NULL. Lent. */
+void *hf__future_value_of(hf_future *f, hf_free_fn *free_value);
+
 /* Before anything else is done with a watch, hf__future_unwatch included. */
 void hf__watch_init(hf__watch *w, void (*ready)(hf__watch *w, hf_future *f));
 

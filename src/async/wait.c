@@ -22,6 +22,7 @@
 #include "async/bell.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "value/blocking.h"
 
 #include <poll.h>
 
@@ -239,6 +240,8 @@ hf_status hf_future_wait_until(hf_future *f, int64_t monotonic_ns)
 		return st;
 	if (hf__future_stuck(f))
 		return HF_E_DEADLOCK;
+	if (hf__blocking_guarded() && hf__now() < monotonic_ns && !hf__may_block("hf_future_wait"))
+		return HF_E_MISUSE;
 	if (monotonic_ns == HF__NEVER && f->ops->help)
 		f->ops->help(f);
 	if (!hf_future_ready(f) && hf__now() < monotonic_ns)
@@ -266,6 +269,8 @@ static hf_status wait_any(hf_future *const *fs, size_t n, int64_t deadline)
 		return HF_E_DEADLOCK;
 	if (hf__now() >= deadline)
 		return HF_PENDING;
+	if (!hf__may_block("hf_wait_any"))
+		return HF_E_MISUSE;
 	if (n > ON_STACK)
 		ws = n <= SIZE_MAX / sizeof *ws ? hf__alloc(n * sizeof *ws) : NULL;
 	if (!ws)

@@ -6,8 +6,12 @@
 #include "engine/scope.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "pool/pool.h"
+#include "txn/txn.h"
+#include "value/blocking.h"
 #include "value/error.h"
+#include "value/opts.h"
 
 #include <string.h>
 
@@ -61,48 +65,182 @@ hf_session *hf_session_unref(hf_session *s)
 	return NULL;
 }
 
-/* --- statements --- */
+/* --- sent, and not waited for --- */
 
-static hf_error *on_conn(const hf_site *site, hf_session *s, hf_result **out, const char *sql,
-	const hf_value *args, size_t n)
+hf_session hf__session_sending(hf_pool *p)
 {
-	const hf_result *lent = NULL;
-
-	if (hf_conn_query_at(site, s->on.conn, &lent, sql, args, n) != HF_OK)
-		return hf_error_ref(hf_conn_error(s->on.conn));
-	*out = hf_result_ref(lent);
-	return NULL;
+	return (hf_session){ .carrier = HF__ON_FUTURE, .on.pool = p };
 }
 
-static hf_error *on_txn(const hf_site *site, hf_session *s, hf_result **out, const char *sql,
-	const hf_value *args, size_t n)
+/* The verb ends without a result, and nobody looks at why. */
+static hf_error *send_only(
+	const hf_site *site, hf_session *s, const char *sql, const hf_value *args, size_t n)
 {
-	hf_future *f = hf_txn_query_at(site, s->on.txn, sql, args, n);
+	hf_future_unref(s->sent);
+	s->sent = hf_query_at(site, s->on.pool, sql, args, n);
+	return hf__error_nomem();
+}
+
+hf_future *hf__session_sent(const hf_site *site, hf_session *s, hf_status st)
+{
+	hf_future *f = s->sent;
+
+	if (!f)
+		f = hf__job_refuse(s->on.pool,
+			s->error ? hf_error_ref(s->error)
+				 : hf__error_fmt(st, 0, "there is nothing to be sent"),
+			site, NULL, NULL);
+	hf__session_forget(s);
+	return f;
+}
+
+/* --- statements --- */
+
+/* Neither does the interaction's transaction have options, nor its connection another moment. */
+static hf_error *conn_refusal(const hf_query_opts *o)
+{
+	if (!o->label && !o->timeout_ms && !o->acquire_ms && !o->urgent && !o->read_only &&
+		o->isolation == HF_ISO_DEFAULT && o->outcome == HF_OUTCOME_DEFAULT &&
+		o->then == HF_THEN_GO_ON)
+		return NULL;
+	return hf__error_fmt(HF_E_MISUSE, 0,
+		"in an interaction a statement has no options but .on_row: it is that one's job "
+		"which has them");
+}
+
+static hf_error *run_on_conn(const hf_site *site, hf_conn *c, const hf_query_opts *o,
+	hf_result **out, const char *sql, const hf_value *args, size_t n)
+{
+	const hf_result *lent = NULL;
+	hf_error *e = conn_refusal(o);
+	hf_status st;
+
+	if (e)
+		return e;
+	st = o->on_row ? hf_conn_each_at(site, c, o->on_row, o->arg, sql, args, n)
+		       : hf_conn_query_at(site, c, &lent, sql, args, n);
+	if (st == HF_OK) {
+		*out = hf_result_ref(lent);
+		return NULL;
+	}
+	e = hf_error_ref(hf_conn_error(c));
+	return e ? e
+		 : hf__error_fmt(st, 0, "the session's connection is not this thread's to use now");
+}
+
+static hf_error *on_conn(const hf_site *site, hf_conn *c, const hf_query_opts *opts,
+	hf_result **out, const char *sql, const hf_value *args, size_t n)
+{
+	hf_query_opts o;
+	hf_error *e = NULL;
+
+	hf__opts_copy(&o, sizeof o, opts, "HF_QUERY_OPTS", &e);
+	if (!e)
+		e = run_on_conn(site, c, &o, out, sql, args, n);
+	if (o.free_arg)
+		o.free_arg(o.arg);
+	return e;
+}
+
+/* What nobody can wait for is not to run, as with hf_fetch. */
+static hf_error *on_txn(const hf_site *site, hf_txn *t, const hf_query_opts *opts, hf_result **out,
+	const char *sql, const hf_value *args, size_t n)
+{
+	hf_future *f;
 	hf_error *e;
 
+	if (hf__thread_role(t->pool) != HF__ROLE_NONE) {
+		hf__session_drop_opts(opts);
+		return hf__error_fmt(HF_E_DEADLOCK, 0,
+			"this thread works for the pool of the session's transaction, so waiting "
+			"for it here could never end");
+	}
+	if (hf__blocking_forbidden()) {
+		hf__session_drop_opts(opts);
+		return hf__error_blocking("hf_session_fetch");
+	}
+	f = hf_txn_query_with_at(site, t, opts, sql, args, n);
 	*out = hf_future_take(f);
 	return hf_await(f, &e) == HF_OK ? NULL : e;
+}
+
+hf_error *hf__carried_fetch(const hf_site *site, hf_session *s, const hf_query_opts *opts,
+	hf_result **out, const char *sql, const hf_value *args, size_t n)
+{
+	hf_error *e;
+
+	*out = NULL;
+	switch (s->carrier) {
+	case HF__ON_CONN:
+		return on_conn(site, s->on.conn, opts, out, sql, args, n);
+	case HF__ON_TXN:
+		return on_txn(site, s->on.txn, opts, out, sql, args, n);
+	case HF__ON_POOL:
+		return hf_fetch_with_at(site, s->on.pool, opts, out, &e, sql, args, n) == HF_OK
+			       ? NULL
+			       : e;
+	case HF__ON_FUTURE:
+		return send_only(site, s, sql, args, n);
+	case HF__ON_SCOPE:
+		break;
+	}
+	return hf_session_fetch_at(site, s, opts, out, &e, sql, args, n) == HF_OK ? NULL : e;
+}
+
+static hf_error *no_futures(void)
+{
+	return hf__error_fmt(HF_E_MISUSE, 0,
+		"in an interaction there are no futures: its statements run one by one");
+}
+
+hf_future *hf__carried_query(const hf_site *site, hf_session *s, const hf_query_opts *opts,
+	const char *sql, const hf_value *args, size_t n)
+{
+	if (s->carrier == HF__ON_TXN)
+		return hf_txn_query_with_at(site, s->on.txn, opts, sql, args, n);
+	if (s->carrier == HF__ON_POOL)
+		return hf_query_with_at(site, s->on.pool, opts, sql, args, n);
+	hf__session_drop_opts(opts);
+	return hf__job_refuse(NULL, no_futures(), site, NULL, NULL);
+}
+
+hf_future *hf__carried_run(const hf_site *site, hf_session *s, const hf_job *job)
+{
+	hf_error *bad = NULL;
+	hf_job j;
+
+	if (s->carrier == HF__ON_TXN)
+		return hf_txn_run_at(site, s->on.txn, job);
+	if (s->carrier == HF__ON_POOL)
+		return hf_submit_at(site, s->on.pool, job);
+	hf__opts_copy(&j, sizeof j, job, "HF_JOB", &bad);
+	hf_error_unref(bad);
+	return hf__job_refuse(NULL, no_futures(), site, j.free_arg, j.arg);
+}
+
+hf_pool *hf__carried_pool(const hf_session *s)
+{
+	switch (s->carrier) {
+	case HF__ON_CONN:
+		return hf_conn_pool(s->on.conn);
+	case HF__ON_TXN:
+		return s->on.txn->pool;
+	case HF__ON_POOL:
+	case HF__ON_FUTURE:
+		return s->on.pool;
+	case HF__ON_SCOPE:
+		break;
+	}
+	return NULL;
 }
 
 hf_error *hf__session_execute(const hf_site *site, hf_session *s, hf_result **out, const char *sql,
 	const hf_value *args, size_t n)
 {
-	hf_error *e;
-
 	*out = NULL;
 	if (!s)
 		return hf__error_fmt(HF_E_MISUSE, 0, "the session is NULL");
-	switch (s->carrier) {
-	case HF__ON_CONN:
-		return on_conn(site, s, out, sql, args, n);
-	case HF__ON_TXN:
-		return on_txn(site, s, out, sql, args, n);
-	case HF__ON_POOL:
-		return hf_fetch_at(site, s->on.pool, out, &e, sql, args, n) == HF_OK ? NULL : e;
-	case HF__ON_SCOPE:
-		break;
-	}
-	return hf_session_fetch_at(site, s, NULL, out, &e, sql, args, n) == HF_OK ? NULL : e;
+	return hf__carried_fetch(site, s, NULL, out, sql, args, n);
 }
 
 /* --- memory --- */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "txn/global.h"
+#include "value/blocking.h"
 #include "value/error.h"
 #include "value/opts.h"
 
@@ -278,6 +279,8 @@ static hf_error *commit_refusal(const hf_scope *s)
 
 	if (!e)
 		e = hf__scope_failure(s);
+	if (!e && s->global && hf__blocking_forbidden())
+		e = hf__error_blocking("hf_scope_commit");
 	if (e || !s->global || !hf__branches_stuck(s->global))
 		return e;
 	return hf__error_fmt(

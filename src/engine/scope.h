@@ -23,6 +23,7 @@ typedef enum hf__carrier {
 	HF__ON_CONN,
 	HF__ON_TXN,
 	HF__ON_POOL,
+	HF__ON_FUTURE, /* a pool: the one statement is sent, and not waited for */
 } hf__carrier;
 
 struct hf_session {
@@ -31,7 +32,8 @@ struct hf_session {
 		hf_conn *conn;
 		hf_txn *txn;
 		hf_pool *pool;
-	} on; /* not HF__ON_SCOPE; lent */
+	} on;            /* not HF__ON_SCOPE; lent */
+	hf_future *sent; /* of HF__ON_FUTURE */
 	/* of single rows, see carrier.c */
 	hf__arena memory;
 	struct hf__kept_row *kept;
@@ -107,6 +109,24 @@ hf_error *hf__session_execute(const hf_site *site, hf_session *s, hf_result **ou
 /* Lets the result live as long as the single rows do, and takes it. False: no memory; it is gone.
  */
 bool hf__session_keep(hf_session *s, hf_result *res);
+
+/* The calls of scope.h for a session that is not a scope's. */
+hf_error *hf__carried_fetch(const hf_site *site, hf_session *s, const hf_query_opts *opts,
+	hf_result **out, const char *sql, const hf_value *args, size_t n);
+hf_future *hf__carried_query(const hf_site *site, hf_session *s, const hf_query_opts *opts,
+	const char *sql, const hf_value *args, size_t n);
+hf_future *hf__carried_run(const hf_site *site, hf_session *s, const hf_job *job);
+
+hf_pool *hf__carried_pool(const hf_session *s);
+
+/* session.c: frees what a refused query was given. */
+void hf__session_drop_opts(const hf_query_opts *opts);
+
+/* One that sends its only statement: whoever calls a verb with it has its future from
+ * hf__session_sent, which takes the verb's status for form's sake; where nothing was sent, it has
+ * failed as the verb did. */
+hf_session hf__session_sending(hf_pool *p);
+hf_future *hf__session_sent(const hf_site *site, hf_session *s, hf_status st);
 
 /* The end of a verb: `e` is its story, and is taken. */
 hf_status hf__session_told(hf_session *s, hf_error *e);

@@ -6,6 +6,7 @@
 #include "base/thread.h"
 #include "pool/pool.h"
 #include "txn/global.h"
+#include "value/blocking.h"
 #include "value/error.h"
 #include "value/opts.h"
 
@@ -132,8 +133,12 @@ static const hf_query_opts *settle(
 	return opts;
 }
 
-/* Frees what a refused query was given. */
-static void drop_opts(const hf_query_opts *opts)
+static bool is_carried(const hf_session *s)
+{
+	return s && s->carrier != HF__ON_SCOPE;
+}
+
+void hf__session_drop_opts(const hf_query_opts *opts)
 {
 	hf_query_opts o;
 	hf_error *e = NULL;
@@ -147,11 +152,14 @@ static void drop_opts(const hf_query_opts *opts)
 hf_future *hf_session_query_at(const hf_site *site, hf_session *s, const hf_query_opts *opts,
 	const char *sql, const hf_value *args, size_t n)
 {
-	hf_error *e = start(site, s);
+	hf_error *e;
 	hf_query_opts room;
 
+	if (is_carried(s))
+		return hf__carried_query(site, s, opts, sql, args, n);
+	e = start(site, s);
 	if (e) {
-		drop_opts(opts);
+		hf__session_drop_opts(opts);
 		return hf__job_refuse(NULL, e, site, NULL, NULL);
 	}
 	if (has_txn(s))
@@ -179,6 +187,8 @@ static hf_error *start_to_wait(const hf_site *site, hf_session *s)
 	bool stuck = !e && has_txn(s) && hf__thread_role(s->engine->pool) != HF__ROLE_NONE;
 
 	hf_error_unref(e);
+	if (!stuck && !e && has_txn(s) && hf__blocking_forbidden())
+		return hf__error_blocking("hf_session_fetch");
 	if (!stuck)
 		return start(site, s);
 	return hf__error_fmt(HF_E_DEADLOCK, 0,
@@ -188,14 +198,30 @@ static hf_error *start_to_wait(const hf_site *site, hf_session *s)
 		s->engine->name);
 }
 
+static hf_status fetch_carried(const hf_site *site, hf_session *s, const hf_query_opts *opts,
+	hf_result **out, hf_error **out_error, const char *sql, const hf_value *args, size_t n)
+{
+	hf_result *res;
+	hf_error *e = hf__carried_fetch(site, s, opts, &res, sql, args, n);
+
+	if (out)
+		*out = res;
+	else
+		hf_result_unref(res);
+	return hf__error_give(e ? hf__error_at(e, 0, NULL, site) : NULL, out_error);
+}
+
 hf_status hf_session_fetch_at(const hf_site *site, hf_session *s, const hf_query_opts *opts,
 	hf_result **out, hf_error **out_error, const char *sql, const hf_value *args, size_t n)
 {
-	hf_error *e = start_to_wait(site, s);
+	hf_error *e;
 	hf_query_opts room;
 
+	if (is_carried(s))
+		return fetch_carried(site, s, opts, out, out_error, sql, args, n);
+	e = start_to_wait(site, s);
 	if (e) {
-		drop_opts(opts);
+		hf__session_drop_opts(opts);
 		if (out)
 			*out = NULL;
 		return hf__error_give(hf__error_at(e, 0, NULL, site), out_error);
@@ -209,9 +235,12 @@ hf_status hf_session_fetch_at(const hf_site *site, hf_session *s, const hf_query
 
 hf_future *hf_session_run_at(const hf_site *site, hf_session *s, const hf_job *job)
 {
-	hf_error *bad = NULL, *e = start(site, s);
+	hf_error *bad = NULL, *e;
 	hf_job j;
 
+	if (is_carried(s))
+		return hf__carried_run(site, s, job);
+	e = start(site, s);
 	if (!e && has_txn(s))
 		return hf_txn_run_at(site, s->txn, job);
 	hf__opts_copy(&j, sizeof j, job, "HF_JOB", &bad);
@@ -231,8 +260,11 @@ hf_future *hf_session_run_at(const hf_site *site, hf_session *s, const hf_job *j
 
 hf_txn *hf_session_txn(hf_session *s)
 {
-	hf_error *e = look_up(s);
+	hf_error *e;
 
+	if (is_carried(s))
+		return s->carrier == HF__ON_TXN ? s->on.txn : NULL;
+	e = look_up(s);
 	if (!e && has_txn(s))
 		e = start(HF_HERE, s);
 	else if (!e)
@@ -245,8 +277,11 @@ hf_txn *hf_session_txn(hf_session *s)
 
 hf_pool *hf_session_pool(hf_session *s)
 {
-	hf_error *e = look_up(s);
+	hf_error *e;
 
+	if (is_carried(s))
+		return hf__carried_pool(s);
+	e = look_up(s);
 	if (!e)
 		return s->engine->pool;
 	hf_error_unref(e);

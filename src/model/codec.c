@@ -85,6 +85,23 @@ hf_status hf__made_value(
 	return st;
 }
 
+/* --- copying --- */
+
+/* By way of its text: what it points to, nobody else knows. */
+hf_error *hf__made_copy(const hf_column *c, void *member, hf__arena *arena)
+{
+	hf_room room = { of_arena, arena };
+	hf_error *e = NULL;
+	hf_value v;
+
+	if (hf__made_value(c, member, arena, &v, &e) != HF_OK || v.type == HF_T_NULL)
+		return e;
+	if (c->codec->read(v.as.s, member, &room) == HF_OK)
+		return NULL;
+	return hf__error_fmt(HF_E_TYPE, 0, "column \"%s\": the codec of %s cannot read \"%.63s\"",
+		c->name, c->sql_type, v.as.s);
+}
+
 /* --- reading --- */
 
 static hf_error *unknown_label(const hf_labels *l, const char *label)

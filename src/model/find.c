@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Conditions that are collected. All that is added is copied, whole, into the collection's own
  * memory: a copy of one shares nothing with it. */
+#include "model/errand.h"
 #include "model/statement.h"
 
 #include "base/mem.h"
@@ -186,6 +187,35 @@ void hf_find_offset(hf_find *f, int64_t n)
 {
 	if (f)
 		f->offset = n;
+}
+
+/* --- as the memory of others --- */
+
+static const hf_term none = { .op = HF_OP_END };
+
+hf_value hf__find_keep(hf_find *f, const hf_value *v)
+{
+	return copy_value(f, v);
+}
+
+void *hf__find_keep_bytes(hf_find *f, const void *data, size_t n)
+{
+	return copy(f, data, n);
+}
+
+hf__arena *hf__find_arena(hf_find *f)
+{
+	return &f->arena;
+}
+
+const hf_term *hf__find_conditions(const hf_find *f)
+{
+	return f->conditions.v ? f->conditions.v : &none;
+}
+
+bool hf__find_kept_all(const hf_find *f)
+{
+	return !f->failed;
 }
 
 /* --- as SQL --- */

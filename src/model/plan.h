@@ -78,6 +78,8 @@ hf_status hf__made_value(
 	const hf_column *c, const void *member, hf__arena *arena, hf_value *out, hf_error **e);
 hf_status hf__labels_value(const hf_column *c, const hf_int4_array *values, hf__arena *arena,
 	hf_value *out, hf_error **e);
+/* Makes what the member points to its own. */
+hf_error *hf__made_copy(const hf_column *c, void *member, hf__arena *arena);
 hf_error *hf__made_read(const hf_column *c, hf_row row, int at, void *member);
 
 /* rows.c: columns `from` … of the result's row, in the order of `which` (positions; NULL: all),

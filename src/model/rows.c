@@ -214,9 +214,9 @@ static hf_error *fill(const hf__plan *p, hf_rows *r, const struct map *m)
 	return e;
 }
 
-static hf_rows *rows_new(const hf__plan *p, const hf_table *t, const hf_result *res)
+static hf_rows *rows_new(const hf__plan *p, const hf_table *t, size_t n)
 {
-	size_t n = hf_result_rows(res), size = p->table.row_size, most;
+	size_t size = p->table.row_size, most;
 	hf_rows *r;
 
 	most = size ? (SIZE_MAX - sizeof *r - p->n) / size : n;
@@ -226,8 +226,24 @@ static hf_rows *rows_new(const hf__plan *p, const hf_table *t, const hf_result *
 	hf__ref_init(&r->refs);
 	r->table = t;
 	r->n = n;
-	r->res = hf_result_ref(res);
 	r->loaded = (bool *)(r->row + n * size);
+	return r;
+}
+
+hf_rows *hf__rows_of_structs(const hf__plan *p, const hf_table *t, const void *structs, size_t n,
+	void *owner, hf_free_fn *let_go)
+{
+	hf_rows *r = rows_new(p, t, n);
+
+	if (!r) {
+		let_go(owner);
+		return NULL;
+	}
+	if (n > 0)
+		memcpy(r->row, structs, n * p->table.row_size);
+	memset(r->loaded, true, p->n);
+	r->owner = owner;
+	r->let_go = let_go;
 	return r;
 }
 
@@ -238,8 +254,10 @@ hf_error *hf__rows_make(const hf_table *t, const hf_result *res, bool partial, h
 	struct map m = { NULL, NULL, 0, 0 };
 	hf_rows *r = NULL;
 
-	if (!e && (!map_init(&m, res) || !(r = rows_new(p, t, res))))
+	if (!e && (!map_init(&m, res) || !(r = rows_new(p, t, hf_result_rows(res)))))
 		e = hf__error_nomem();
+	if (!e)
+		r->res = hf_result_ref(res);
 	if (!e)
 		e = match(p, res, partial, &m);
 	if (!e)
@@ -255,20 +273,6 @@ hf_error *hf__rows_make(const hf_table *t, const hf_result *res, bool partial, h
 hf_status hf_rows_from(const hf_table *t, const hf_result *res, hf_rows **out, hf_error **out_error)
 {
 	return hf__error_give(hf__rows_make(t, res, false, out), out_error);
-}
-
-hf_status hf_await_rows_of(hf_future *f, const hf_table *t, hf_rows **out, hf_error **out_error)
-{
-	hf_result *res = hf_future_take(f);
-	hf_error *e = NULL;
-	hf_status st = hf_await(f, &e);
-
-	if (st == HF_OK)
-		st = hf_rows_from(t, res, out, out_error);
-	else
-		st = hf__error_give(e, out_error);
-	hf_result_unref(res);
-	return st;
 }
 
 /* --- what is told of them --- */
@@ -309,6 +313,8 @@ hf_rows *hf_rows_unref(hf_rows *r)
 	if (!r || !hf__ref_put(&r->refs))
 		return NULL;
 	hf_result_unref(r->res);
+	if (r->let_go)
+		r->let_go(r->owner);
 	hf__free(r);
 	return NULL;
 }

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/thread.h"
+#include "value/blocking.h"
 #include "value/error.h"
 #include "value/opts.h"
 
@@ -132,6 +133,8 @@ static hf_future *fetch(hf__job *j)
 	const hf_pool *p = j->pool;
 
 	j->fetched = true;
+	if (!hf__may_block("hf_fetch"))
+		return hf__job_reject(j, hf__error_blocking("hf_fetch"));
 	if (hf__thread_role(p) == HF__ROLE_NONE)
 		return hf__job_submit_or_run(j);
 	return hf__job_reject(j,
@@ -145,8 +148,10 @@ hf_status hf_fetch_with_at(const hf_site *site, hf_pool *p, const hf_query_opts 
 	hf_result **out, hf_error **out_error, const char *sql, const hf_value *args, size_t n)
 {
 	hf_future *f = query(fetch, site, p, opts, sql, args, n);
+	hf_blocking was = hf__blocking_lift();
 	hf_result *res = hf_future_take(f);
 
+	hf_thread_blocking(was);
 	if (out)
 		*out = res;
 	else

@@ -28,6 +28,13 @@ void hf_reply_result(hf_reply *r, const hf_result *res)
 	r->outcome.result = mine;
 }
 
+hf_status hf__reply_fail(hf_reply *r, hf_error *e)
+{
+	hf_error_unref(r->outcome.error);
+	r->outcome.error = e;
+	return HF_E_USER;
+}
+
 hf_status hf_fail(hf_reply *r, const char *fmt, ...)
 {
 	va_list ap;

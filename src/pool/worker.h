@@ -85,6 +85,9 @@ struct hf_reply {
 	hf__outcome outcome;
 };
 
+/* Fails with this error, consumed: what the function is to return. */
+hf_status hf__reply_fail(hf_reply *r, hf_error *e);
+
 typedef enum hf__hold { HF__HOLD_IDLE, HF__HOLD_RUNNING, HF__HOLD_PARKED } hf__hold;
 
 /* What the holder of a connection is at, for reports. All text in it is static. */

@@ -4,6 +4,7 @@
 
 #include "base/fork.h"
 #include "base/mem.h"
+#include "value/blocking.h"
 #include "value/error.h"
 #include "value/opts.h"
 
@@ -142,22 +143,32 @@ static hf_error *carry_out(hf_global *g)
 hf_status hf_global_commit(hf_global *g, hf_error **out_error)
 {
 	hf_error *e = end_refusal(g);
+	hf_blocking was;
 
+	if (!e && !hf__may_block("hf_global_commit"))
+		e = hf__error_blocking("hf_global_commit");
 	if (e)
 		return hf__error_give(e, out_error);
+	was = hf__blocking_lift();
 	g->ended = true;
 	e = carry_out(g);
 	hf__branches_roll_back(g, true);
 	e = hf__global_story(g, e);
 	hf__members_end(g);
+	hf_thread_blocking(was);
 	return hf__error_give(e, out_error);
 }
 
+/* A thread that may not block leaves it to the servers. */
 static void roll_back(hf_global *g, bool wait)
 {
+	bool forbidden = hf__blocking_forbidden();
+	hf_blocking was = hf__blocking_lift();
+
 	g->ended = true;
-	hf__branches_roll_back(g, wait);
+	hf__branches_roll_back(g, wait && !forbidden);
 	hf__members_end(g);
+	hf_thread_blocking(was);
 }
 
 hf_status hf_global_abort(hf_global *g)

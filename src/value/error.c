@@ -37,6 +37,12 @@ hf_error *hf__error_nomem(void)
 	return &nomem;
 }
 
+hf_error *hf__error_blocking(const char *call)
+{
+	return hf__error_fmt(
+		HF_E_MISUSE, 0, "%s: this thread was told not to block (hf_thread_blocking)", call);
+}
+
 hf_error *hf__error_forked(void)
 {
 	return &forked;

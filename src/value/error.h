@@ -46,6 +46,9 @@ hf_error *hf__error_without(hf_error *e, unsigned traits);
 hf_error *hf__error_amend(hf_error *e, unsigned more_traits, unsigned less_traits, const char *fmt,
 	...) __attribute__((format(printf, 4, 5)));
 
+/* HF_E_MISUSE of a call on a thread that may not block. */
+hf_error *hf__error_blocking(const char *call);
+
 /* Static errors: no memory needed, unref does nothing. */
 hf_error *hf__error_nomem(void);
 hf_error *hf__error_forked(void);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* What the futures of verbs and of statements hand over. */
+#include "model/errand.h"
+#include "model/rows.h"
+
+#include "value/error.h"
+
+#include <holdfast/orm_async.h>
+
+static hf_error *errand_rows(hf__errand *e, const hf_table *t, hf_rows **out)
+{
+	if (t->plan != e->t->plan)
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			"the future has rows of model %s, not of model %s", e->t->model, t->model);
+	*out = hf__rows_of_structs(e->p, t, e->out, e->n_out, hf__errand_ref(e), hf__errand_unref);
+	return *out ? NULL : hf__error_nomem();
+}
+
+static hf_status await_rows(
+	hf_future *f, const hf_table *t, bool partial, hf_rows **out, hf_error **out_error)
+{
+	hf_result *res = hf_future_take(f);
+	hf__errand *errand = hf__errand_of(f);
+	hf_error *told = errand ? errand_rows(errand, t, out) : NULL, *e = NULL;
+	hf_status st = hf_await(f, &e);
+
+	if (st != HF_OK || errand)
+		st = hf__error_give(st != HF_OK ? e : told, out_error);
+	else
+		st = hf__error_give(hf__rows_make(t, res, partial, out), out_error);
+	hf_result_unref(res);
+	return st;
+}
+
+hf_status hf_await_rows_of(hf_future *f, const hf_table *t, hf_rows **out, hf_error **out_error)
+{
+	return await_rows(f, t, false, out, out_error);
+}
+
+hf_status hf_await_part_of(hf_future *f, const hf_table *t, hf_rows **out, hf_error **out_error)
+{
+	return await_rows(f, t, true, out, out_error);
+}
+
+static int64_t number(const hf_result *res)
+{
+	hf_row row = hf_result_row(res, 0);
+
+	if (hf_result_columns(res) != 1 || hf_result_rows(res) != 1)
+		return hf_result_affected(res);
+	return hf_row_bool(row, 0, false) ? 1 : hf_row_int8(row, 0, 0);
+}
+
+hf_status hf_await_count(hf_future *f, int64_t *out, hf_error **out_error)
+{
+	hf_result *res = hf_future_take(f);
+	hf__errand *errand = hf__errand_of(f);
+	int64_t n = errand ? errand->count : number(res);
+	hf_error *e = NULL;
+	hf_status st = hf_await(f, &e);
+
+	if (st == HF_OK && out)
+		*out = n;
+	hf_result_unref(res);
+	return hf__error_give(e, out_error);
+}
