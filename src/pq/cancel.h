@@ -35,8 +35,8 @@ void hf__cancel_free(hf__cancel *c);
  * started. */
 bool hf__cancel_fire(hf__cancel *c);
 
-/* Waits until no request is under way. False: not within so many ms. Both are for the thread that uses the
- * link. */
+/* Waits until no request is under way. False: not within so many ms. Both are for the thread that
+ * uses the link. */
 bool hf__cancel_settle(hf__cancel *c, int ms);
 
 #endif
