@@ -30,7 +30,7 @@ typedef struct hf_reply hf_reply;
 typedef enum hf_log_level { HF_LOG_ERROR, HF_LOG_WARN, HF_LOG_INFO, HF_LOG_DEBUG } hf_log_level;
 
 /* One line, without a newline, free of secrets and control characters. Called from any thread of
- * the pool, several at once, with no lock held; it must not call back into the pool. */
+ * the pool, and from one that waits for work of it, several at once, with no lock held; it must not call back into the pool. */
 typedef void hf_log_fn(hf_log_level level, const char *message, void *arg);
 
 /* Runs on a worker for each new connection, before its first job and again after a session reset.
@@ -268,10 +268,10 @@ typedef struct hf_query_opts {
  * the client.
  *
  * Does not block. Where a connection is idle and nothing waits for one, the calling thread sends
- * the query itself, and whoever waits for the future reads the answer: no other thread is woken.
- * Without one who waits the answer is read by the worker, some 2 ms after the submission; at once,
- * where a callback or a combination has the future, or other work is queued. Otherwise the query
- * waits in the queue. Any thread. */
+ * the query itself, and whoever waits for the future reads the answer: no worker is woken. Without
+ * one who waits the answer is read by the worker, some 2 ms after the submission; at once, where a
+ * callback or a combination has the future, or other work is queued. Otherwise the query waits in
+ * the queue. Any thread. */
 HF_OWNED hf_future *hf_query_at(
 	const hf_site *site, hf_pool *p, const char *sql, const hf_value *args, size_t n);
 HF_OWNED hf_future *hf_query_with_at(const hf_site *site, hf_pool *p, const hf_query_opts *opts,

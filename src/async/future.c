@@ -358,7 +358,7 @@ hf_status hf__future_end(hf_future *f, hf_result **out, hf_error **out_error)
 
 	if (st == HF_OK) {
 		st = f->outcome.status;
-		if (out)
+		if (out && st == HF_OK)
 			*out = hf_result_ref(f->outcome.result);
 	}
 	hf_future_unref(f);

@@ -2,6 +2,7 @@
 /* NOTIFY: a query like others, checked before it is sent. */
 #include "listen/group.h"
 
+#include "txn/txn.h"
 #include "value/error.h"
 
 #include <string.h>
@@ -84,5 +85,5 @@ hf_future *hf_txn_notify_at(
 	if (e)
 		return hf_txn_run_at(
 			site, t, HF_JOB(.fn = refuse, .arg = e, .free_arg = drop_error));
-	return hf_txn_query_at(site, t, sql, args, 2);
+	return hf__txn_tell(site, t, args);
 }

@@ -42,7 +42,7 @@ static hf__worker *lend_locked(hf_pool *p, hf__job *j, int64_t now)
 
 hf__worker *hf__borrow_locked(hf_pool *p, hf__job *j, int64_t now)
 {
-	return hf__batch_fits(j) ? lend_locked(p, j, now) : NULL;
+	return hf__batch_fits(j) && !j->more->free_arg ? lend_locked(p, j, now) : NULL;
 }
 
 hf__worker *hf__borrow_serve_locked(hf_pool *p, hf__job *j, int64_t now)
@@ -52,6 +52,22 @@ hf__worker *hf__borrow_serve_locked(hf_pool *p, hf__job *j, int64_t now)
 	if (w)
 		hf__pool_watch_locked(p, hf__deadline(HF__LENT_MS));
 	return w;
+}
+
+/* A pool that closes waits for this, as it does for the threads of its workers. */
+static void complete_shared(hf_pool *p, hf__job *j)
+{
+	hf__completion c;
+
+	hf__completion_init(&c);
+	hf__completion_add(&c, &j->future, j->outcome);
+	hf__completion_run(&c);
+	if (atomic_fetch_sub(&p->n_completing, 1) == 1 && atomic_load(&p->draining)) {
+		hf__lock(&p->lock);
+		hf__cond_broadcast(&p->changed);
+		hf__unlock(&p->lock);
+	}
+	hf_future_unref(&j->future); /* and with it, perhaps, the pool */
 }
 
 /* The worker is idle before the future is ready, as after any job. */
@@ -65,11 +81,13 @@ static void give_back(hf__worker *w, hf__job *j)
 	hf__lock(&p->lock);
 	hf__worker_count_locked(w, &j, 1, now);
 	hf__worker_give_back_locked(w, now);
+	if (!j->fetched)
+		atomic_fetch_add(&p->n_completing, 1);
 	hf__unlock(&p->lock);
 	if (j->fetched) /* and so nobody else's */
 		hf__job_complete_own(j);
 	else
-		hf__job_complete_many(&j, 1);
+		complete_shared(p, j);
 }
 
 bool hf__borrow_fit(hf__worker *w, hf__job *j)
@@ -104,14 +122,14 @@ void hf__borrow_finish(hf__worker *w, hf__job *j)
 {
 	hf_conn *outer = hf__conn_in_use();
 
-	hf__worker_end(w, j);
+	hf__worker_receive(w, j);
 	hf__conn_use(outer);
 	give_back(w, j);
 }
 
 void hf__borrow_help(hf_future *f)
 {
-	hf__job *j = (hf__job *)(void *)f;
+	hf__job *j = hf__job_of(f);
 	hf_pool *p = j->pool;
 	hf__worker *w = NULL;
 

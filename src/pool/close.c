@@ -50,6 +50,16 @@ static bool drain_locked(hf_pool *p, int64_t deadline)
 	return true;
 }
 
+/* Until what borrowers have run is known to those who wait. They are at it, and wait for nothing.
+ */
+static bool await_completions_locked(hf_pool *p, int64_t deadline)
+{
+	while (atomic_load(&p->n_completing) > 0)
+		if (!hf__cond_wait_until(&p->changed, &p->lock, deadline))
+			return atomic_load(&p->n_completing) == 0;
+	return true;
+}
+
 hf_error *hf__pool_closed_early(const hf_pool *p)
 {
 	return hf__error_fmt(
@@ -115,6 +125,7 @@ static bool become_closer_locked(hf_pool *p, int64_t deadline)
 		return false;
 	p->closer_at_work = true;
 	p->state = HF_POOL_CLOSING;
+	atomic_store(&p->draining, true);
 	return true;
 }
 
@@ -136,7 +147,7 @@ static hf_status close_pool(hf_pool *p, int ms)
 	last = hf__deadline(ABORT_PHASE_MS);
 	if (!drained)
 		cancel_everything_locked(p);
-	ended = end_workers_locked(p, last);
+	ended = end_workers_locked(p, last) && await_completions_locked(p, last);
 	hf__unlock(&p->lock);
 	ended = ended && end_attached(p, last);
 	if (ended)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The housekeeper: one thread a pool for everything that is nobody's job. Never talks to a server.
  *
+ * It looks after what was lent to other threads, too, and summons the workers of what nobody
+ * touches.
+ *
  * It sleeps in epoll on the sockets of the workers (for a server that hangs up, nothing else), on
  * its own wake descriptor, and until the next deadline of a queued job, or of a report that a
  * connection is held for long. */

@@ -11,11 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static hf__job *job_of(hf_future *f)
-{
-	return (hf__job *)(void *)f;
-}
-
 static hf__recycle *recycler_of(const hf__job *j)
 {
 	return j->more->job ? &j->pool->full_jobs : &j->pool->plain_jobs;
@@ -35,7 +30,7 @@ static void drop(const hf__job *j, void *p)
 
 void hf__job_destroy(hf_future *f)
 {
-	hf__job *j = job_of(f);
+	hf__job *j = hf__job_of(f);
 	hf_pool *p = j->pool;
 
 	hf_error_unref(j->more->refused);
@@ -57,7 +52,7 @@ hf_error *hf__job_canceled_early(const hf__job *j)
 
 static hf_status job_cancel(hf_future *f)
 {
-	hf__job *j = job_of(f);
+	hf__job *j = hf__job_of(f);
 	hf_pool *p = j->pool;
 	hf_status st = HF_E_BUSY;
 

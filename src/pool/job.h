@@ -74,6 +74,7 @@ typedef struct hf__job_more {
 	struct hf_txn *txn; /* a reference to whom that belongs */
 	int verb;           /* and what it does there */
 	unsigned number;    /* and its place in the order there */
+	bool tells;         /* it is a notice of hf_txn_notify, whose arguments were checked */
 	bool along;         /* it has no statement: that of the command before it does its work */
 	hf_error *refused;  /* why it will fail when its turn comes: the text, the arguments */
 } hf__job_more;
@@ -103,6 +104,12 @@ typedef struct hf__job {
 	uint32_t sql_bytes;  /* of sql and its arguments, at most UINT32_MAX */
 	hf__outcome outcome; /* what it will resolve with, between its run and its completion */
 } hf__job;
+
+/* Of a future that a job is. */
+static inline hf__job *hf__job_of(hf_future *f)
+{
+	return (hf__job *)(void *)f;
+}
 
 /* The two sizes of block: for plain queries, and for all else. malloc adds 8 bytes to each. */
 enum { HF__JOB_PLAIN_BYTES = 488, HF__JOB_FULL_BYTES = 1016 };

@@ -58,6 +58,9 @@ struct hf_pool {
 	hf_pool_state state;
 	atomic_bool terminating; /* what runs is to be cancelled; read without the lock as well */
 	atomic_bool aborting;    /* and then its connections closed */
+	atomic_bool draining;    /* it closes; read without the lock as well */
+	atomic_int n_completing; /* jobs that are not counted as busy any more, and whose futures
+				    a borrower makes ready; raised under the lock */
 	bool closer_at_work;     /* a thread is in close_pool */
 	bool house_runs, house_stop, house_poked;
 	int64_t house_until; /* when it looks at deadlines again, or HF__NEVER */
@@ -71,7 +74,7 @@ struct hf_pool {
 	int n_up, n_busy, n_connecting, n_pinned, n_left;
 	atomic_int n_idle; /* read without the lock as well */
 	bool waking;       /* a worker was woken for a job and has not taken it yet */
-	bool leaves;       /* a query was left (relay.c) since the housekeeper has looked */
+	bool left_lately;  /* a query was left (relay.c) since the housekeeper has looked */
 	bool ever_up;
 	unsigned generation; /* raised by each lost link: links of an older one are probed before
 				use */

@@ -24,13 +24,13 @@ hf__worker *hf__relay_lend_locked(hf_pool *p, hf__job *j, int64_t now)
 	return j->sql_bytes <= MAX_BYTES ? hf__borrow_locked(p, j, now) : NULL;
 }
 
-/* --- leaving and taking up --- */
+/* --- leaving, and taking up --- */
 
 static void leave_locked(hf__worker *w)
 {
 	hf_pool *p = w->pool;
 
-	w->left = p->leaves = true;
+	w->left = p->left_lately = true;
 	p->n_left++;
 	if (p->queue.n > 0 || atomic_load(&w->job->cancel_asked))
 		hf__relay_summon_locked(w);
@@ -38,7 +38,7 @@ static void leave_locked(hf__worker *w)
 		hf__pool_watch_locked(p, hf__after(w->job->started_at, HF__LENT_MS));
 }
 
-static void take_up_locked(hf__worker *w)
+static void unmark_locked(hf__worker *w)
 {
 	w->left = false;
 	w->pool->n_left--;
@@ -48,7 +48,7 @@ void hf__relay_summon_locked(hf__worker *w)
 {
 	if (!w->left)
 		return;
-	take_up_locked(w);
+	unmark_locked(w);
 	hf__worker_summon_locked(w);
 }
 
@@ -66,10 +66,10 @@ void hf__relay_summon_all_locked(hf_pool *p)
 int64_t hf__relay_look_locked(hf_pool *p, int64_t now)
 {
 	bool open = p->state == HF_POOL_OPEN;
-	int64_t next = p->leaves ? hf__after(now, HF__LENT_MS) : HF__NEVER, due;
+	int64_t next = p->left_lately ? hf__after(now, HF__LENT_MS) : HF__NEVER, due;
 	hf__worker *w;
 
-	p->leaves = false;
+	p->left_lately = false;
 	if (p->n_left == 0)
 		return next;
 	APR_RING_FOREACH (w, &p->workers, hf__worker, all) {
@@ -107,11 +107,6 @@ void hf__relay_send(hf__worker *w, hf__job *j)
 
 /* --- those who wait --- */
 
-static hf__job *job_of(hf_future *f)
-{
-	return (hf__job *)(void *)f;
-}
-
 /* Its worker, if nobody is at it. */
 static hf__worker *left_locked(const hf__job *j)
 {
@@ -120,32 +115,32 @@ static hf__worker *left_locked(const hf__job *j)
 	return w && w->left && w->job == j ? w : NULL;
 }
 
-static hf__worker *take_up(hf_future *f)
+static hf__worker *claim(hf_future *f)
 {
-	hf__job *j = job_of(f);
+	hf__job *j = hf__job_of(f);
 	hf__worker *w;
 
 	hf__lock(&j->pool->lock);
 	w = left_locked(j);
 	if (w)
-		take_up_locked(w);
+		unmark_locked(w);
 	hf__unlock(&j->pool->lock);
 	return w;
 }
 
 void hf__relay_help(hf_future *f)
 {
-	hf__worker *w = take_up(f);
+	hf__worker *w = claim(f);
 
 	if (w)
-		hf__borrow_finish(w, job_of(f));
+		hf__borrow_finish(w, hf__job_of(f));
 	else
 		hf__borrow_help(f);
 }
 
 void hf__relay_attend(hf_future *f)
 {
-	hf__job *j = job_of(f);
+	hf__job *j = hf__job_of(f);
 	hf__worker *w;
 
 	hf__lock(&j->pool->lock);
@@ -157,7 +152,7 @@ void hf__relay_attend(hf_future *f)
 
 int hf__relay_watch(hf_future *f)
 {
-	hf__job *j = job_of(f);
+	hf__job *j = hf__job_of(f);
 	hf__worker *w;
 	int fd = -1;
 
@@ -165,6 +160,8 @@ int hf__relay_watch(hf_future *f)
 	w = left_locked(j);
 	if (w)
 		fd = hf__link_plain_socket(&w->link);
+	if (fd >= 0)
+		hf__trip_attend(&w->conn.alone.trip);
 	if (w && fd < 0)
 		hf__relay_summon_locked(w);
 	hf__unlock(&j->pool->lock);
@@ -173,7 +170,7 @@ int hf__relay_watch(hf_future *f)
 
 bool hf__relay_advance(hf_future *f)
 {
-	hf__worker *w = take_up(f);
+	hf__worker *w = claim(f);
 	hf__sent *s = w ? &w->conn.alone : NULL;
 	hf__answer answer;
 
@@ -181,7 +178,7 @@ bool hf__relay_advance(hf_future *f)
 		return false;
 	answer = hf__trip_advance(&s->trip);
 	if (answer == HF__ANSWER_ALL && !s->run.stale_plan) {
-		hf__borrow_finish(w, job_of(f));
+		hf__borrow_finish(w, hf__job_of(f));
 		return false;
 	}
 	hf__lock(&w->pool->lock);

@@ -2,8 +2,8 @@
 /* A worker's life: take jobs, run them, end. Its link is looked after in connect.c.
  *
  * Lock rule. Everything of a worker but its link and its conn is guarded by pool->lock. The link is
- * touched by this thread only, without the lock; while the worker is lent (borrow.c, txn/drive.c),
- * by whom it is lent to.
+ * touched by this thread only, without the lock; while the worker is lent (borrow.c, relay.c,
+ * txn/drive.c), by whom it is lent to.
  *
  * Note "free before ready". A job's future is completed after the worker has entered the idle ring
  * (or holds its next job), so that whoever sees the result finds the connection free. Not so the
@@ -348,7 +348,7 @@ static void run_entered(hf__worker *w, hf__job *j)
 	}
 }
 
-void hf__worker_end(hf__worker *w, hf__job *j)
+void hf__worker_receive(hf__worker *w, hf__job *j)
 {
 	hf__conn_use(&w->conn);
 	run_entered(w, j);
@@ -473,7 +473,7 @@ static hf__job *run_batch(hf__worker *w, hf__job *first)
 static hf__job *resume_job(hf__worker *w, hf__job *j)
 {
 	w->resumes = false;
-	hf__worker_end(w, j);
+	hf__worker_receive(w, j);
 	return finish(w, &j, 1);
 }
 

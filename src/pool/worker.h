@@ -161,14 +161,14 @@ void hf__worker_poke_locked(hf__worker *w);
 void hf__worker_explain_termination(hf__worker *w, hf__outcome *o);
 
 /* For borrow.c. take: an idle worker gets this job. run: the job, up to its outcome, and the
- * session is clean again, or the link broken. send, then end: the same of a plain query, in two
+ * session is clean again, or the link broken. send, then receive: the same of a plain query, in two
  * parts, which may be two threads'; false: it was not sent. give_back: after it was counted; the
  * worker is idle, or awake to look after its link. put_back: it was not run, and waits in the queue
  * again. */
 void hf__worker_take_locked(hf__worker *w, hf__job *j, int64_t now);
 void hf__worker_run(hf__worker *w, hf__job *j);
 bool hf__worker_send(hf__worker *w, hf__job *j);
-void hf__worker_end(hf__worker *w, hf__job *j);
+void hf__worker_receive(hf__worker *w, hf__job *j);
 void hf__worker_give_back_locked(hf__worker *w, int64_t now);
 void hf__worker_put_back(hf__worker *w, hf__job *j);
 

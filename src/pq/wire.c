@@ -425,6 +425,11 @@ hf_error *hf__trip_begin_sync(hf__trip *t, hf__link *l, hf__run *run, int64_t no
 	return NULL;
 }
 
+void hf__trip_attend(hf__trip *t)
+{
+	t->attended |= hf__now() - t->sent_at <= ATTENDED_NS;
+}
+
 /* Where reading has begun, only what is wanted is asked for again. */
 static void begin_answers(hf__trip *t)
 {
@@ -436,7 +441,7 @@ static void begin_answers(hf__trip *t)
 		return;
 	}
 	begin_run(l, g);
-	t->unattended = t->split && hf__now() - t->sent_at > ATTENDED_NS;
+	t->unattended = t->split && !t->attended && hf__now() - t->sent_at > ATTENDED_NS;
 	t->began = t->sent_at < l->used_at ? l->used_at : t->sent_at;
 }
 

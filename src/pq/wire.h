@@ -29,7 +29,8 @@ typedef struct hf__trip {
 	int made_at[8], n_made;
 	bool extra_gone;  /* the server has not got one of them */
 	bool split;       /* by hf__trip_start: nobody may have been waiting when it was answered */
-	bool unattended;  /* and nobody was, for a while */
+	bool attended;    /* but somebody sleeps on its socket */
+	bool unattended;  /* nobody was there for a while */
 	bool behind;      /* another: it may have been answered before its turn came */
 	bool may_be_lone; /* it is read to its end before anything else is sent */
 	bool lone; /* outside pipeline mode: a prepared statement with nothing before or behind it
@@ -63,6 +64,9 @@ hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync);
  *
  * Other threads may do what comes after the start; but one at a time, which others see to. */
 hf_error *hf__trip_start(hf__trip *t, hf__link *l, hf__run *run, bool lone);
+
+/* In between: from now on somebody waits for the answer. */
+void hf__trip_attend(hf__trip *t);
 
 /* In between, when the socket can be read: reads what has come, without waiting. ALL: the end has
  * nothing to wait for. PART: more is to come. ODD: it is nothing to go on with here (a link that

@@ -11,12 +11,12 @@ static bool may_go_locked(const hf_txn *t)
 }
 
 /* Several notices in a row are better told together. */
-static bool tell_together_locked(hf_txn *t, hf__job *j)
+static bool tell_together_locked(const hf_conn *c, hf_txn *t, hf__job *j)
 {
 	const hf__job *next = APR_RING_NEXT(j, link);
 
-	return hf__txn_tells(j) && next != APR_RING_SENTINEL(&t->commands, hf__job, link) &&
-	       hf__txn_tells(next);
+	return next != APR_RING_SENTINEL(&t->commands, hf__job, link) &&
+	       hf__txn_tells_together(c, j, next);
 }
 
 /* The first commands of the queue, as far as they fit; how many. */
@@ -26,7 +26,7 @@ static int look_locked(hf_conn *c, hf_txn *t, hf__job **jobs, int room, size_t b
 	int n = 0;
 
 	APR_RING_FOREACH (j, &t->commands, hf__job, link) {
-		if (n == room || tell_together_locked(t, j) || j->more->verb != HF__TXN_RUN ||
+		if (n == room || tell_together_locked(c, t, j) || j->more->verb != HF__TXN_RUN ||
 			!hf__train_fits(j) || j->sql_bytes > bytes ||
 			(n > 0 && !hf__train_is_quick(c, jobs[n - 1])))
 			break;

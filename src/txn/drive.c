@@ -30,14 +30,9 @@
 /* While nothing is to be done but for its clocks and its connection, or threads sleep for it. */
 #define AT_REST_MS 20
 
-static hf__job *job_of(hf_future *f)
-{
-	return (hf__job *)(void *)f;
-}
-
 static hf__job *serving_of(const hf_txn *t)
 {
-	return job_of(t->serving);
+	return hf__job_of(t->serving);
 }
 
 static hf__job *first_locked(const hf_txn *t)
@@ -301,11 +296,11 @@ static void leave_to_others_locked(hf_txn *t)
 
 void hf__txn_help(hf_future *f)
 {
-	hf_txn *t = hf__txn_get(job_of(f)->more->txn);
+	hf_txn *t = hf__txn_get(hf__job_of(f)->more->txn);
 	bool mine;
 
 	hf__lock(&t->lock);
-	mine = t->lent && !t->driving && job_of(f)->state != HF__JOB_DONE;
+	mine = t->lent && !t->driving && hf__job_of(f)->state != HF__JOB_DONE;
 	if (mine)
 		t->driving = true;
 	else
@@ -318,7 +313,7 @@ void hf__txn_help(hf_future *f)
 
 void hf__txn_attend(hf_future *f)
 {
-	hf_txn *t = job_of(f)->more->txn;
+	hf_txn *t = hf__job_of(f)->more->txn;
 
 	hf__lock(&t->lock);
 	hf__txn_summon_locked(t);
@@ -327,13 +322,15 @@ void hf__txn_attend(hf_future *f)
 
 int hf__txn_watch(hf_future *f)
 {
-	hf__job *j = job_of(f);
+	hf__job *j = hf__job_of(f);
 	hf_txn *t = j->more->txn;
 	int fd = -1;
 
 	hf__lock(&t->lock);
 	if (t->lent && !t->driving && t->running == j && t->worker->conn.sent)
 		fd = hf__link_plain_socket(t->worker->conn.link);
+	if (fd >= 0)
+		hf__trip_attend(&t->worker->conn.alone.trip);
 	if (fd >= 0)
 		t->watched++;
 	else if (j->state != HF__JOB_DONE)
@@ -362,12 +359,12 @@ static bool claim_answer_locked(hf_txn *t, const hf__job *j)
 
 bool hf__txn_advance(hf_future *f)
 {
-	hf_txn *t = hf__txn_get(job_of(f)->more->txn);
+	hf_txn *t = hf__txn_get(hf__job_of(f)->more->txn);
 	hf__answer answer = HF__ANSWER_ODD;
 	bool mine, part;
 
 	hf__lock(&t->lock);
-	mine = claim_answer_locked(t, job_of(f));
+	mine = claim_answer_locked(t, hf__job_of(f));
 	hf__unlock(&t->lock);
 	if (mine)
 		answer = hf__trip_advance(&t->worker->conn.alone.trip);
@@ -388,7 +385,7 @@ bool hf__txn_advance(hf_future *f)
 
 void hf__txn_unwatch(hf_future *f)
 {
-	hf_txn *t = job_of(f)->more->txn;
+	hf_txn *t = hf__job_of(f)->more->txn;
 	bool alone;
 
 	hf__lock(&t->lock);

@@ -7,32 +7,27 @@
  * with its error, as commands behind one that failed do. See decision 10. */
 #include "txn/txn.h"
 
-#include "base/clock.h"
 #include "pq/notify.h"
-
-#include <string.h>
 
 /* By one statement. */
 #define MAX_BYTES ((size_t)256 << 10)
 
-static bool is_text(const hf__params *p, int i)
+static bool tells(const hf_conn *c, const hf__job *j)
 {
-	return p->values[i] && p->types[i] == 0 && p->formats[i] == 0;
+	return j->more->tells && !j->more->refused && hf__link_takes_all_text(c->link);
 }
 
-bool hf__txn_tells(const hf__job *j)
+bool hf__txn_tells_together(const hf_conn *c, const hf__job *j, const hf__job *next)
 {
-	return j->more->verb == HF__TXN_RUN && j->kind == HF__JOB_QUERY && !j->more->refused &&
-	       !j->more->on_row && j->more->then == HF_THEN_GO_ON && j->params &&
-	       j->params->n == 2 && strcmp(j->sql, HF__SQL_NOTIFY) == 0 && is_text(j->params, 0) &&
-	       is_text(j->params, 1);
+	return tells(c, j) && next->more->tells && !next->more->refused &&
+	       next->timeout_ms == j->timeout_ms;
 }
 
 /* It is about to run, and not at the server already; and none that follows can be refused for what
  * is in it, so that an error would not be told by the right one. */
 static bool may_lead(const hf_conn *c, const hf__job *j)
 {
-	return hf__txn_tells(j) && !c->sent && !c->poison && hf__link_takes_all_text(c->link);
+	return tells(c, j) && !c->sent && !c->poison;
 }
 
 struct group {
@@ -51,11 +46,6 @@ static bool add(struct group *g, const hf__job *j)
 	return true;
 }
 
-static bool follows(const hf__job *first, const hf__job *j)
-{
-	return hf__txn_tells(j) && j->timeout_ms == first->timeout_ms;
-}
-
 /* Those behind `first`, as far as they are such. */
 static void take_locked(hf_conn *c, hf_txn *t, const hf__job *first, struct group *g)
 {
@@ -63,7 +53,7 @@ static void take_locked(hf_conn *c, hf_txn *t, const hf__job *first, struct grou
 
 	while (!t->lost && !APR_RING_EMPTY(&t->commands, hf__job, link)) {
 		j = APR_RING_FIRST(&t->commands);
-		if (!follows(first, j) || !add(g, j))
+		if (!hf__txn_tells_together(c, first, j) || !add(g, j))
 			break;
 		APR_RING_REMOVE(j, link);
 		APR_RING_INSERT_TAIL(&t->along, j, hf__job, link);

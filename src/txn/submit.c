@@ -227,7 +227,8 @@ static hf_error *check_query_opts(const hf_query_opts *o)
 	return NULL;
 }
 
-hf_future *hf_txn_query_with_at(const hf_site *site, hf_txn *t, const hf_query_opts *opts,
+/* `tells`: see hf__txn_tell. */
+static hf_future *query(const hf_site *site, hf_txn *t, const hf_query_opts *opts, bool tells,
 	const char *sql, const hf_value *args, size_t n)
 {
 	hf_query_opts o;
@@ -247,6 +248,7 @@ hf_future *hf_txn_query_with_at(const hf_site *site, hf_txn *t, const hf_query_o
 	j->more->free_arg = o.free_arg;
 	j->more->on_row = o.on_row;
 	j->more->then = o.then;
+	j->more->tells = tells;
 	if (o.timeout_ms)
 		j->timeout_ms = o.timeout_ms;
 	e = check_query_opts(&o);
@@ -255,10 +257,21 @@ hf_future *hf_txn_query_with_at(const hf_site *site, hf_txn *t, const hf_query_o
 	return submit(j, e ? e : check_statement(j));
 }
 
+hf_future *hf_txn_query_with_at(const hf_site *site, hf_txn *t, const hf_query_opts *opts,
+	const char *sql, const hf_value *args, size_t n)
+{
+	return query(site, t, opts, false, sql, args, n);
+}
+
 hf_future *hf_txn_query_at(
 	const hf_site *site, hf_txn *t, const char *sql, const hf_value *args, size_t n)
 {
-	return hf_txn_query_with_at(site, t, NULL, sql, args, n);
+	return query(site, t, NULL, false, sql, args, n);
+}
+
+hf_future *hf__txn_tell(const hf_site *site, hf_txn *t, const hf_value args[2])
+{
+	return query(site, t, NULL, true, HF__SQL_NOTIFY, args, 2);
 }
 
 hf_future *hf__txn_part(const hf_site *site, hf_txn *t, int verb, const hf_job *job)

@@ -188,11 +188,15 @@ void hf__txn_call_back(hf_conn *c, hf_txn *t);
 
 /* gather.c: its worker's thread. Notices that wait behind `j`, another, are made a part of its
  * statement. gathered: once that has ended; answers how many of them it has put into `jobs`, to be
- * completed. If it has failed they wait in the queue again. tells: whether it is a notice. */
+ * completed. If it has failed they wait in the queue again. tells_together: whether that may be
+ * done with these two, one behind the other. */
 enum { HF__TXN_GATHERED = 256 }; /* by one statement */
 void hf__txn_gather(hf_conn *c, hf_txn *t, hf__job *j);
 size_t hf__txn_gathered_locked(hf_txn *t, const hf__outcome *o, hf__job **jobs);
-bool hf__txn_tells(const hf__job *j);
+bool hf__txn_tells_together(const hf_conn *c, const hf__job *j, const hf__job *next);
+
+/* submit.c: a notice as a command, its channel and its payload checked. */
+hf_future *hf__txn_tell(const hf_site *site, hf_txn *t, const hf_value args[2]);
 
 /* command.c: runs one command; its outcome goes into j. True: the transaction goes on. */
 bool hf__txn_run_command(hf_conn *c, hf_txn *t, hf__job *j);

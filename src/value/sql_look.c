@@ -31,13 +31,17 @@ static hf__sql_look look_at(const char *sql, size_t n)
 hf__sql_look hf__sql_look_at(const char *sql, size_t n)
 {
 	struct look *l = &looks[((uintptr_t)sql / 16) % LOOKS];
+	hf__sql_look is;
 
 	if (n == 0 || n > LONGEST)
 		return look_at(sql, n);
 	if (l->n == n && memcmp(l->text, sql, n) == 0)
 		return l->is;
-	l->is = look_at(sql, n);
+	is = look_at(sql, n);
+	if (is.kind != HF__SQL_PLAIN && is.kind != HF__SQL_READ)
+		return is; /* there may be a password in it */
+	l->is = is;
 	l->n = n;
 	memcpy(l->text, sql, n);
-	return l->is;
+	return is;
 }

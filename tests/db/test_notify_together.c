@@ -302,6 +302,28 @@ START_TEST(test_latin1)
 }
 END_TEST
 
+/* A text by hand is nobody's but its own, also one that is holdfast's. */
+START_TEST(test_by_hand)
+{
+	static const char by_hand[] = "SELECT pg_catalog.pg_notify($1, $2)";
+	hf_pool *p = pool_of(t_dsn());
+	hf_future *f[3];
+	struct journey j;
+
+	gather(&j, p);
+	f[0] = hf_txn_notify(j.t, "marks", "one");
+	f[1] = hf_txn_query(j.t, by_hand, "marks", "two");
+	f[2] = hf_txn_query(j.t, by_hand, "", "three");
+	depart(&j);
+	t_done(f[0]);
+	t_done(f[1]);
+	t_sqlstate(f[2], "22023");
+	t_failed(hf_txn_commit(j.t), HF_E_TXN_ENDED);
+	arrive(&j);
+	t_close(p);
+}
+END_TEST
+
 T_MAIN("notify_together",
 	{ "E3 1,000 notices that wait together are 4 statements at most, in order", test_in_order,
 		0 },
@@ -311,4 +333,5 @@ T_MAIN("notify_together",
 	{ "E3 E13 a savepoint before the statement of several notices", test_savepoint, 0 },
 	{ "E3 one of several notices is cancelled", test_cancel, 0 },
 	{ "E3 the server is lost under several notices", test_lost, 0 },
-	{ "E3 a notice that the database cannot keep is told by name", test_latin1, 0 })
+	{ "E3 a notice that the database cannot keep is told by name", test_latin1, 0 },
+	{ "E3 E13 a notice by hand beside others fails alone", test_by_hand, 0 })

@@ -283,6 +283,41 @@ START_TEST(test_close)
 }
 END_TEST
 
+static void *get(void *f)
+{
+	ck_assert_int_eq(hf_future_wait(f), HF_OK);
+	return NULL;
+}
+
+static void count(hf_future *f, void *arg)
+{
+	(void)f;
+	atomic_fetch_add((atomic_int *)arg, 1);
+}
+
+/* Whoever closes the pool while another thread reads finds the future ready, and its callback
+ * called. */
+START_TEST(test_close_beside)
+{
+	for (int i = 0; i < 40; i++) {
+		hf_pool *p = quiet_pool(1);
+		hf_future *f = hf_query(p, "select 1 from pg_sleep(0.002)");
+		atomic_int called = 0;
+		pthread_t thread;
+
+		ck_assert_int_eq(pthread_create(&thread, NULL, get, f), 0);
+		if (i % 2)
+			ck_assert_int_eq(hf_future_on_ready(f, count, &called, NULL), HF_OK);
+		ck_assert_int_eq(hf_pool_close(p, 10000), HF_OK);
+		ck_assert(hf_future_ready(f));
+		ck_assert_int_eq(atomic_load(&called), i % 2);
+		pthread_join(thread, NULL);
+		hf_future_unref(f);
+		hf_pool_unref(p);
+	}
+}
+END_TEST
+
 /* --- all at once --- */
 
 #define THREADS 6
@@ -367,4 +402,5 @@ T_MAIN("relay", { "K5 a query that is waited for wakes no worker", test_nobody_w
 	{ "K5 A9 its server is lost", test_lost, 60 },
 	{ "K5 an error at the Sync is its own", test_error_at_sync, 60 },
 	{ "K5 a pool is closed under it", test_close, 60 },
+	{ "K5 A9 a pool is closed beside who reads", test_close_beside, 60 },
 	{ "K5 threads that wait, look, cancel and let go at once", test_storm, 120 })
