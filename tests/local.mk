@@ -209,6 +209,7 @@ DB_TESTS = \
 	tests/db/test_validation \
 	tests/db/test_verbs \
 	tests/db/test_verbs_async \
+	tests/db/test_verbs_nomem \
 	tests/db/test_waiting
 
 STRESS_TESTS = \
