@@ -83,7 +83,8 @@ typedef struct hf_column {
 #define HF_GENERATED(sql)  .generated_sql = (sql)
 #define HF_UNIQUE          .unique = true
 /* Optimistic locking, on an INT4 or INT8: a column that counts the row's updates; or, without a
- * change of the table, the server's own: HF_COLUMN(task, xmin, INT8, NOT_NULL, HF_XMIN). */
+ * change of the table, the server's own: HF_COLUMN(task, xmin, INT8, NOT_NULL, HF_XMIN). A
+ * partitioned table does not tell its own (0A000). */
 #define HF_ROW_VERSION .version = true
 #define HF_XMIN        .version = true, .system = true, .generated_sql = "xmin"
 #define HF_HIDDEN      .hidden = true
@@ -110,11 +111,11 @@ typedef struct hf_foreign_key {
 
 typedef struct hf_index {
 	const char *name; /* NULL: by the naming convention */
-	bool unique;      /* as a constraint, where it has neither .where nor .using nor .sql */
+	bool unique;      /* as a constraint, where it has neither .where nor .method nor .sql */
 	uint32_t column[HF_MAX_KEY];
-	const char *sql;   /* in place of columns: "lower(name), (info->>'x')"; needs a name */
-	const char *where; /* partial */
-	const char *using; /* "gin", "brin" …; NULL: btree */
+	const char *sql;    /* in place of columns: "lower(name), (info->>'x')"; needs a name */
+	const char *where;  /* partial */
+	const char *method; /* "gin", "brin" …; NULL: btree */
 } hf_index;
 
 typedef struct hf_constraint {
