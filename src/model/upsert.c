@@ -129,7 +129,8 @@ static bool put_sets(hf__verb *v, const struct same *by, const uint32_t *update)
 	return n > 0;
 }
 
-/* An old row's xmax is this transaction, which has locked it; a new one's is nobody. */
+/* An old row's xmax is this transaction, which has locked it; a new one's is nobody. Partitioned
+ * tables and views have none to tell: `created` is NULL where nobody asks. */
 static bool insert_or_update(
 	hf__verb *v, void *row, const struct same *by, const uint32_t *update, bool *created)
 {
@@ -139,11 +140,17 @@ static bool insert_or_update(
 	if (!put_sets(v, by, update))
 		return false;
 	put_returning(v);
-	hf__put(&v->st, ", xmax = 0");
+	hf__put(&v->st, created ? ", xmax = 0" : "");
 	if (!hf__verb_run(v))
 		return false;
-	*created = hf_row_bool(hf_result_row(v->res, 0), (int)v->p->n, false);
+	if (created)
+		*created = hf_row_bool(hf_result_row(v->res, 0), (int)v->p->n, false);
 	return true;
+}
+
+static bool has_after_save(const hf__verb *v)
+{
+	return v->p->table.events && v->p->table.events->after_save;
 }
 
 static bool same_columns(hf__verb *v, const uint32_t *conflict, struct same *by)
@@ -176,13 +183,14 @@ hf_status hf_upsert_at(const hf_site *site, hf_session *s, const hf_table *t, vo
 	const uint32_t *conflict, const uint32_t *update, bool *created)
 {
 	struct same by;
-	bool made = false, done;
+	bool made = false, done, asked;
 	hf__verb v;
 
 	if (!hf__verb_begin(&v, site, s, t) || !same_columns(&v, conflict, &by) ||
 		!hf__verb_may_save(&v, row, true))
 		return hf__verb_end(&v);
-	done = update ? insert_or_update(&v, row, &by, update, &made)
+	asked = created || has_after_save(&v);
+	done = update ? insert_or_update(&v, row, &by, update, asked ? &made : NULL)
 		      : insert_or_find(&v, row, &by, &made);
 	if (done)
 		hf__read_all_back(&v, row);
@@ -209,21 +217,27 @@ static bool has_value(hf__verb *v, const hf_term *t, const hf_column *c, const v
 	hf__strbuf want = HF__STRBUF_INIT, have = HF__STRBUF_INIT;
 	hf_value a, b;
 	hf_error *e = NULL;
-	bool same = hf__column_value(c, &t->value, &v->st.arena, &a, &e) == HF_OK &&
-		    hf__member_sent(c, row, &v->st.arena, &b, &e) == HF_OK &&
-		    !hf__put_text(&want, &a) && !hf__put_text(&have, &b) &&
-		    (a.type == HF_T_NUMERIC ||
-			    strcmp(hf__strbuf_text(&want), hf__strbuf_text(&have)) == 0);
+	bool same = false;
 
+	if (hf__column_value(c, &t->value, &v->st.arena, &a, &e) == HF_OK &&
+		hf__member_sent(c, row, &v->st.arena, &b, &e) == HF_OK) {
+		same = !hf__put_text(&want, &a) && !hf__put_text(&have, &b) &&
+		       !hf__value_is_null(&b) &&
+		       (a.type == HF_T_NUMERIC ||
+			       strcmp(hf__strbuf_text(&want), hf__strbuf_text(&have)) == 0);
+		if (want.failed || have.failed)
+			e = hf__error_nomem();
+		else if (!same)
+			e = hf__error_fmt(HF_E_MISUSE, 0,
+				"model %s: the row to be created has another \"%s\" than is looked "
+				"for",
+				v->p->table.model, c->name);
+	}
 	hf__strbuf_finish(&want);
 	hf__strbuf_finish(&have);
-	if (!same && !e)
-		e = hf__error_fmt(HF_E_MISUSE, 0,
-			"model %s: the row to be created has another \"%s\" than is looked for",
-			v->p->table.model, c->name);
 	if (e)
 		hf__statement_fail(&v->st, e);
-	return same;
+	return !e;
 }
 
 static bool same_values(hf__verb *v, const hf_term *terms, const void *row, struct same *by)
