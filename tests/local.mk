@@ -75,6 +75,7 @@ DB_TESTS = \
 	tests/db/test_commit_cut \
 	tests/db/test_codecs_server \
 	tests/db/test_codecs_settings \
+	tests/db/test_codecs_user \
 	tests/db/test_compound \
 	tests/db/test_connect_refused \
 	tests/db/test_copy \
@@ -90,8 +91,10 @@ DB_TESTS = \
 	tests/db/test_echo_memory \
 	tests/db/test_engines_fork \
 	tests/db/test_engines_servers \
+	tests/db/test_enums \
 	tests/db/test_errors \
 	tests/db/test_events \
+	tests/db/test_export \
 	tests/db/test_extras \
 	tests/db/test_failover \
 	tests/db/test_fast_lane \
@@ -139,6 +142,7 @@ DB_TESTS = \
 	tests/db/test_naming \
 	tests/db/test_nesting \
 	tests/db/test_notify \
+	tests/db/test_odd_names \
 	tests/db/test_open \
 	tests/db/test_orphans \
 	tests/db/test_outcome \
@@ -197,6 +201,8 @@ DB_TESTS = \
 	tests/db/test_txn_refusals \
 	tests/db/test_txn_then \
 	tests/db/test_txn_waits \
+	tests/db/test_types_edges \
+	tests/db/test_types_tables \
 	tests/db/test_upkeep \
 	tests/db/test_views \
 	tests/db/test_upsert \

@@ -16,6 +16,7 @@
  *   INET CIDR MACADDR MACADDR8        hf_inet hf_mac              hf_inet_opt hf_mac_opt
  *   PG_LSN                            hf_lsn                      hf_lsn_opt
  *   ENUM(mood)                        enum mood                   hf_enum_opt
+ *   ENUM_INT4(mood)                   the same, kept as its number in an integer
  *   ARRAY(TEXT)                       hf_text_array               hf_text_array
  *   ENUM_ARRAY(mood)                  hf_int4_array, of values of enum mood
  *   USER(point)                       point, as point_codec has it
@@ -39,13 +40,14 @@ typedef struct hf_enum_opt {
 /* The labels of an enum type: label[v] is that of the C value v; NULL where no C value is. Made by
  * HF_ENUM. A label that a newer server sends and this table does not know is HF_E_TYPE. */
 typedef struct hf_labels {
-	const char *sql_type; /* "mood" or "schema.mood", as in SQL but unquoted */
+	const char *sql_type; /* "mood" or "schema.mood", as in SQL but unquoted; of ENUM_INT4 a name for
+			       * errors alone */
 	const char *const *label;
 	int n;
 } hf_labels;
 
 /* Memory for what a member points to, as long as the row has what it was read from, or until the
- * statement has been sent. NULL: none. */
+ * statement has been sent. Aligned for any type, and zeroed. NULL: none. */
 typedef struct hf_room hf_room;
 HF_API void *hf_room_alloc(hf_room *room, size_t n);
 
@@ -107,6 +109,7 @@ HF__END
 #define HF__CT_MACADDR8      hf_mac, hf_mac_opt
 #define HF__CT_PG_LSN        hf_lsn, hf_lsn_opt
 #define HF__CT_ENUM(e)       enum e, hf_enum_opt
+#define HF__CT_ENUM_INT4(e)  enum e, hf_enum_opt
 #define HF__CT_ENUM_ARRAY(e) hf_int4_array, hf_int4_array
 #define HF__CT_USER(T)       T, T
 #define HF__CT_ARRAY(T)      HF__CAT(HF__CA_, T)
@@ -155,6 +158,7 @@ HF__END
 #define HF__TI_MACADDR8      .sql_type = "macaddr8", .type = HF_T_MAC
 #define HF__TI_PG_LSN        .sql_type = "pg_lsn", .type = HF_T_LSN
 #define HF__TI_ENUM(e)       .labels = &e##_labels, .type = HF_T_INT4, .as_text = true
+#define HF__TI_ENUM_INT4(e)  .labels = &e##_labels, .sql_type = "integer", .type = HF_T_INT4
 #define HF__TI_ENUM_ARRAY(e) .labels = &e##_labels, .type = HF_T_INT4 | HF_T_ARRAY, .as_text = true
 #define HF__TI_USER(T)       .codec = &T##_codec, .type = HF_T_NONE, .as_text = true
 #define HF__TI_ARRAY(T)      HF__CAT(HF__TA_, T)

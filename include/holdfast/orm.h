@@ -51,7 +51,8 @@ HF_CHECK hf_status hf_set_text_at(
  * columns that are 0 and generated ones. What the server filled in is read back into the row. */
 HF_CHECK hf_status hf_insert_at(const hf_site *site, hf_session *s, const hf_table *t, void *row);
 
-/* Updates the row of its key: all columns, or those of `only` (ended by 0). What a trigger or a
+/* Updates the row of its key: all columns, or those of `only` (ended by 0) and those with
+ * an on_update. What a trigger or a
  * generated column made of it is read back. HF_E_NO_ROWS: it is not there any more. HF_E_MISUSE: a
  * table without a key; a key, a generated column or nothing at all in `only`. */
 HF_CHECK hf_status hf_update_at(
@@ -85,9 +86,9 @@ HF_CHECK hf_status hf_delete_at(const hf_site *site, hf_session *s, const hf_tab
 HF_CHECK hf_status hf_delete_deep_at(const hf_site *site, hf_session *s, const hf_table *t,
 	void *row, const hf_table *const *among, bool nullable);
 
-/* The row for which all conditions hold. get: HF_E_NO_ROWS (with SQL and parameters in the story)
- * where there is none, and any one of several. one: HF_E_MANY_ROWS for several. or_null: HF_OK
- * and NULL where there is none. */
+/* The row for which all conditions hold. get: HF_E_NO_ROWS (with HF_ERR_QUERY, and the parameters
+ * in HF_ERR_DETAIL) where there is none, and any one of several. one: HF_E_MANY_ROWS for several.
+ * or_null: HF_OK and NULL where there is none. */
 HF_CHECK hf_status hf_get_at(const hf_site *site, hf_session *s, const hf_table *t, void *out,
 	const hf_term *conditions);
 HF_CHECK hf_status hf_get_or_null_at(const hf_site *site, hf_session *s, const hf_table *t,

@@ -49,8 +49,8 @@ HF_CHECK hf_status hf_await_rows_of(
 /* What is in a row, for logs and forms: yours to free(). NULL: no memory, no row. `hidden`: hidden
  * columns as well. json: an object with the column names as keys; what JSON has no numbers for
  * (NaN) is a string, as are times and bytes; json and jsonb stand there as they are. dump:
- * "task(id=7, subject='fix the roof', note=NULL)", on one line. A value that an enum has no label
- * for is null there, and "?" here. */
+ * "task(id=7, subject='fix the roof', note=NULL)", on one line. A value that the server
+ * would not take (an enum's without a label, text that is no UTF-8) is null there, and "?" here. */
 HF_OWNED char *hf_row_json(const hf_table *t, const void *row, bool hidden);
 HF_OWNED char *hf_row_dump(const hf_table *t, const void *row, bool hidden);
 

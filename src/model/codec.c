@@ -16,7 +16,9 @@ struct hf_room {
 
 void *hf_room_alloc(hf_room *room, size_t n)
 {
-	return room ? room->alloc(room->owner, n > 0 ? n : 1) : NULL;
+	void *p = room ? room->alloc(room->owner, n > 0 ? n : 1) : NULL;
+
+	return p ? memset(p, 0, n) : NULL;
 }
 
 static void *of_arena(void *arena, size_t n)

@@ -66,17 +66,24 @@ static bool is_number(const char *s)
 
 static void put_json_array(hf__strbuf *b, int item, const void *array);
 
-/* What the server would write, as a string, or as a number where it is one. */
-static void put_text_of(hf__strbuf *b, const hf_value *v, bool number)
+static void put_number(hf__strbuf *b, const char *text)
+{
+	if (is_number(text))
+		hf__strbuf_puts(b, text);
+	else
+		put_string(b, text);
+}
+
+/* As the server would have it; null for what it would not take. */
+static void put_text_of(hf__strbuf *b, const hf_value *v, void (*put)(hf__strbuf *, const char *))
 {
 	hf__strbuf text = HF__STRBUF_INIT;
 
-	if (hf__put_text(&text, v) || text.failed)
-		b->failed = true;
-	else if (number && is_number(hf__strbuf_text(&text)))
-		hf__strbuf_puts(b, hf__strbuf_text(&text));
+	if (hf__put_text(&text, v))
+		hf__strbuf_puts(b, "null");
 	else
-		put_string(b, hf__strbuf_text(&text));
+		put(b, hf__strbuf_text(&text));
+	b->failed |= text.failed;
 	hf__strbuf_finish(&text);
 }
 
@@ -96,14 +103,16 @@ static void put_json(hf__strbuf *b, const hf_value *v)
 	case HF_T_JSON:
 		hf__strbuf_puts(b, v->as.s);
 		return;
+	case HF_T_NUMERIC:
+		put_number(b, v->as.s);
+		return;
 	case HF_T_INT8:
 	case HF_T_FLOAT4:
 	case HF_T_FLOAT8:
-	case HF_T_NUMERIC:
-		put_text_of(b, v, true);
+		put_text_of(b, v, put_number);
 		return;
 	default:
-		put_text_of(b, v, false);
+		put_text_of(b, v, put_string);
 	}
 }
 
@@ -161,8 +170,9 @@ static bool value_of(const hf_column *c, const void *row, hf__arena *arena, hf_v
 		for (size_t i = 0; i < a->n && !e; i++)
 			label[i] = a->null && a->null[i] ? NULL : hf__label_of(c, a->v[i], &e);
 		*v = hf_v_text_array(texts);
-	} else {
-		(void)hf__member_sent(c, row, arena, v, &e);
+	} else if (hf__member_sent(c, row, arena, v, &e) == HF_OK && c->labels &&
+		   v->type == HF_T_INT8) {
+		*v = hf_v_text(hf__label_of(c, (int)v->as.i, &e));
 	}
 	hf_error_unref(e);
 	return !e;

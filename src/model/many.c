@@ -26,6 +26,15 @@ static bool is_sent(const hf__many *m, size_t column)
 	return false;
 }
 
+/* What on_update makes of them; false: of one of them it refused. */
+static bool touch_all(hf__verb *v, const hf__many *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (!hf__touch(v, row_at(v, m, i)))
+			return false;
+	return true;
+}
+
 /* --- INSERT --- */
 
 /* What counts up is left out where no row has it; where some have, nobody can tell for the others.
@@ -147,7 +156,7 @@ hf_status hf_upsert_many_at(const hf_site *site, hf_session *s, const hf_table *
 	if (changed)
 		*changed = 0;
 	if (hf__verb_begin(&v, site, s, t) && n > 0 && many_begin(&v, &m, rows, n) &&
-		choose_columns(&v, &m)) {
+		choose_columns(&v, &m) && (!update || touch_all(&v, &m))) {
 		put_insert(&v, &m);
 		if (hf__put_on_conflict(&v, conflict, update) && hf__verb_run(&v) && changed)
 			*changed = hf_result_affected(v.res);
@@ -168,23 +177,15 @@ static bool choose_written(hf__verb *v, hf__many *m, const uint32_t *only)
 {
 	const hf__plan *p = v->p;
 
+	if (!hf__may_write(v, only))
+		return false;
 	for (size_t i = 0; i < p->n_key; i++)
 		m->column[m->n_columns++] = p->key[i];
 	if (p->version)
 		m->column[m->n_columns++] = (size_t)(p->version - p->columns);
-	for (size_t i = 0; !only && i < p->n; i++)
-		if (hf__is_written(&p->columns[i]))
+	for (size_t i = 0; i < p->n; i++)
+		if (hf__is_chosen(&p->columns[i], only))
 			m->column[m->n_columns++] = i;
-	for (; only && *only; only++) {
-		size_t i = hf__plan_column(p, *only);
-
-		if (i == p->n || !hf__is_written(&p->columns[i])) {
-			hf__statement_fail(&v->st, hf__never_written(v, i));
-			return false;
-		}
-		if (!is_sent(m, i))
-			m->column[m->n_columns++] = i;
-	}
 	if (p->n_key > 0 && m->n_columns > n_known(p))
 		return true;
 	hf__statement_fail(&v->st, hf__error_fmt(HF_E_MISUSE, 0, "model %s: %s", p->table.model,
@@ -224,7 +225,7 @@ hf_status hf_update_many_at(const hf_site *site, hf_session *s, const hf_table *
 	if (changed)
 		*changed = 0;
 	if (hf__verb_begin(&v, site, s, t) && n > 0 && many_begin(&v, &m, rows, n) &&
-		choose_written(&v, &m, only)) {
+		choose_written(&v, &m, only) && touch_all(&v, &m)) {
 		put_update(&v, &m);
 		if (hf__verb_run(&v) && changed)
 			*changed = hf_result_affected(v.res);

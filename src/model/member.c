@@ -100,7 +100,7 @@ static hf_status label_of(const hf_column *c, int v, hf_value *out, hf_error **e
 
 	if (!label)
 		return HF_E_TYPE;
-	*out = hf_v_text(label);
+	*out = c->as_text ? hf_v_text(label) : hf_v_int8(v);
 	return HF_OK;
 }
 

@@ -157,7 +157,7 @@ static bool make_texts(hf__plan *p)
 		return false;
 	for (size_t i = 0; i < p->n; i++)
 		if (!(p->quoted[i] = quote(NULL, p->columns[i].name)) ||
-			(p->columns[i].labels && !name_enum(p, i)))
+			(hf__is_enum(&p->columns[i]) && !name_enum(p, i)))
 			return false;
 	return p->name && (p->list = list_of(p)) != NULL;
 }

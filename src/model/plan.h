@@ -60,6 +60,12 @@ bool hf__member_is_unset(const hf_column *c, const void *row);
 hf_status hf__column_value(
 	const hf_column *c, const hf_value *in, hf__arena *arena, hf_value *out, hf_error **e);
 
+/* Of a type that the server knows as an enum, and not of ENUM_INT4. */
+static inline bool hf__is_enum(const hf_column *c)
+{
+	return c->labels && c->as_text;
+}
+
 /* The label of an enum's value; NULL: it has none, and *e tells. */
 const char *hf__label_of(const hf_column *c, int v, hf_error **e);
 

@@ -2,6 +2,7 @@
 /* A whole SELECT, of clauses in whatever order they were given. */
 #include "model/statement.h"
 
+#include "value/codec.h"
 #include "value/error.h"
 
 #include <string.h>
@@ -265,6 +266,17 @@ static void put_limit(hf__statement *s, const hf_clause *clauses, bool one)
 	}
 }
 
+/* " OF task": of the rows that are read, not of those that are joined in. The name stands alone
+ * there, whatever the schema. */
+static void put_lock_of(hf__statement *s, const hf__plan *p)
+{
+	hf_error *e;
+
+	hf__put(s, " OF ");
+	if (hf__ident(&s->text, p->table.name, "table", &e) != HF_OK)
+		hf__statement_fail(s, e);
+}
+
 static void put_lock(hf__statement *s, const hf__plan *p, const hf_clause *c)
 {
 	static const char *const locks[] = { "", " FOR UPDATE", " FOR NO KEY UPDATE", " FOR SHARE",
@@ -280,7 +292,7 @@ static void put_lock(hf__statement *s, const hf__plan *p, const hf_clause *c)
 	}
 	hf__put(s, locks[kind]);
 	if (s->n_joined > 0)
-		hf__strbuf_printf(&s->text, " OF %s", p->name);
+		put_lock_of(s, p);
 	if (c->n & HF_SKIP_LOCKED)
 		hf__put(s, " SKIP LOCKED");
 	else if (c->n & HF_NOWAIT)

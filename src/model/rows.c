@@ -36,19 +36,30 @@ int hf__label_value(const hf_labels *l, const char *label)
 	return -1;
 }
 
+/* A label's value, or the number of ENUM_INT4; -1: the program does not know it. */
+static int enum_value(const hf_column *c, hf_row row, int at)
+{
+	int64_t v;
+
+	if (c->as_text)
+		return hf__label_value(c->labels, hf_row_text(row, at));
+	v = hf_row_int8(row, at, -1);
+	return v >= 0 && v < c->labels->n && c->labels->label[v] ? (int)v : -1;
+}
+
 static hf_error *read_enum(const hf_column *c, hf_row row, int at, void *member)
 {
-	const char *label = hf_row_text(row, at);
-	int v = label ? hf__label_value(c->labels, label) : 0;
+	bool null = hf_row_is_null(row, at);
+	int v = null ? 0 : enum_value(c, row, at);
 
-	if (!label && !c->nullable)
+	if (null && !c->nullable)
 		return is_null();
 	if (v < 0)
 		return hf__error_fmt(HF_E_TYPE, 0,
-			"enum %s has a label here that the program does not know: \"%.63s\"",
-			c->labels->sql_type, label);
+			"enum %s has a %s here that the program does not know: \"%.63s\"",
+			c->labels->sql_type, c->as_text ? "label" : "number", hf_row_text(row, at));
 	if (c->nullable)
-		*(hf_enum_opt *)member = (hf_enum_opt){ label != NULL, v };
+		*(hf_enum_opt *)member = (hf_enum_opt){ !null, v };
 	else
 		*(int *)member = v;
 	return NULL;
@@ -150,7 +161,7 @@ static hf_error *match(const hf__plan *p, const hf_result *res, bool partial, st
 			m->land[m->n_land++] = (hf__landing){ .col = (int)i,
 				.type = dest_type(c),
 				.offset = c->offset,
-				.not_null = points(c) && !c->nullable };
+				.nullable = c->nullable };
 	}
 	for (size_t c = 0; c < p->n && !partial; c++)
 		if (!p->columns[c].nullable && !is_mapped(m, c))

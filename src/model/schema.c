@@ -132,7 +132,7 @@ static bool enum_has_come(struct sender *to, size_t table, size_t column, const 
 		const hf__plan *p = plan_of(to, to->all[i]);
 
 		for (size_t c = 0; p && c < (i == table ? column : p->n); c++)
-			if (p->columns[c].labels &&
+			if (hf__is_enum(&p->columns[c]) &&
 				strcmp(p->columns[c].labels->sql_type, l->sql_type) == 0)
 				return true;
 	}
@@ -148,7 +148,8 @@ static void each_enum(struct sender *to, void (*put)(struct sender *to, const hf
 		for (size_t c = 0; p && c < p->n; c++) {
 			const hf_labels *l = p->columns[c].labels;
 
-			if (!l || p->table.create_sql || enum_has_come(to, i, c, l))
+			if (!hf__is_enum(&p->columns[c]) || p->table.create_sql ||
+				enum_has_come(to, i, c, l))
 				continue;
 			put(to, l);
 			deliver(to);

@@ -49,39 +49,48 @@ bool hf__is_written(const hf_column *c)
 	return !c->key && !c->version && !c->generated_sql && !(c->identity && c->always);
 }
 
-hf_error *hf__never_written(const hf__verb *v, size_t i)
+static hf_error *never_written(const hf__verb *v, size_t i)
 {
 	return hf__error_fmt(HF_E_MISUSE, 0, "model %s: \"%s\" is never written by an UPDATE",
 		v->p->table.model, i < v->p->n ? v->p->columns[i].name : "(no column)");
 }
 
-static size_t put_members(hf__verb *v, const void *row)
+bool hf__may_write(hf__verb *v, const uint32_t *only)
+{
+	for (const uint32_t *c = only; c && *c; c++) {
+		size_t i = hf__plan_column(v->p, *c);
+
+		if (i == v->p->n || !hf__is_written(&v->p->columns[i])) {
+			hf__statement_fail(&v->st, never_written(v, i));
+			return false;
+		}
+	}
+	if (only && !*only)
+		hf__statement_fail(&v->st,
+			hf__error_fmt(HF_E_MISUSE, 0, "model %s: there is nothing to be written",
+				v->p->table.model));
+	return !only || *only;
+}
+
+bool hf__is_chosen(const hf_column *c, const uint32_t *only)
+{
+	if (!hf__is_written(c))
+		return false;
+	if (!only || c->on_update)
+		return true;
+	while (*only && *only != c->offset + 1)
+		only++;
+	return *only != 0;
+}
+
+static size_t put_members(hf__verb *v, const void *row, const uint32_t *only)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < v->p->n; i++) {
-		if (!hf__is_written(&v->p->columns[i]))
+		if (!hf__is_chosen(&v->p->columns[i], only))
 			continue;
 		hf__put(&v->st, n++ ? ", " : " SET ");
-		hf__put(&v->st, v->p->quoted[i]);
-		hf__put(&v->st, " = ");
-		hf__put_member(&v->st, &v->p->columns[i], row);
-	}
-	return n;
-}
-
-static size_t put_only(hf__verb *v, const void *row, const uint32_t *only)
-{
-	size_t n = 0;
-
-	for (; only[n]; n++) {
-		size_t i = hf__plan_column(v->p, only[n]);
-
-		if (i == v->p->n || !hf__is_written(&v->p->columns[i])) {
-			hf__statement_fail(&v->st, hf__never_written(v, i));
-			return n;
-		}
-		hf__put(&v->st, n ? ", " : " SET ");
 		hf__put(&v->st, v->p->quoted[i]);
 		hf__put(&v->st, " = ");
 		hf__put_member(&v->st, &v->p->columns[i], row);
@@ -176,14 +185,11 @@ void hf__read_all_back(hf__verb *v, void *row)
 
 static void update(hf__verb *v, void *row, const uint32_t *only)
 {
-	size_t n;
-
-	if (!hf__touch(v, row))
+	if (!hf__may_write(v, only) || !hf__touch(v, row))
 		return;
 	hf__put(&v->st, "UPDATE ");
 	hf__put(&v->st, v->p->name);
-	n = only ? put_only(v, row, only) : put_members(v, row);
-	if (n == 0)
+	if (put_members(v, row, only) == 0)
 		hf__statement_fail(&v->st,
 			hf__error_fmt(HF_E_MISUSE, 0, "model %s: there is nothing to be written",
 				v->p->table.model));

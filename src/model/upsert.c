@@ -112,20 +112,14 @@ static void put_excluded(hf__verb *v, size_t column, size_t *n)
 
 static bool put_sets(hf__verb *v, const struct same *by, const uint32_t *update)
 {
+	const uint32_t *only = *update == HF__REST ? NULL : update;
 	size_t n = 0;
 
-	for (size_t i = 0; *update == HF__REST && i < v->p->n; i++)
-		if (hf__is_written(&v->p->columns[i]) && !is_one_of(by, i))
+	if (!hf__may_write(v, only))
+		return false;
+	for (size_t i = 0; i < v->p->n; i++)
+		if (hf__is_chosen(&v->p->columns[i], only) && (only || !is_one_of(by, i)))
 			put_excluded(v, i, &n);
-	for (; *update != HF__REST && update[n];) {
-		size_t i = hf__plan_column(v->p, update[n]);
-
-		if (i == v->p->n || !hf__is_written(&v->p->columns[i])) {
-			hf__statement_fail(&v->st, hf__never_written(v, i));
-			return false;
-		}
-		put_excluded(v, i, &n);
-	}
 	if (n > 0)
 		hf__put_next_version(v, v->p->name);
 	else

@@ -64,7 +64,11 @@ void hf__put_next_version(hf__verb *v, const char *of);
 
 /* Whether an UPDATE may write it. */
 bool hf__is_written(const hf_column *c);
-hf_error *hf__never_written(const hf__verb *v, size_t i);
+
+/* Whether an UPDATE may be of these columns (NULL: all that it may write); false: the error tells.
+ * Whether a column is one of them: those that have an on_update always are. */
+bool hf__may_write(hf__verb *v, const uint32_t *only);
+bool hf__is_chosen(const hf_column *c, const uint32_t *only);
 
 /* What on_update makes of the row; false: one of them refused it. */
 bool hf__touch(hf__verb *v, void *row);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "catalog.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,6 +166,21 @@ static void begin_table(struct t_table *t, const struct column *in)
 				       .model = keep(in->table) } };
 }
 
+/* As a compiler ends a struct: a multiple of its strictest member's alignment. */
+static void end_table(struct t_table *t)
+{
+	size_t most = 1;
+
+	for (size_t i = 0; i < t->t.n_columns; i++) {
+		const struct mapping *m = mapping_of(t->traits[i].type);
+		size_t align = m->layout[t->columns[i].nullable].align;
+
+		most = align > most ? align : most;
+	}
+	t->t.row_size = aligned(t->t.row_size, most);
+	t->t.plan = &t->plan;
+}
+
 static struct column read_column(hf_row row)
 {
 	struct column c;
@@ -202,10 +216,8 @@ struct t_table *t_catalog(hf_pool *p, size_t *n)
 		}
 		add_column(&tables[*n - 1], &c);
 	}
-	for (size_t i = 0; i < *n; i++) {
-		tables[i].t.plan = &tables[i].plan;
-		tables[i].t.row_size = aligned(tables[i].t.row_size, _Alignof(max_align_t));
-	}
+	for (size_t i = 0; i < *n; i++)
+		end_table(&tables[i]);
 	hf_result_unref(res);
 	return tables;
 }

@@ -72,7 +72,7 @@ void t_sql_gives_at(const char *file, int line, const char *sql, const char *tex
 {
 	char *got = t_psql(sql);
 
-	if (strcmp(got, text) != 0)
-		ck_abort_msg("%s:%d: \"%s\", not \"%s\"", file, line, got, text);
+	if (!got || strcmp(got, text) != 0)
+		ck_abort_msg("%s:%d: \"%s\", not \"%s\"", file, line, got ? got : "", text);
 	free(got);
 }

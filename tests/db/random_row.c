@@ -86,7 +86,8 @@ static const char *any_text(struct dice *d, const hf_column *c, const struct t_t
 		return text(d, c->length > 0 ? (size_t)c->length : 1);
 	if (c->as_text)
 		ck_abort_msg("no random value is known of type %s", trait->type);
-	return text(d, c->key ? most : (size_t)between(d, 0, (int64_t)most));
+	/* long enough to be the only one of its kind */
+	return text(d, (size_t)between(d, most < 12 ? (int64_t)most : 12, (int64_t)most));
 }
 
 static hf_numeric any_numeric(struct dice *d, const hf_column *c)

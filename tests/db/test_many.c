@@ -33,10 +33,11 @@ HF_TABLE(odd, .name = "odd");
 
 static void make_odd(void)
 {
-	free(t_psql("set client_min_messages to warning; drop table if exists odd;"
-		    "create table odd (id bigint generated always as identity primary key,"
-		    "  numbers int[], words text[], bytes bytea, json jsonb, inet inet, point point,"
-		    "  mood mood, twice int generated always as (cardinality(numbers) * 2) stored)"));
+	free(t_psql(
+		"set client_min_messages to warning; drop table if exists odd;"
+		"create table odd (id bigint generated always as identity primary key,"
+		"  numbers int[], words text[], bytes bytea, json jsonb, inet inet, point point,"
+		"  mood mood, twice int generated always as (cardinality(numbers) * 2) stored)"));
 }
 
 /* † peewee-async: test_insert_many__pg, __return_model, test_insert__as_row_count: ids (1), (2);

@@ -99,6 +99,7 @@ START_TEST(test_aio_get)
 	ck_assert_int_eq(hf_get(st.s, person, &p, HF_EQ(person, name, "Zoe")), HF_E_NO_ROWS);
 	ck_assert_ptr_nonnull(strstr(
 		hf_error_field(hf_session_error(st.s), HF_ERR_QUERY), "WHERE \"name\" = $1"));
+	ck_assert_str_eq(hf_error_field(hf_session_error(st.s), HF_ERR_DETAIL), "$1 = 'Zoe'");
 	ck_assert_str_eq(p->name, "Ann"); /* untouched */
 	t_verb(st.s, hf_get_or_null(st.s, person, &p, HF_EQ(person, name, "Zoe")));
 	ck_assert_ptr_null(p);

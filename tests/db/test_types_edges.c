@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* Where types do not fit, and what the server fills in. */
+#include "models.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct note {
+	hf_uuid id;
+	const char *text;
+	hf_json extra;
+	hf_inet from;
+	hf_timestamptz at;
+};
+static const hf_column note_columns[] = {
+	HF_COLUMN(note, id, UUID, NOT_NULL, HF_PK, HF_DEFAULT("gen_random_uuid()")),
+	HF_COLUMN(note, text, TEXT, NOT_NULL, HF_PLAIN),
+	HF_COLUMN(note, extra, JSONB, NULLABLE, HF_PLAIN),
+	HF_COLUMN(note, from, INET, NOT_NULL, HF_PLAIN),
+	HF_COLUMN(note, at, TIMESTAMPTZ, NOT_NULL, HF_DEFAULT("now()")),
+};
+extern const hf_table note_table;
+HF_TABLE(note, .name = "note");
+
+struct place {
+	hf_pool *pool;
+	hf_session *s;
+};
+
+static struct place open_place(void)
+{
+	struct place p = { .pool = t_pool(NULL) };
+
+	p.s = hf_session_on_pool(p.pool);
+	t_verb(p.s, hf_table_create(p.s, &note_table, HF_DROP_FIRST));
+	return p;
+}
+
+static void close_place(struct place *p)
+{
+	t_verb(p->s, hf_table_drop(p->s, &note_table, 0));
+	hf_session_unref(p->s);
+	t_close(p->pool);
+}
+
+/* 127.0.0.1 */
+static const hf_inet home = { .bits = 32, .addr = { 127, 0, 0, 1 } };
+
+/* † peewee-async: test_insert__uuid_pk; pulsar-odm: test_create_task, test_update_task. */
+START_TEST(test_insert__uuid_pk)
+{
+	/* Version 7: a time in front. */
+	static const hf_uuid seven = { { 0x01, 0x92, 0xd4, 0xa3, 0x7a, 0x5b, 0x7c, 0xc1, 0x8f, 0, 1,
+		2, 3, 4, 5, 6 } };
+	struct place p = open_place();
+	struct note *n = hf_new(p.s, note), own = { .id = seven, .text = "seven" }, *read;
+
+	n->text = "four";
+	n->from = own.from = home;
+	n->extra.s = "{\"tags\": [\"a\"]}";
+	t_verb(p.s, hf_insert(p.s, note, n));
+	ck_assert_uint_eq(n->id.b[6] >> 4, 4); /* the server's is of version 4 */
+	own.at.us = 1;
+	t_verb(p.s, hf_insert(p.s, note, &own));
+	t_verb(p.s, hf_get(p.s, note, &read, HF_EQ(note, id, seven)));
+	ck_assert_mem_eq(&read->id, &seven, sizeof seven);
+	ck_assert_mem_eq(&read->from, &home, sizeof home);
+	ck_assert_int_eq(read->at.us, 1);
+	ck_assert(!read->extra.s);
+	t_verb(p.s, hf_get(p.s, note, &read, HF_EQ(note, id, n->id)));
+	ck_assert_str_eq(read->extra.s, "{\"tags\": [\"a\"]}");
+	read->extra.s = "{\"tags\": []}";
+	t_verb(p.s, hf_update(p.s, note, read));
+	ck_assert_int_eq(
+		t_psql_int("select jsonb_array_length(extra->'tags') from note where extra is not "
+			   "null"),
+		0);
+	close_place(&p);
+}
+END_TEST
+
+/* PostgreSQL's last 29 years are beyond the C type: they are told, and can be read as text. */
+START_TEST(test_beyond)
+{
+	struct place p = open_place();
+	struct note *read;
+
+	t_done(hf_query(p.pool, "insert into note values (default, 'late', null, '::1', "
+				"'294276-12-31 23:59:59.999999+00')"));
+	ck_assert_int_eq(hf_get(p.s, note, &read, HF_EQ(note, text, "late")), HF_E_TYPE);
+	ck_assert_ptr_nonnull(strstr(
+		hf_error_message(hf_session_error(p.s)), "table \"note\", row 1, column \"at\": "));
+	t_done(hf_query(p.pool, "update note set at = '294247-01-10 04:00:54.775806+00'"));
+	t_verb(p.s, hf_get(p.s, note, &read, HF_EQ(note, text, "late")));
+	ck_assert_int_eq(read->at.us, INT64_MAX - 1);
+	close_place(&p);
+}
+END_TEST
+
+struct wrong {
+	hf_uuid id;
+	int32_t text;
+	hf_json extra;
+	hf_inet from;
+	hf_timestamptz at;
+};
+static const hf_column wrong_columns[] = {
+	HF_COLUMN(wrong, id, UUID, NOT_NULL, HF_PK, HF_DEFAULT("gen_random_uuid()")),
+	HF_COLUMN(wrong, text, INT4, NOT_NULL, HF_PLAIN),
+	HF_COLUMN(wrong, extra, JSONB, NOT_NULL, HF_PLAIN),
+	HF_COLUMN(wrong, from, INET, NOT_NULL, HF_PLAIN),
+	HF_COLUMN(wrong, at, TIMESTAMPTZ, NOT_NULL, HF_PLAIN),
+};
+extern const hf_table wrong_table;
+HF_TABLE(wrong, .name = "note");
+
+/* A description that the table is not: the error names table, row, column and both types. */
+START_TEST(test_other_types)
+{
+	struct place p = open_place();
+	hf_rows *rows = NULL;
+
+	t_done(hf_query(p.pool,
+		"insert into note (text, extra, \"from\") values ('a', '1', '::1'), ('b', null, "
+		"'::1')"));
+	ck_assert_int_eq(hf_select(p.s, wrong, &rows, HF_ALL), HF_E_TYPE);
+	ck_assert_str_eq(hf_error_message(hf_session_error(p.s)),
+		"table \"note\", row 1, column \"text\": column \"text\": column type text does "
+		"not fit int4");
+	ck_assert_int_eq(
+		hf_select_sql(p.s, wrong, &rows,
+			"select id, 7 as text, extra, \"from\", at from note order by note.text"),
+		HF_E_NULL);
+	ck_assert_str_eq(hf_error_message(hf_session_error(p.s)),
+		"table \"note\", row 2, column \"extra\": it is NULL, and NOT_NULL in the model");
+	ck_assert_int_eq(
+		hf_select_sql(p.s, wrong, &rows, "select id, 7 as text from note"), HF_E_MISUSE);
+	ck_assert_str_eq(hf_error_message(hf_session_error(p.s)),
+		"table \"note\": the statement has no column \"extra\", which may not be NULL");
+	ck_assert_ptr_null(rows);
+	close_place(&p);
+}
+END_TEST
+
+/* Columns of a statement are found by their names, in any order, twice, or not at all. */
+START_TEST(test_columns_by_name)
+{
+	struct place p = open_place();
+	hf_rows *rows;
+	struct note *n;
+
+	t_done(hf_query(p.pool, "insert into note (text, \"from\") values ('a', '127.0.0.1')"));
+	t_verb(p.s,
+		hf_select_sql(p.s, note, &rows,
+			"select 1 as other, at, \"from\", text, 'x' as more, id, text || '2' as "
+			"text from note"));
+	n = HF_ROWS(note, rows);
+	ck_assert_str_eq(n->text, "a2"); /* the last of two counts */
+	ck_assert_mem_eq(&n->from, &home, sizeof home);
+	ck_assert(hf_rows_have(rows, HF_C(note, text)) && !hf_rows_have(rows, HF_C(note, extra)));
+	ck_assert(!hf_rows_have(rows, 4711) && !hf_rows_have(NULL, HF_C(note, text)));
+	ck_assert_ptr_null(HF_ROWS(wrong, rows));
+	ck_assert_ptr_eq(hf_rows_table(rows), &note_table);
+	hf_rows_unref(rows);
+	t_verb(p.s, hf_select_sql(p.s, note, &rows, "select * from note where false"));
+	ck_assert_uint_eq(hf_rows_count(rows), 0);
+	ck_assert_ptr_null(HF_ROWS(note, rows));
+	hf_rows_unref(rows);
+	close_place(&p);
+}
+END_TEST
+
+T_MAIN("types_edges",
+	{ "G18 G19 G22 a UUID as key, JSON changed, an address", test_insert__uuid_pk, 0 },
+	{ "G23 times beyond the C type are told", test_beyond, 0 },
+	{ "columns of other types, NULL, missing", test_other_types, 0 },
+	{ "columns are found by their names", test_columns_by_name, 0 })
