@@ -83,7 +83,8 @@ typedef struct hf_column {
 #define HF_GENERATED(sql)  .generated_sql = (sql)
 #define HF_UNIQUE          .unique = true
 /* Optimistic locking, on an INT4 or INT8: a column that counts the row's updates; or, without a
- * change of the table, the server's own: HF_COLUMN(task, xmin, INT8, NOT_NULL, HF_XMIN). */
+ * change of the table, the server's own: HF_COLUMN(task, xmin, INT8, NOT_NULL, HF_XMIN). A
+ * partitioned table does not tell its own (0A000). */
 #define HF_ROW_VERSION .version = true
 #define HF_XMIN        .version = true, .system = true, .generated_sql = "xmin"
 #define HF_HIDDEN      .hidden = true

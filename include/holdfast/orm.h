@@ -73,7 +73,8 @@ HF_CHECK hf_status hf_save_at(
 /* Inserts it, or, where another has the same values in `conflict` (columns of a key or a unique
  * index, ended by 0), updates that one: the columns of `update` (HF_REST: all but those and the
  * key), or none where it is NULL. *created (may be NULL) tells which. The row then holds what is in
- * the table. For the events before it, it is created. */
+ * the table. For the events before it, it is created. Of partitioned tables and of views the server
+ * does not tell what it did: with `update`, `created` must be NULL there (0A000, 42703). */
 HF_CHECK hf_status hf_upsert_at(const hf_site *site, hf_session *s, const hf_table *t, void *row,
 	const uint32_t *conflict, const uint32_t *update, bool *created);
 

@@ -129,7 +129,8 @@ static bool put_sets(hf__verb *v, const struct same *by, const uint32_t *update)
 	return n > 0;
 }
 
-/* An old row's xmax is this transaction, which has locked it; a new one's is nobody. */
+/* An old row's xmax is this transaction, which has locked it; a new one's is nobody. Partitioned
+ * tables and views have none to tell: `created` is NULL where nobody asks. */
 static bool insert_or_update(
 	hf__verb *v, void *row, const struct same *by, const uint32_t *update, bool *created)
 {
@@ -139,11 +140,17 @@ static bool insert_or_update(
 	if (!put_sets(v, by, update))
 		return false;
 	put_returning(v);
-	hf__put(&v->st, ", xmax = 0");
+	hf__put(&v->st, created ? ", xmax = 0" : "");
 	if (!hf__verb_run(v))
 		return false;
-	*created = hf_row_bool(hf_result_row(v->res, 0), (int)v->p->n, false);
+	if (created)
+		*created = hf_row_bool(hf_result_row(v->res, 0), (int)v->p->n, false);
 	return true;
+}
+
+static bool has_after_save(const hf__verb *v)
+{
+	return v->p->table.events && v->p->table.events->after_save;
 }
 
 static bool same_columns(hf__verb *v, const uint32_t *conflict, struct same *by)
@@ -176,13 +183,14 @@ hf_status hf_upsert_at(const hf_site *site, hf_session *s, const hf_table *t, vo
 	const uint32_t *conflict, const uint32_t *update, bool *created)
 {
 	struct same by;
-	bool made = false, done;
+	bool made = false, done, asked;
 	hf__verb v;
 
 	if (!hf__verb_begin(&v, site, s, t) || !same_columns(&v, conflict, &by) ||
 		!hf__verb_may_save(&v, row, true))
 		return hf__verb_end(&v);
-	done = update ? insert_or_update(&v, row, &by, update, &made)
+	asked = created || has_after_save(&v);
+	done = update ? insert_or_update(&v, row, &by, update, asked ? &made : NULL)
 		      : insert_or_find(&v, row, &by, &made);
 	if (done)
 		hf__read_all_back(&v, row);

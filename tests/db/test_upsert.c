@@ -2,6 +2,7 @@
 /* Rows that are inserted, or changed where they are there already. */
 #include "models.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define BY_NAME HF_COLUMNS(HF_C(person, name))
@@ -103,6 +104,29 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* Of a partitioned table the server does not tell which it was; nobody has to ask. */
+START_TEST(test_partitioned)
+{
+	struct t_store st = t_store_open();
+	struct line l = { 5, 1, { "12.50" } };
+	const uint32_t *key = HF_COLUMNS(HF_C(line, order_id), HF_C(line, no));
+	bool created = false;
+
+	free(t_psql("drop table line; create table line (order_id int, no smallint,"
+		    "  price numeric(12, 2) not null, primary key (order_id, no))"
+		    "  partition by range (order_id);"
+		    "create table line_1 partition of line for values from (0) to (10)"));
+	t_verb(st.s, hf_upsert(st.s, line, &l, key, NULL, &created));
+	ck_assert(created);
+	l.price.s = "13.00";
+	t_verb(st.s, hf_upsert(st.s, line, &l, key, HF_REST, NULL));
+	t_sql_gives("select price from line", "13.00");
+	ck_assert_int_eq(hf_upsert(st.s, line, &l, key, HF_REST, &created), HF_E_SQL);
+	ck_assert_str_eq(hf_error_sqlstate(hf_session_error(st.s)), "0A000");
+	t_store_close(&st);
+}
+END_TEST
+
 /* In a transaction a row that is there is no failure: it goes on. */
 START_TEST(test_in_transaction)
 {
@@ -130,4 +154,5 @@ T_MAIN("upsert", { "H12 J6 a row is inserted, and then changed", test_upsert, 0 
 	{ "H12 what is there stays, and is inserted once", test_insert_on_conflict_ignore, 0 },
 	{ "H8 the second gives the first's data", test_create_or_get, 0 },
 	{ "what cannot be an upsert says why", test_refused, 0 },
+	{ "H12 rows of a partitioned table", test_partitioned, 0 },
 	{ "H12 a conflict fails no transaction", test_in_transaction, 0 })
