@@ -92,6 +92,27 @@ START_TEST(test_insert)
 }
 END_TEST
 
+START_TEST(test_defaults)
+{
+	struct t_store st = t_store_open();
+	struct task t = { .subject = "roof", .done = true };
+	hf_rows *rows = rows_of(
+		hf_insert_default_async(st.pool, task, &t, HF_C(task, created)), &task_table);
+
+	ck_assert_int_gt(HF_ROWS(task, rows)->created.us, 1000000000000000); /* now() */
+	ck_assert(HF_ROWS(task, rows)->done);
+	hf_rows_unref(rows);
+	rows = rows_of(
+		hf_insert_default_async(st.pool, task, &t, HF_C(task, created), HF_C(task, done)),
+		&task_table);
+	ck_assert(!HF_ROWS(task, rows)->done);
+	hf_rows_unref(rows);
+	fails(hf_insert_default_async(st.pool, task, &t, HF_C(task, note)), HF_E_MISUSE,
+		"\"note\" has no default");
+	t_store_close(&st);
+}
+END_TEST
+
 /* † pulsar-odm, peewee-async: the synchronous tests and their twins give the same. */
 START_TEST(test_reads)
 {
@@ -460,6 +481,7 @@ START_TEST(test_many)
 END_TEST
 
 T_MAIN("verbs_async", { "G1 H1 rows are inserted by futures, from copies", test_insert, 0 },
+	{ "G25 columns get their defaults from the server", test_defaults, 0 },
 	{ "H26 futures of reading verbs give what the verbs do", test_reads, 0 },
 	{ "H2 H9 rows are saved, updated and deleted by futures", test_changes, 0 },
 	{ "H7 H10 H12 rows are upserted, found or created, and deleted deeply by futures",
