@@ -161,7 +161,7 @@ static hf_error *match(const hf__plan *p, const hf_result *res, bool partial, st
 			m->land[m->n_land++] = (hf__landing){ .col = (int)i,
 				.type = dest_type(c),
 				.offset = c->offset,
-				.not_null = points(c) && !c->nullable };
+				.nullable = c->nullable };
 	}
 	for (size_t c = 0; c < p->n && !partial; c++)
 		if (!p->columns[c].nullable && !is_mapped(m, c))

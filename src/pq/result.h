@@ -63,11 +63,12 @@ typedef struct hf__landing {
 	int col;
 	int type; /* an hf_type, with its flags */
 	size_t offset;
-	bool not_null; /* of those that could hold NULL */
+	bool nullable; /* NULL leaves it as it is: 0 */
 } hf__landing;
 
-/* Reads the rows from *row on, n cells of each, into structs that stand one behind the other.
- * False: the cell of to[*at] in row *row could not be read; what stands before it has been. */
+/* Reads the rows from *row on, n cells of each, into structs that stand one behind the other,
+ * zeroed. False: the cell of to[*at] in row *row could not be read, and nothing is to be relied
+ * upon. */
 bool hf__result_land(const hf_result *r, const hf__landing *to, size_t n, void *structs,
 	size_t stride, size_t *row, size_t *at);
 

@@ -5,12 +5,14 @@
 
 #include "base/mem.h"
 #include "value/error.h"
+#include "value/type.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LANDINGS 64 /* columns that need no memory of their own */
+#define LANDINGS 32 /* columns that need no memory of their own */
+#define NEAR     64 /* rows */
 
 uint32_t hf__result_table(const hf_result *r, int col)
 {
@@ -198,44 +200,71 @@ hf_status hf__result_read(hf_row row, int col, hf_dest to, hf_error **out_error)
 	return read_column(row, col, to, out_error); /* once more, for the story */
 }
 
-/* What libpq tells of a column, which it would be asked again for each cell. */
+/* A column of a result, and what need not be found out for each of its cells. */
 struct column {
+	hf__landing to;
 	uint32_t type;
 	int format;
+	hf__quick_fn *quick; /* NULL: none */
+	size_t v;            /* where the value lies in the destination, behind its `has` */
 };
 
-static hf__cell land_cell(const hf_result *r, int row, int col, struct column c)
+static struct column column_of(const hf_result *r, const hf__landing *to)
+{
+	struct column c = { .to = *to,
+		.type = hf_result_column_type(r, to->col),
+		.format = hf__result_format(r, to->col) };
+	int plain = to->type & ~HF_T_OPT;
+
+	c.quick = hf__quick_for(c.type, c.format, plain);
+	if (c.quick && plain != to->type)
+		c.v = hf__shape_of(plain)->opt;
+	return c;
+}
+
+static hf__cell land_cell(const hf_result *r, size_t row, const struct column *c)
 {
 	int len;
 	bool null;
 
 	if (r->cells)
-		return r->cells[(size_t)row * (size_t)r->n_columns + (size_t)col];
-	len = PQgetlength(r->pg, row, col);
-	null = len == 0 && PQgetisnull(r->pg, row, col);
-	return (hf__cell){ .type = c.type,
-		.format = c.format,
-		.data = null ? NULL : PQgetvalue(r->pg, row, col),
+		return r->cells[row * (size_t)r->n_columns + (size_t)c->to.col];
+	len = PQgetlength(r->pg, (int)row, c->to.col);
+	null = len == 0 && PQgetisnull(r->pg, (int)row, c->to.col);
+	return (hf__cell){ .type = c->type,
+		.format = c->format,
+		.data = null ? NULL : PQgetvalue(r->pg, (int)row, c->to.col),
 		.len = len };
 }
 
-/* The rows from `row` on, of n columns at most as many as there are in `c`. */
-static bool land(const hf_result *r, const hf__landing *to, const struct column *c, size_t n,
-	char *structs, size_t stride, size_t *row, size_t *at)
+static bool land_one(const hf_result *r, size_t row, const struct column *c, char *to)
 {
-	void *owner = (void *)(uintptr_t)r;
+	hf__cell cell = land_cell(r, row, c);
 
-	for (; *row < r->n_rows; ++*row, *at = 0)
-		for (; *at < n; ++*at) {
-			const hf__landing *l = &to[*at];
-			hf__cell cell = land_cell(r, (int)*row, l->col, c[*at]);
-			hf_dest dest = { l->type, structs + *row * stride + l->offset };
+	if (!cell.data)
+		return c->to.nullable; /* all 0 as it is */
+	if (c->quick && c->quick(cell.data, cell.len, to + c->v)) {
+		if (c->v)
+			*(bool *)to = true;
+		return true;
+	}
+	return hf__decode(&cell, (hf_dest){ c->to.type, to }, hf__result_room, (void *)(uintptr_t)r,
+		       NULL, 0) == HF_OK;
+}
 
-			if (l->not_null && !cell.data)
-				return false;
-			if (hf__decode(&cell, dest, hf__result_room, owner, NULL, 0) != HF_OK)
-				return false;
-		}
+/* A few rows of one column after the other: so that both their cells and their structs stay near.
+ */
+static bool land(const hf_result *r, const struct column *c, size_t n, char *structs, size_t stride,
+	size_t *row, size_t *at)
+{
+	for (size_t from = *row, to; from < r->n_rows; from = to) {
+		to = r->n_rows - from > NEAR ? from + NEAR : r->n_rows;
+		for (*at = 0; *at < n; ++*at)
+			for (*row = from; *row < to; ++*row)
+				if (!land_one(r, *row, &c[*at],
+					    structs + *row * stride + c[*at].to.offset))
+					return false;
+	}
 	return true;
 }
 
@@ -249,9 +278,8 @@ bool hf__result_land(const hf_result *r, const hf__landing *to, size_t n, void *
 	if (!c)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		c[i] = (struct column){ hf_result_column_type(r, to[i].col),
-			hf__result_format(r, to[i].col) };
-	done = land(r, to, c, n, structs, stride, row, at);
+		c[i] = column_of(r, &to[i]);
+	done = land(r, c, n, structs, stride, row, at);
 	if (c != few)
 		hf__free(c);
 	return done;

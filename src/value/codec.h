@@ -63,6 +63,14 @@ typedef void *hf__lend_fn(void *owner, size_t n);
 hf_status hf__decode(const hf__cell *cell, hf_dest to, hf__lend_fn *lend, void *owner, char *why,
 	size_t why_size);
 
+/* Reads the bytes of a cell that is not NULL into a destination. False: they do not fit; nothing
+ * was written, and hf__decode tells why. */
+typedef bool hf__quick_fn(const char *data, int len, void *to);
+
+/* quick.c: for all cells of a column, into such destinations (without flags); NULL: there is none,
+ * and hf__decode does it. */
+hf__quick_fn *hf__quick_for(uint32_t type, int format, int dest);
+
 /* Whether hf__decode knows the binary format of this column type. */
 bool hf__has_binary(uint32_t type);
 

@@ -162,3 +162,96 @@ bool hf__decode_quick(const hf__cell *c, hf_dest to)
 		return false;
 	}
 }
+
+/* --- whole columns, whose type is looked at once --- */
+
+static bool wire_bool(const char *data, int len, void *to)
+{
+	if (len != 1 || (unsigned char)*data > 1)
+		return false;
+	*(bool *)to = *data != 0;
+	return true;
+}
+
+static bool wire_int2(const char *data, int len, void *to)
+{
+	if (len != 2)
+		return false;
+	*(int16_t *)to = (int16_t)hf__be16(data);
+	return true;
+}
+
+static bool wire_int4(const char *data, int len, void *to)
+{
+	if (len != 4)
+		return false;
+	*(int32_t *)to = (int32_t)hf__be32(data);
+	return true;
+}
+
+static bool wire_int8(const char *data, int len, void *to)
+{
+	if (len != 8)
+		return false;
+	*(int64_t *)to = (int64_t)hf__be64(data);
+	return true;
+}
+
+static bool wire_float8(const char *data, int len, void *to)
+{
+	uint64_t bits;
+
+	if (len != 8)
+		return false;
+	bits = hf__be64(data);
+	memcpy(to, &bits, sizeof bits);
+	return true;
+}
+
+/* A timestamp and a timestamptz are one int64_t. */
+static bool wire_time(const char *data, int len, void *to)
+{
+	return len == 8 && hf__timestamp_wire((int64_t)hf__be64(data), to) == HF__GOT;
+}
+
+static bool wire_uuid(const char *data, int len, void *to)
+{
+	if (len != (int)sizeof(hf_uuid))
+		return false;
+	memcpy(to, data, sizeof(hf_uuid));
+	return true;
+}
+
+static bool lend_text(const char *data, int len, void *to)
+{
+	(void)len;
+	*(const char **)to = data;
+	return true;
+}
+
+static bool lend_bytes(const char *data, int len, void *to)
+{
+	*(hf_bytes *)to = hf_blob(data, (size_t)len);
+	return true;
+}
+
+hf__quick_fn *hf__quick_for(uint32_t type, int format, int dest)
+{
+	static const struct {
+		uint32_t type;
+		int dest;
+		hf__quick_fn *read;
+	} wire[] = { { HF__OID_BOOL, HF_T_BOOL, wire_bool }, { HF__OID_INT2, HF_T_INT2, wire_int2 },
+		{ HF__OID_INT4, HF_T_INT4, wire_int4 }, { HF__OID_INT8, HF_T_INT8, wire_int8 },
+		{ HF__OID_FLOAT8, HF_T_FLOAT8, wire_float8 },
+		{ HF__OID_TIMESTAMPTZ, HF_T_TIMESTAMPTZ, wire_time },
+		{ HF__OID_TIMESTAMP, HF_T_TIMESTAMP, wire_time },
+		{ HF__OID_UUID, HF_T_UUID, wire_uuid }, { HF__OID_BYTEA, HF_T_BYTEA, lend_bytes } };
+
+	if (dest == HF_T_TEXT && (format == 0 || is_text(type)))
+		return lend_text;
+	for (size_t i = 0; format != 0 && i < sizeof wire / sizeof *wire; i++)
+		if (wire[i].type == type && wire[i].dest == dest)
+			return wire[i].read;
+	return NULL;
+}
