@@ -260,7 +260,34 @@ START_TEST(test_shapes)
 }
 END_TEST
 
+/* A type of one's own: what it points to, only its codec knows. */
+typedef struct upper {
+	const char *letters;
+} upper;
+
+static hf_status read_upper(const char *text, void *member, hf_room *room)
+{
+	char *copy = text ? hf_room_alloc(room, strlen(text) + 1) : NULL;
+
+	((upper *)member)->letters = copy ? strcpy(copy, text) : NULL;
+	return text && !copy ? HF_E_NOMEM : HF_OK;
+}
+
+static hf_status write_upper(const void *member, const char **text, hf_room *room)
+{
+	const char *letters = ((const upper *)member)->letters;
+	char *copy = letters ? hf_room_alloc(room, strlen(letters) + 1) : NULL;
+
+	*text = copy ? strcpy(copy, letters) : NULL;
+	return letters && !copy ? HF_E_NOMEM : HF_OK;
+}
+
+extern const hf_codec upper_codec;
+HF_CODEC(upper, "text", read_upper, write_upper);
+
 struct parcel {
+	upper label;
+	hf_int4_array moods;
 	int32_t id;
 	hf_bytes data;
 	hf_json info;
@@ -274,6 +301,8 @@ extern const hf_table parcel_table;
 
 static const hf_column parcel_columns[] = {
 	HF_COLUMN(parcel, id, INT4, NOT_NULL, HF_SERIAL),
+	HF_COLUMN(parcel, label, USER(upper), NULLABLE, HF_PLAIN),
+	HF_COLUMN(parcel, moods, ENUM_ARRAY(mood), NULLABLE, HF_PLAIN),
 	HF_COLUMN(parcel, data, BYTEA, NULLABLE, HF_PLAIN),
 	HF_COLUMN(parcel, info, JSONB, NULLABLE, HF_PLAIN),
 	HF_COLUMN(parcel, weight, NUMERIC, NULLABLE, HF_PLAIN),
@@ -288,11 +317,13 @@ START_TEST(test_deep_copy)
 {
 	struct t_store st = t_store_open();
 	char data[] = "bytes", info[] = "{\"a\": 1}", weight[] = "12.50", tag[] = "red",
-	     shape[] = "(2,2),(1,1)";
+	     label[] = "THIS", shape[] = "(2,2),(1,1)";
 	const char *tags[] = { tag, NULL };
 	bool null[] = { false, true };
-	int32_t sizes[] = { 7, 8, 9 };
-	struct parcel in = { .data = { data, 5 },
+	int32_t sizes[] = { 7, 8, 9 }, moods[] = { MOOD_HAPPY, MOOD_SAD };
+	struct parcel in = { .label = { label },
+		.moods = HF_ARRAY(int4, moods, 2),
+		.data = { data, 5 },
 		.info = { info },
 		.weight = { weight },
 		.tags = HF_ARRAY(text, tags, 2),
@@ -303,11 +334,14 @@ START_TEST(test_deep_copy)
 
 	in.tags.null = null;
 	free(t_psql("set client_min_messages to warning; drop table if exists parcel;"
-		    "create table parcel (id serial primary key, data bytea, info jsonb,"
+		    "create table parcel (id serial primary key, label text, moods mood[], data "
+		    "bytea, info jsonb,"
 		    "weight numeric, tags text[], sizes int[], shape box)"));
 	f[0] = hf_insert_async(st.pool, parcel, &in);
 	f[1] = hf_insert_async(st.pool, parcel, &none);
 	memset(data, '?', 5);
+	memset(label, '?', sizeof label - 1);
+	memset(moods, 0, sizeof moods);
 	memset(info, '?', sizeof info - 1);
 	memset(weight, '?', sizeof weight - 1);
 	memset(tag, '?', sizeof tag - 1);
@@ -322,7 +356,9 @@ START_TEST(test_deep_copy)
 		ck_assert_int_gt(p->id, 0);
 		if (i == 0)
 			ck_assert(memcmp(p->data.data, "bytes", 5) == 0 && p->sizes.v[2] == 9 &&
-				  strcmp(p->tags.v[0], "red") == 0 && p->tags.null[1]);
+				  strcmp(p->tags.v[0], "red") == 0 &&
+				  strcmp(p->label.letters, "THIS") == 0 &&
+				  p->moods.v[0] == MOOD_HAPPY && p->tags.null[1]);
 		else
 			ck_assert(!p->data.data && !p->info.s && !p->shape && !p->tags.has);
 		hf_rows_unref(rows);
@@ -330,7 +366,8 @@ START_TEST(test_deep_copy)
 	ck_assert_int_eq(
 		t_psql_int("select count(*) from parcel where data = 'bytes' and info->>'a' = '1'"
 			   " and weight = 12.5 and tags = array['red', null] and"
-			   " sizes = array[7, 8, 9] and shape ~= '(2,2),(1,1)'"),
+			   " sizes = array[7, 8, 9] and label = 'THIS' and moods = '{happy,sad}' "
+			   "and shape ~= '(2,2),(1,1)'"),
 		1);
 	t_store_close(&st);
 }
