@@ -2,6 +2,8 @@
 /* Descriptions and registries, without a server: what is refused, and in which words. */
 #include "check_main.h"
 
+#include "base/mem.h"
+
 #include <holdfast.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -393,6 +395,54 @@ START_TEST(test_threads)
 }
 END_TEST
 
+/* Each allocation fails once: what cannot be done is told, and nothing is lost. */
+START_TEST(test_without_memory)
+{
+	static hf_plan plans[400][2];
+	struct task row = { 7, "x", HF_SOME(3) };
+	bool done = false;
+	int n = 0;
+
+	for (; !done; n++) {
+		hf_table person = person_table, task = task_table;
+		const hf_foreign_key key = HF_FOREIGN_KEY(task, owner_id, person, id, .name = "k");
+		hf_foreign_key own = key;
+		const hf_table *const both[] = { &task, &person, NULL };
+		hf_models *m;
+		hf_error *e = NULL;
+		char *sql = NULL, *json, *line;
+
+		ck_assert_int_lt(n, (int)T_COUNT(plans));
+		person.plan = &plans[n][0];
+		task.plan = &plans[n][1];
+		own.table = &person;
+		task.foreign_keys = &own;
+		hf__mem_fail(n, 1);
+		m = hf_models_new(NULL);
+		if (m && hf_models_add(m, both, NULL, &e) == HF_OK)
+			sql = hf_models_sql(m, HF_IF_MISSING);
+		json = hf_row_json(&task, &row, false);
+		line = hf_row_dump(&task, &row, false);
+		hf__mem_fail(0, 0);
+		done = sql && json && line;
+		if (e)
+			ck_assert_int_eq(hf_error_status(e), HF_E_NOMEM);
+		if (sql)
+			ck_assert_ptr_nonnull(strstr(sql, "REFERENCES \"person\" (\"id\")"));
+		if (json)
+			ck_assert_str_eq(json, "{\"id\":7,\"subject\":\"x\",\"owner_id\":3}");
+		if (line)
+			ck_assert_str_eq(line, "task(id=7, subject='x', owner_id=3)");
+		hf_error_unref(e);
+		hf_models_unref(m);
+		free(sql);
+		free(json);
+		free(line);
+	}
+	ck_assert_int_gt(n, 30);
+}
+END_TEST
+
 /* --- values of a row, without a server --- */
 
 START_TEST(test_dump)
@@ -427,4 +477,5 @@ T_MAIN("model", { "G2 a table is called as its struct, or otherwise", test_table
 	{ "G5 twice is once, and two of one name are an error", test_twice, 0 },
 	{ "G8 G9 a group, without some, copied", test_register_module, 0 },
 	{ "G9 several threads register at once", test_threads, 0 },
+	{ "descriptions and rows without memory", test_without_memory, 0 },
 	{ "G30 a row as JSON and as a line", test_dump, 0 })
