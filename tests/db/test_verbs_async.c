@@ -2,6 +2,8 @@
 /* The verbs as futures. */
 #include "models.h"
 
+#include "base/mem.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -449,6 +451,37 @@ START_TEST(test_nobody_waits)
 }
 END_TEST
 
+/* Whatever allocation fails, the future says so, and nothing is left behind. */
+START_TEST(test_no_memory)
+{
+	struct t_store st = t_store_open();
+	struct person p = { .name = "Ann", .mood = MOOD_OK };
+	int failed = 0;
+
+	for (long n = 1; n <= 60; n++) {
+		hf_future *f, *g;
+		hf_status is;
+
+		hf__mem_fail(n - 1, 1);
+		f = hf_insert_async(st.pool, person, &p);
+		hf__mem_fail(n - 1, 1);
+		g = hf_select_async(st.pool, person, HF_WHERE(HF_EQ(person, name, "Ann")));
+		hf__mem_fail(0, 0);
+		is = hf_future_get(f, NULL);
+		ck_assert(is == HF_OK || is == HF_E_NOMEM);
+		failed += is == HF_E_NOMEM;
+		is = hf_future_get(g, NULL);
+		ck_assert(is == HF_OK || is == HF_E_NOMEM);
+		failed += is == HF_E_NOMEM;
+		hf_future_unref(f);
+		hf_future_unref(g);
+		free(t_psql("delete from person"));
+	}
+	ck_assert_int_gt(failed, 5);
+	t_store_close(&st);
+}
+END_TEST
+
 #define MANY 500
 
 /* † peewee-async: test_many_requests; pulsar-odm: many at once on few connections. */
@@ -490,4 +523,5 @@ T_MAIN("verbs_async", { "G1 H1 rows are inserted by futures, from copies", test_
 	{ "whatever a row points to is copied with it", test_deep_copy, 0 },
 	{ "a future of a verb fails as the verb does", test_failures, 0 },
 	{ "rows of a future outlive it and the pool; nobody need wait", test_nobody_waits, 0 },
+	{ "futures of verbs without memory", test_no_memory, 60 },
 	{ "many verbs at once on few connections", test_many, 60 })
