@@ -207,8 +207,10 @@ DB_TESTS = \
 	tests/db/test_views \
 	tests/db/test_upsert \
 	tests/db/test_validation \
+	tests/db/test_verb_carriers \
 	tests/db/test_verbs \
 	tests/db/test_verbs_async \
+	tests/db/test_verbs_nomem \
 	tests/db/test_waiting
 
 STRESS_TESTS = \

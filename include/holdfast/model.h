@@ -111,11 +111,11 @@ typedef struct hf_foreign_key {
 
 typedef struct hf_index {
 	const char *name; /* NULL: by the naming convention */
-	bool unique;      /* as a constraint, where it has neither .where nor .using nor .sql */
+	bool unique;      /* as a constraint, where it has neither .where nor .method nor .sql */
 	uint32_t column[HF_MAX_KEY];
-	const char *sql;   /* in place of columns: "lower(name), (info->>'x')"; needs a name */
-	const char *where; /* partial */
-	const char *using; /* "gin", "brin" …; NULL: btree */
+	const char *sql;    /* in place of columns: "lower(name), (info->>'x')"; needs a name */
+	const char *where;  /* partial */
+	const char *method; /* "gin", "brin" …; NULL: btree */
 } hf_index;
 
 typedef struct hf_constraint {

@@ -278,9 +278,9 @@ void hf__put_index(hf__strbuf *b, const hf__naming *names, const hf__plan *p, co
 		if_missing ? "IF NOT EXISTS " : "");
 	put_ident(b, name);
 	hf__strbuf_printf(b, " ON %s", p->name);
-	if (x->using) {
+	if (x->method) {
 		hf__strbuf_puts(b, " USING ");
-		put_ident(b, x->using);
+		put_ident(b, x->method);
 	}
 	hf__strbuf_putc(b, ' ');
 	if (x->sql)

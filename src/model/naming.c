@@ -80,7 +80,7 @@ void hf__foreign_key_name(
 
 bool hf__index_is_constraint(const hf_index *x)
 {
-	return x->unique && !x->where && !x->using && !x->sql;
+	return x->unique && !x->where && !x->method && !x->sql;
 }
 
 void hf__index_name(char out[64], const hf__naming *names, const hf__plan *p, const hf_index *x)

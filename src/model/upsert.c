@@ -217,21 +217,27 @@ static bool has_value(hf__verb *v, const hf_term *t, const hf_column *c, const v
 	hf__strbuf want = HF__STRBUF_INIT, have = HF__STRBUF_INIT;
 	hf_value a, b;
 	hf_error *e = NULL;
-	bool same = hf__column_value(c, &t->value, &v->st.arena, &a, &e) == HF_OK &&
-		    hf__member_sent(c, row, &v->st.arena, &b, &e) == HF_OK &&
-		    !hf__put_text(&want, &a) && !hf__put_text(&have, &b) &&
-		    (a.type == HF_T_NUMERIC ||
-			    strcmp(hf__strbuf_text(&want), hf__strbuf_text(&have)) == 0);
+	bool same = false;
 
+	if (hf__column_value(c, &t->value, &v->st.arena, &a, &e) == HF_OK &&
+		hf__member_sent(c, row, &v->st.arena, &b, &e) == HF_OK) {
+		same = !hf__put_text(&want, &a) && !hf__put_text(&have, &b) &&
+		       !hf__value_is_null(&b) &&
+		       (a.type == HF_T_NUMERIC ||
+			       strcmp(hf__strbuf_text(&want), hf__strbuf_text(&have)) == 0);
+		if (want.failed || have.failed)
+			e = hf__error_nomem();
+		else if (!same)
+			e = hf__error_fmt(HF_E_MISUSE, 0,
+				"model %s: the row to be created has another \"%s\" than is looked "
+				"for",
+				v->p->table.model, c->name);
+	}
 	hf__strbuf_finish(&want);
 	hf__strbuf_finish(&have);
-	if (!same && !e)
-		e = hf__error_fmt(HF_E_MISUSE, 0,
-			"model %s: the row to be created has another \"%s\" than is looked for",
-			v->p->table.model, c->name);
 	if (e)
 		hf__statement_fail(&v->st, e);
-	return same;
+	return !e;
 }
 
 static bool same_values(hf__verb *v, const hf_term *terms, const void *row, struct same *by)

@@ -50,7 +50,8 @@ START_TEST(test_statuses)
 		{ HF_E_TYPE, APR_EGENERAL }, { HF_E_NULL, APR_EGENERAL },
 		{ HF_E_TXN_ENDED, APR_EGENERAL }, { HF_E_USER, APR_EGENERAL },
 		{ HF_E_FORKED, APR_INCHILD }, { HF_E_TOO_LARGE, APR_ENOSPC },
-		{ HF_E_PARK_LIMIT, APR_EAGAIN } };
+		{ HF_E_PARK_LIMIT, APR_EAGAIN }, { HF_E_MANY_ROWS, APR_EGENERAL },
+		{ HF_E_STALE, APR_EGENERAL } };
 
 	for (size_t i = 0; i < T_COUNT(each); i++) {
 		ck_assert_int_eq((int)each[i].st, (int)i); /* none is left out */
