@@ -153,27 +153,36 @@ static void put_json_array(hf__strbuf *b, int item, const void *array)
 
 /* --- a row --- */
 
-/* An enum's label, a codec's text. False: there is none, as no value stands behind the number. */
-static bool value_of(const hf_column *c, const void *row, hf__arena *arena, hf_value *v)
+static hf_error *labels_of(
+	const hf_column *c, const hf_int4_array *a, hf__arena *arena, hf_value *v)
+{
+	hf_text_array *texts = hf__arena_alloc(arena, sizeof *texts);
+	const char **label = hf__arena_alloc(arena, (a->n + 1) * sizeof *label);
+	hf_error *e = NULL;
+
+	if (!texts || !label)
+		return hf__error_nomem();
+	memcpy(texts, a, sizeof *texts); /* all arrays have one layout */
+	texts->v = label;
+	for (size_t i = 0; i < a->n && !e; i++)
+		label[i] = a->null && a->null[i] ? NULL : hf__label_of(c, a->v[i], &e);
+	*v = hf_v_text_array(texts);
+	return e;
+}
+
+/* An enum's label, a codec's text. False: there is none, as no label stands behind the number; or
+ * no memory, of which `b` is told. */
+static bool value_of(
+	hf__strbuf *b, const hf_column *c, const void *row, hf__arena *arena, hf_value *v)
 {
 	hf_error *e = NULL;
 
-	if (c->labels && (c->type & HF_T_ARRAY)) {
-		const hf_int4_array *a = (const void *)((const char *)row + c->offset);
-		hf_text_array *texts = hf__arena_alloc(arena, sizeof *texts);
-		const char **label = hf__arena_alloc(arena, (a->n + 1) * sizeof *label);
-
-		if (!texts || !label)
-			return false;
-		memcpy(texts, a, sizeof *texts);
-		texts->v = label;
-		for (size_t i = 0; i < a->n && !e; i++)
-			label[i] = a->null && a->null[i] ? NULL : hf__label_of(c, a->v[i], &e);
-		*v = hf_v_text_array(texts);
-	} else if (hf__member_sent(c, row, arena, v, &e) == HF_OK && c->labels &&
-		   v->type == HF_T_INT8) {
+	if (c->labels && (c->type & HF_T_ARRAY))
+		e = labels_of(c, (const void *)((const char *)row + c->offset), arena, v);
+	else if (hf__member_sent(c, row, arena, v, &e) == HF_OK && c->labels &&
+		 v->type == HF_T_INT8)
 		*v = hf_v_text(hf__label_of(c, (int)v->as.i, &e));
-	}
+	b->failed |= hf_error_status(e) == HF_E_NOMEM;
 	hf_error_unref(e);
 	return !e;
 }
@@ -192,7 +201,7 @@ static void put_row_json(hf__strbuf *b, const hf__plan *p, const void *row, cons
 		hf__strbuf_puts(b, between);
 		put_string(b, c->name);
 		hf__strbuf_putc(b, ':');
-		if (!value_of(c, row, arena, &v))
+		if (!value_of(b, c, row, arena, &v))
 			v = hf_v_null();
 		put_json(b, &v);
 		between = ",";
@@ -306,7 +315,7 @@ char *hf_row_dump(const hf_table *t, const void *row, bool hidden)
 		if (c->hidden && !hidden)
 			continue;
 		hf__strbuf_printf(&b, "%s%s=", between, c->name);
-		if (value_of(c, row, &arena, &v))
+		if (value_of(&b, c, row, &arena, &v))
 			put_dumped(&b, &v);
 		else
 			hf__strbuf_puts(&b, "?");

@@ -2,7 +2,11 @@
 /* Descriptions and registries, without a server: what is refused, and in which words. */
 #include "check_main.h"
 
+#include "base/mem.h"
+
 #include <holdfast.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -343,6 +347,102 @@ START_TEST(test_register_module)
 }
 END_TEST
 
+/* Threads that register, look up and count at once, and one that makes the same plan. */
+#define THREADS 4
+#define TABLES  16
+
+static hf_table crowd[THREADS * TABLES];
+static char crowd_names[THREADS * TABLES][16];
+static hf_plan crowd_plans[THREADS * TABLES];
+static hf_models *shared;
+
+static void *register_some(void *arg)
+{
+	size_t from = (size_t)(uintptr_t)arg * TABLES;
+
+	for (size_t i = from; i < from + TABLES; i++) {
+		const hf_table *const one[] = { &crowd[i], &person_table, NULL };
+
+		if (hf_models_add(shared, one, NULL, NULL) != HF_OK ||
+			hf_models_find(shared, crowd_names[i], NULL) != &crowd[i] ||
+			hf_models_count(shared) == 0)
+			return &crowd[i];
+	}
+	return NULL;
+}
+
+START_TEST(test_threads)
+{
+	pthread_t thread[THREADS];
+
+	shared = hf_models_new(NULL);
+	for (size_t i = 0; i < T_COUNT(crowd); i++) {
+		snprintf(crowd_names[i], sizeof crowd_names[i], "crowd_%zu", i);
+		crowd[i] = person_table;
+		crowd[i].name = crowd[i].model = crowd_names[i];
+		crowd[i].plan = &crowd_plans[i];
+	}
+	for (size_t i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, register_some, (void *)i), 0);
+	for (size_t i = 0; i < THREADS; i++) {
+		void *failed;
+
+		pthread_join(thread[i], &failed);
+		ck_assert_ptr_null(failed);
+	}
+	ck_assert_uint_eq(hf_models_count(shared), T_COUNT(crowd) + 1);
+	hf_models_unref(shared);
+}
+END_TEST
+
+/* Each allocation fails once: what cannot be done is told, and nothing is lost. */
+START_TEST(test_without_memory)
+{
+	static hf_plan plans[400][2];
+	struct task row = { 7, "x", HF_SOME(3) };
+	bool done = false;
+	int n = 0;
+
+	for (; !done; n++) {
+		hf_table person = person_table, task = task_table;
+		const hf_foreign_key key = HF_FOREIGN_KEY(task, owner_id, person, id, .name = "k");
+		hf_foreign_key own = key;
+		const hf_table *const both[] = { &task, &person, NULL };
+		hf_models *m;
+		hf_error *e = NULL;
+		char *sql = NULL, *json, *line;
+
+		ck_assert_int_lt(n, (int)T_COUNT(plans));
+		person.plan = &plans[n][0];
+		task.plan = &plans[n][1];
+		own.table = &person;
+		task.foreign_keys = &own;
+		hf__mem_fail(n, 1);
+		m = hf_models_new(NULL);
+		if (m && hf_models_add(m, both, NULL, &e) == HF_OK)
+			sql = hf_models_sql(m, HF_IF_MISSING);
+		json = hf_row_json(&task, &row, false);
+		line = hf_row_dump(&task, &row, false);
+		hf__mem_fail(0, 0);
+		done = sql && json && line;
+		if (e)
+			ck_assert_int_eq(hf_error_status(e), HF_E_NOMEM);
+		if (sql)
+			ck_assert_ptr_nonnull(strstr(sql, "REFERENCES \"person\" (\"id\")"));
+		if (json)
+			ck_assert_str_eq(json, "{\"id\":7,\"subject\":\"x\",\"owner_id\":3}");
+		if (line)
+			ck_assert_str_eq(line, "task(id=7, subject='x', owner_id=3)");
+		hf_error_unref(e);
+		hf_models_unref(m);
+		free(sql);
+		free(json);
+		free(line);
+	}
+	ck_assert_int_gt(n, 30);
+}
+END_TEST
+
 /* --- values of a row, without a server --- */
 
 START_TEST(test_dump)
@@ -376,4 +476,6 @@ T_MAIN("model", { "G2 a table is called as its struct, or otherwise", test_table
 	{ "G4 one description in two registries", test_model_sandbox, 0 },
 	{ "G5 twice is once, and two of one name are an error", test_twice, 0 },
 	{ "G8 G9 a group, without some, copied", test_register_module, 0 },
+	{ "G9 several threads register at once", test_threads, 0 },
+	{ "descriptions and rows without memory", test_without_memory, 0 },
 	{ "G30 a row as JSON and as a line", test_dump, 0 })
