@@ -13,7 +13,7 @@
  * lists, and rows with what their columns point to. So a row is the caller's again at once, and is
  * never written to; what the verb would have read back into it is in the rows that the future
  * gives. It counts as made by hand (see hf_insert): it is written in full, whatever hf_new put into
- * it.
+ * it, but for the columns that hf_insert_default_async is told.
  *
  * Selects and what changes rows by a condition are plain queries, which travel together with others
  * (see pool.h), and whoever waits turns their results into structs. Other verbs are interactions:
@@ -64,6 +64,10 @@ HF_OWNED hf_future *hf_delete_where_async_at(const hf_site *site, hf_pool *p, co
  * those that answer *created, 1 where they have created one. */
 HF_OWNED hf_future *hf_insert_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const void *row);
+/* hf_insert_async, but these columns (ended by 0) get their defaults from the server. HF_E_MISUSE:
+ * one has none. */
+HF_OWNED hf_future *hf_insert_default_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
+	const void *row, const uint32_t *columns);
 HF_OWNED hf_future *hf_update_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const void *row, const uint32_t *only);
 HF_OWNED hf_future *hf_save_async_at(
@@ -129,6 +133,9 @@ HF__END
 #define hf_delete_where_async(p, T, ...) \
 	hf_delete_where_async_at(HF_HERE, (p), &T##_table, false, HF__CLAUSES(__VA_ARGS__))
 #define hf_insert_async(p, T, row) hf_insert_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row))
+/* hf_insert_default_async(pool, task, &t, HF_C(task, created), HF_C(task, done)) */
+#define hf_insert_default_async(p, T, row, ...) \
+	hf_insert_default_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), (const uint32_t[]){ __VA_ARGS__, 0 })
 #define hf_update_async(p, T, row) hf_update_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), NULL)
 #define hf_update_only_async(p, T, row, ...) \
 	hf_update_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), (const uint32_t[]){ __VA_ARGS__, 0 })

@@ -5,7 +5,11 @@
 
 #include "engine/scope.h"
 
+#include "value/error.h"
+
 #include <holdfast/orm_async.h>
+
+#include <string.h>
 
 /* --- plain queries --- */
 
@@ -100,6 +104,44 @@ static hf_status insert(hf__errand *e, hf_session *s)
 	return hf_insert_at(&e->site, s, e->t, e->given.rows);
 }
 
+static hf_error *no_default(const hf__errand *e, const hf_column *c)
+{
+	return hf__error_fmt(HF_E_MISUSE, 0, "model %s: \"%s\" has no default at the server",
+		e->p->table.model, c ? c->name : "(no column)");
+}
+
+/* As if hf_new had made it, and nobody had touched those columns, but all the others. */
+static hf_error *make_fresh(const hf__errand *e, hf_session *s)
+{
+	size_t size = e->p->table.row_size;
+	const unsigned char *row = e->given.rows;
+	unsigned char *image = hf_session_alloc(s, size);
+	struct hf__fresh *f = hf_session_alloc(s, sizeof *f);
+
+	if (!image || !f)
+		return hf__error_nomem();
+	for (size_t i = 0; i < size; i++)
+		image[i] = (unsigned char)~row[i];
+	for (const uint32_t *c = e->given.list; c && *c; c++) {
+		size_t i = hf__plan_column(e->p, *c);
+		const hf_column *column = i < e->p->n ? &e->p->columns[i] : NULL;
+
+		if (!column || !column->default_sql || column->on_insert)
+			return no_default(e, column);
+		memcpy(image + column->offset, row + column->offset, hf__member_size(column));
+	}
+	*f = (struct hf__fresh){ .row = e->given.rows, .image = image };
+	s->fresh = f;
+	return NULL;
+}
+
+static hf_status insert_default(hf__errand *e, hf_session *s)
+{
+	hf_error *why = make_fresh(e, s);
+
+	return why ? hf__session_told(s, why) : insert(e, s);
+}
+
 static hf_status update(hf__errand *e, hf_session *s)
 {
 	hand_over(e, 1);
@@ -162,6 +204,16 @@ hf_future *hf_insert_async_at(const hf_site *site, hf_pool *p, const hf_table *t
 {
 	return hf__errand_send(
 		site, p, t, &(hf__given){ .run = insert, .rows = (void *)(uintptr_t)row, .n = 1 });
+}
+
+hf_future *hf_insert_default_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
+	const void *row, const uint32_t *columns)
+{
+	return hf__errand_send(site, p, t,
+		&(hf__given){ .run = insert_default,
+			.rows = (void *)(uintptr_t)row,
+			.n = 1,
+			.list = columns });
 }
 
 hf_future *hf_update_async_at(

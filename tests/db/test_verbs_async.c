@@ -2,6 +2,8 @@
 /* The verbs as futures. */
 #include "models.h"
 
+#include "base/mem.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +90,27 @@ START_TEST(test_insert)
 	}
 	hf_rows_unref(rows);
 	hf_rows_unref(more);
+	t_store_close(&st);
+}
+END_TEST
+
+START_TEST(test_defaults)
+{
+	struct t_store st = t_store_open();
+	struct task t = { .subject = "roof", .done = true };
+	hf_rows *rows = rows_of(
+		hf_insert_default_async(st.pool, task, &t, HF_C(task, created)), &task_table);
+
+	ck_assert_int_gt(HF_ROWS(task, rows)->created.us, 1000000000000000); /* now() */
+	ck_assert(HF_ROWS(task, rows)->done);
+	hf_rows_unref(rows);
+	rows = rows_of(
+		hf_insert_default_async(st.pool, task, &t, HF_C(task, created), HF_C(task, done)),
+		&task_table);
+	ck_assert(!HF_ROWS(task, rows)->done);
+	hf_rows_unref(rows);
+	fails(hf_insert_default_async(st.pool, task, &t, HF_C(task, note)), HF_E_MISUSE,
+		"\"note\" has no default");
 	t_store_close(&st);
 }
 END_TEST
@@ -428,6 +451,37 @@ START_TEST(test_nobody_waits)
 }
 END_TEST
 
+/* Whatever allocation fails, the future says so, and nothing is left behind. */
+START_TEST(test_no_memory)
+{
+	struct t_store st = t_store_open();
+	struct person p = { .name = "Ann", .mood = MOOD_OK };
+	int failed = 0;
+
+	for (long n = 1; n <= 60; n++) {
+		hf_future *f, *g;
+		hf_status is;
+
+		hf__mem_fail(n - 1, 1);
+		f = hf_insert_async(st.pool, person, &p);
+		hf__mem_fail(n - 1, 1);
+		g = hf_select_async(st.pool, person, HF_WHERE(HF_EQ(person, name, "Ann")));
+		hf__mem_fail(0, 0);
+		is = hf_future_get(f, NULL);
+		ck_assert(is == HF_OK || is == HF_E_NOMEM);
+		failed += is == HF_E_NOMEM;
+		is = hf_future_get(g, NULL);
+		ck_assert(is == HF_OK || is == HF_E_NOMEM);
+		failed += is == HF_E_NOMEM;
+		hf_future_unref(f);
+		hf_future_unref(g);
+		free(t_psql("delete from person"));
+	}
+	ck_assert_int_gt(failed, 5);
+	t_store_close(&st);
+}
+END_TEST
+
 #define MANY 500
 
 /* † peewee-async: test_many_requests; pulsar-odm: many at once on few connections. */
@@ -460,6 +514,7 @@ START_TEST(test_many)
 END_TEST
 
 T_MAIN("verbs_async", { "G1 H1 rows are inserted by futures, from copies", test_insert, 0 },
+	{ "G25 columns get their defaults from the server", test_defaults, 0 },
 	{ "H26 futures of reading verbs give what the verbs do", test_reads, 0 },
 	{ "H2 H9 rows are saved, updated and deleted by futures", test_changes, 0 },
 	{ "H7 H10 H12 rows are upserted, found or created, and deleted deeply by futures",
@@ -468,4 +523,5 @@ T_MAIN("verbs_async", { "G1 H1 rows are inserted by futures, from copies", test_
 	{ "whatever a row points to is copied with it", test_deep_copy, 0 },
 	{ "a future of a verb fails as the verb does", test_failures, 0 },
 	{ "rows of a future outlive it and the pool; nobody need wait", test_nobody_waits, 0 },
+	{ "futures of verbs without memory", test_no_memory, 60 },
 	{ "many verbs at once on few connections", test_many, 60 })
