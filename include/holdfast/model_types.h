@@ -40,8 +40,7 @@ typedef struct hf_enum_opt {
 /* The labels of an enum type: label[v] is that of the C value v; NULL where no C value is. Made by
  * HF_ENUM. A label that a newer server sends and this table does not know is HF_E_TYPE. */
 typedef struct hf_labels {
-	const char *sql_type; /* "mood" or "schema.mood", as in SQL but unquoted; of ENUM_INT4 a
-			       * name for errors alone */
+	const char *sql_type; /* "mood" or "schema.mood", unquoted; of ENUM_INT4 for errors alone */
 	const char *const *label;
 	int n;
 } hf_labels;
