@@ -231,7 +231,7 @@ static void check_tables(const char *database, size_t expected)
 {
 	const char *seed = getenv("HOLDFAST_SEED");
 	struct suite c = { .pool = t_pool_on(dsn_of(database), NULL) };
-	struct t_table *tables;
+	static struct t_table *tables; /* for good, as descriptions are */
 	hf_error *why;
 	size_t n;
 
