@@ -9,6 +9,7 @@
 #include "value/text.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* One column of all rows. */
 struct strip {
@@ -177,10 +178,40 @@ void hf__put_given(hf__verb *v, const hf__many *m)
 	hf__put(&v->st, "n)");
 }
 
+static bool is_word(const char *s, size_t n, const char *word)
+{
+	return strlen(word) == n && strncasecmp(s, word, n) == 0;
+}
+
+/* The type without its length: an explicit cast to varchar(3) would cut what is too long, and the
+ * column is to refuse it. Where no length means 1, the type that has none. */
+static void put_open_type(hf__strbuf *b, const char *type)
+{
+	size_t n = strcspn(type, "([");
+	const char *rest = type[n] == '(' ? type + n + strcspn(type + n, ")") : type + n;
+
+	if (strchr(type, '"')) { /* a name of the user's */
+		hf__strbuf_puts(b, type);
+		return;
+	}
+	rest += *rest == ')';
+	while (n > 0 && type[n - 1] == ' ')
+		n--;
+	if (is_word(type, n, "char") || is_word(type, n, "character"))
+		hf__strbuf_puts(b, "bpchar");
+	else if (is_word(type, n, "bit"))
+		hf__strbuf_puts(b, "bit varying");
+	else
+		hf__strbuf_add(b, type, n);
+	hf__strbuf_puts(b, rest);
+}
+
 static void put_cast(hf__verb *v, const hf_column *c)
 {
-	if (!travels_natively(c))
-		hf__strbuf_printf(&v->st.text, "::%s", c->sql_type);
+	if (travels_natively(c))
+		return;
+	hf__put(&v->st, "::");
+	put_open_type(&v->st.text, c->sql_type);
 }
 
 void hf__put_given_column(hf__verb *v, const hf__many *m, size_t i)

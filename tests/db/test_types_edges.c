@@ -170,8 +170,50 @@ START_TEST(test_columns_by_name)
 }
 END_TEST
 
+struct narrow {
+	int32_t id;
+	const char *word, *bits, *two;
+};
+static const hf_column narrow_columns[] = {
+	HF_COLUMN(narrow, id, INT4, NOT_NULL, HF_PK),
+	HF_COLUMN(narrow, word, RAW("varchar(3)"), NULLABLE, HF_PLAIN),
+	HF_COLUMN(narrow, bits, RAW("bit(4)"), NULLABLE, HF_PLAIN),
+	HF_COLUMN(narrow, two, RAW("character (2)"), NULLABLE, HF_PLAIN),
+};
+extern const hf_table narrow_table;
+HF_TABLE(narrow, .name = "narrow");
+
+/* Alone or among many: what is too long is refused, and never cut. */
+START_TEST(test_too_long)
+{
+	static const struct narrow rows[] = { { 1, "abcd", NULL, NULL }, { 2, NULL, "10101", NULL },
+		{ 3, NULL, "101", NULL }, { 4, NULL, NULL, "abc" } };
+	struct place p = { .pool = t_pool(NULL) };
+	struct narrow good[] = { { 5, "abc", "1010", "ab" }, { 6, "", NULL, "c" } }, *read;
+
+	p.s = hf_session_on_pool(p.pool);
+	t_verb(p.s, hf_table_create(p.s, &narrow_table, HF_DROP_FIRST));
+	for (size_t i = 0; i < T_COUNT(rows); i++) {
+		struct narrow some[] = { { .id = 7 }, rows[i] };
+
+		ck_assert_int_eq(hf_insert(p.s, narrow, &some[1]), HF_E_SQL);
+		ck_assert_int_eq(hf_insert_many(p.s, narrow, some, 2), HF_E_SQL);
+		ck_assert_int_eq(strncmp(hf_error_sqlstate(hf_session_error(p.s)), "2200", 3), 0);
+	}
+	t_verb(p.s, hf_insert_many(p.s, narrow, good, 2));
+	t_verb(p.s, hf_get(p.s, narrow, &read, HF_EQ(narrow, id, 5)));
+	ck_assert_str_eq(read->word, "abc");
+	ck_assert_str_eq(read->bits, "1010");
+	ck_assert_str_eq(read->two, "ab");
+	t_verb(p.s, hf_table_drop(p.s, &narrow_table, 0));
+	hf_session_unref(p.s);
+	t_close(p.pool);
+}
+END_TEST
+
 T_MAIN("types_edges",
 	{ "G18 G19 G22 a UUID as key, JSON changed, an address", test_insert__uuid_pk, 0 },
 	{ "G23 times beyond the C type are told", test_beyond, 0 },
 	{ "columns of other types, NULL, missing", test_other_types, 0 },
-	{ "columns are found by their names", test_columns_by_name, 0 })
+	{ "columns are found by their names", test_columns_by_name, 0 },
+	{ "H11 what is too long for its column is refused, alone or among many", test_too_long, 0 })
