@@ -30,7 +30,8 @@ typedef struct hf_reply hf_reply;
 typedef enum hf_log_level { HF_LOG_ERROR, HF_LOG_WARN, HF_LOG_INFO, HF_LOG_DEBUG } hf_log_level;
 
 /* One line, without a newline, free of secrets and control characters. Called from any thread of
- * the pool, and from one that waits for work of it, several at once, with no lock held; it must not call back into the pool. */
+ * the pool, and from one that waits for work of it, several at once, with no lock held; it must not
+ * call back into the pool. */
 typedef void hf_log_fn(hf_log_level level, const char *message, void *arg);
 
 /* Runs on a worker for each new connection, before its first job and again after a session reset.
