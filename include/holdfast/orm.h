@@ -130,7 +130,8 @@ HF_CHECK hf_status hf_scalar_at(const hf_site *site, hf_session *s, const hf_tab
 	hf_term expression, const hf_clause *clauses);
 
 /* Inserts `n` structs that stand one behind the other, in one statement of one text, whatever n:
- * an array for each column. What the server fills in is read back into them. */
+ * an array for each column. They are checked as single rows are, and the story tells which; events
+ * are not called. What the server fills in is read back into them. */
 HF_CHECK hf_status hf_insert_many_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *rows, size_t n);
 

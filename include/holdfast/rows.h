@@ -36,9 +36,9 @@ HF_API hf_rows *hf_rows_unref(hf_rows *r);
 
 /* The rows of a statement of your own, as structs of `t`: its columns are found by their names, in
  * any order; others are passed over. Members whose column is not there are left zero, which for
- * those that may be NULL is NULL. HF_E_MISUSE: a column that may not be NULL is missing; HF_E_TYPE,
- * HF_E_NULL: as hf_row_read, and the message has table, column and row; HF_E_NOMEM. `res` is kept
- * as long as the rows are. No I/O. */
+ * those that may be NULL is NULL. HF_E_MISUSE: a column that may not be NULL is missing, or one is
+ * there twice; HF_E_TYPE, HF_E_NULL: as hf_row_read, and the message has table, column and row;
+ * HF_E_NOMEM. `res` is kept as long as the rows are. No I/O. */
 HF_CHECK hf_status hf_rows_from(
 	const hf_table *t, const hf_result *res, hf_rows **out, hf_error **out_error);
 

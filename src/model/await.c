@@ -7,6 +7,8 @@
 
 #include <holdfast/orm_async.h>
 
+#include <string.h>
+
 static hf_error *errand_rows(hf__errand *e, const hf_table *t, hf_rows **out)
 {
 	if (t->plan != e->t->plan)
@@ -46,7 +48,8 @@ static int64_t number(const hf_result *res)
 {
 	hf_row row = hf_result_row(res, 0);
 
-	if (hf_result_columns(res) != 1 || hf_result_rows(res) != 1)
+	if (strncmp(hf_result_tag(res), "SELECT", strlen("SELECT")) != 0 ||
+		hf_result_columns(res) != 1 || hf_result_rows(res) != 1)
 		return hf_result_affected(res);
 	return hf_row_bool(row, 0, false) ? 1 : hf_row_int8(row, 0, 0);
 }

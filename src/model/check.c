@@ -143,6 +143,16 @@ static hf_error *check_counters(const hf__plan *p)
 	return NULL;
 }
 
+static hf_error *check_key_size(const hf__plan *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		n += p->columns[i].key;
+	return n <= HF_MAX_KEY ? NULL
+			       : wrong(p, "%zu columns are its key: %d at most", n, HF_MAX_KEY);
+}
+
 /* --- holes --- */
 
 struct span {
@@ -167,6 +177,19 @@ static bool is_transient(const hf__plan *p, size_t from, size_t to)
 	return false;
 }
 
+/* Of the struct, as far as its columns tell; of what they do not tell nothing can be said. */
+static size_t align_of(const hf__plan *p)
+{
+	size_t most = p->table.n_transient ? sizeof(void *) : 1;
+
+	for (size_t i = 0; i < p->n; i++) {
+		size_t align = hf__member_align(&p->columns[i]);
+
+		most = align > most ? align : most;
+	}
+	return most;
+}
+
 /* A member without a column leaves room that no alignment explains. Small ones in front of a large
  * one may hide in its padding. */
 static hf_error *check_holes(const hf__plan *p)
@@ -182,7 +205,7 @@ static hf_error *check_holes(const hf__plan *p)
 		s[i].to = s[i].from + hf__member_size(&p->columns[i]);
 		s[i].align = hf__member_align(&p->columns[i]);
 	}
-	s[p->n] = (struct span){ p->table.row_size, p->table.row_size, sizeof(void *) };
+	s[p->n] = (struct span){ p->table.row_size, p->table.row_size, align_of(p) };
 	qsort(s, p->n, sizeof *s, by_place);
 	for (size_t i = 0; i <= p->n && !e; i++) {
 		if (s[i].from >= end + s[i].align && !is_transient(p, end, s[i].from))
@@ -309,6 +332,8 @@ hf_error *hf__plan_check(const hf__plan *p)
 		e = wrong(p, "it has no columns");
 	for (size_t i = 0; i < p->n && !e; i++)
 		e = check_column(p, i);
+	if (!e)
+		e = check_key_size(p);
 	if (!e)
 		e = check_counters(p);
 	if (!e)

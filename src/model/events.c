@@ -16,16 +16,21 @@ static bool allow(hf__verb *v, hf_status st, const char *what)
 	return false;
 }
 
+static bool there_is(hf__verb *v, const void *row)
+{
+	if (!row)
+		hf__statement_fail(&v->st, hf__error_fmt(HF_E_MISUSE, 0,
+						   "model %s: the row is NULL", v->p->table.model));
+	return row != NULL;
+}
+
 bool hf__verb_may_save(hf__verb *v, void *row, bool creates)
 {
 	const hf_events *on = v->p->table.events;
 	hf_error *e;
 
-	if (!row) {
-		hf__statement_fail(&v->st, hf__error_fmt(HF_E_MISUSE, 0,
-						   "model %s: the row is NULL", v->p->table.model));
+	if (!there_is(v, row))
 		return false;
-	}
 	if (on && (on->before_save || on->after_save))
 		hf__verb_whole(v);
 	if (on && on->before_save &&
@@ -49,6 +54,8 @@ bool hf__verb_may_delete(hf__verb *v, void *row)
 {
 	const hf_events *on = v->p->table.events;
 
+	if (!there_is(v, row))
+		return false;
 	if (on && (on->before_delete || on->after_delete))
 		hf__verb_whole(v);
 	return !on || !on->before_delete ||

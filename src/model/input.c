@@ -165,3 +165,48 @@ hf_status hf_set_text_at(
 		e = set(s, p, c, text, (char *)row + c->offset);
 	return hf__session_told(s, e);
 }
+
+/* --- defaults --- */
+
+/* The text in "'it''s'", and in "'ok'::mood"; NULL: it is another expression, or no memory. */
+static const char *unquoted(hf_session *s, const char *sql)
+{
+	char *text, *to;
+
+	if (*sql++ != '\'' || !(text = to = hf_session_alloc(s, strlen(sql) + 1)))
+		return NULL;
+	for (; *sql && (*sql != '\'' || sql[1] == '\''); sql++) {
+		sql += *sql == '\'';
+		*to++ = *sql;
+	}
+	*to = '\0';
+	return sql[0] == '\'' && (!sql[1] || (sql[1] == ':' && sql[2] == ':')) ? text : NULL;
+}
+
+static bool is_number(const hf_column *c, const char *sql)
+{
+	bool fits = is_integer(c) || c->type == HF_T_FLOAT4 || c->type == HF_T_FLOAT8;
+
+	return fits && strspn(sql, "+-.0123456789eE") == strlen(sql);
+}
+
+static const char *constant(hf_session *s, const hf_column *c)
+{
+	const char *sql = c->default_sql;
+
+	if (c->codec || (c->type & HF_T_ARRAY))
+		return NULL;
+	if (c->labels || c->type == HF_T_TEXT)
+		return unquoted(s, sql);
+	if (c->type == HF_T_BOOL && (strcasecmp(sql, "true") == 0 || strcasecmp(sql, "false") == 0))
+		return sql;
+	return is_number(c, sql) ? sql : NULL;
+}
+
+void hf__default_into(hf_session *s, const hf__plan *p, const hf_column *c, void *row)
+{
+	const char *text = c->default_sql ? constant(s, c) : NULL;
+
+	if (text) /* what does not fit the server will refuse */
+		hf_error_unref(set(s, p, c, text, (char *)row + c->offset));
+}

@@ -21,12 +21,14 @@ static struct hf__fresh *fresh_of(const hf_session *s, const void *row)
 
 /* --- hf_new --- */
 
-static hf_status fill_in(const hf__plan *p, void *row)
+static hf_status fill_in(hf_session *s, const hf__plan *p, void *row)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		const hf_column *c = &p->columns[i];
-		hf_status st = c->on_insert ? c->on_insert((char *)row + c->offset, row) : HF_OK;
+		hf_status st;
 
+		hf__default_into(s, p, c, row);
+		st = c->on_insert ? c->on_insert((char *)row + c->offset, row) : HF_OK;
 		if (st != HF_OK)
 			return st;
 	}
@@ -43,7 +45,7 @@ void *hf_new_at(hf_session *s, const hf_table *t)
 	struct hf__fresh *f = p ? hf_session_alloc(s, sizeof *f) : NULL;
 	void *row = f ? hf_session_alloc(s, size) : NULL;
 	void *image = row ? hf_session_alloc(s, size) : NULL;
-	hf_status st = image ? fill_in(p, row) : HF_E_NOMEM;
+	hf_status st = image ? fill_in(s, p, row) : HF_E_NOMEM;
 
 	if (!e && st != HF_OK)
 		e = st == HF_E_NOMEM

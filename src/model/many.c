@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Many rows in one statement, whose text is the same whatever their number. */
 #include "model/strip.h"
+#include "model/validate.h"
 
 #include "value/error.h"
 
@@ -32,6 +33,21 @@ static bool touch_all(hf__verb *v, const hf__many *m)
 	for (size_t i = 0; i < m->n; i++)
 		if (!hf__touch(v, row_at(v, m, i)))
 			return false;
+	return true;
+}
+
+/* As single rows are, but for events. `only`: these columns (NULL: all). */
+static bool check_all(hf__verb *v, const hf__many *m, const uint32_t *only)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		hf_error *e = hf__row_check(v->p, row_at(v, m, i), only);
+
+		if (!e)
+			continue;
+		hf__statement_fail(&v->st,
+			hf__error_amend(e, 0, 0, "row %zu: %s", i + 1, hf_error_message(e)));
+		return false;
+	}
 	return true;
 }
 
@@ -142,7 +158,7 @@ hf_status hf_insert_many_at(
 	hf__many m;
 
 	if (hf__verb_begin(&v, site, s, t) && n > 0 && many_begin(&v, &m, rows, n) &&
-		choose_columns(&v, &m))
+		choose_columns(&v, &m) && check_all(&v, &m, NULL))
 		insert_many(&v, &m);
 	return hf__verb_end(&v);
 }
@@ -156,7 +172,8 @@ hf_status hf_upsert_many_at(const hf_site *site, hf_session *s, const hf_table *
 	if (changed)
 		*changed = 0;
 	if (hf__verb_begin(&v, site, s, t) && n > 0 && many_begin(&v, &m, rows, n) &&
-		choose_columns(&v, &m) && (!update || touch_all(&v, &m))) {
+		choose_columns(&v, &m) && (!update || touch_all(&v, &m)) &&
+		check_all(&v, &m, NULL)) {
 		put_insert(&v, &m);
 		if (hf__put_on_conflict(&v, conflict, update) && hf__verb_run(&v) && changed)
 			*changed = hf_result_affected(v.res);
@@ -225,7 +242,7 @@ hf_status hf_update_many_at(const hf_site *site, hf_session *s, const hf_table *
 	if (changed)
 		*changed = 0;
 	if (hf__verb_begin(&v, site, s, t) && n > 0 && many_begin(&v, &m, rows, n) &&
-		choose_written(&v, &m, only) && touch_all(&v, &m)) {
+		choose_written(&v, &m, only) && touch_all(&v, &m) && check_all(&v, &m, only)) {
 		put_update(&v, &m);
 		if (hf__verb_run(&v) && changed)
 			*changed = hf_result_affected(v.res);

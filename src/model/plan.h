@@ -55,6 +55,10 @@ hf_status hf__member_sent(
 /* Whether it is what a zeroed struct has: 0, NULL, false. */
 bool hf__member_is_unset(const hf_column *c, const void *row);
 
+/* input.c: sets the member to the column's default, where that is a constant: a number, true or
+ * false, a text or an enum's label in quotes. What it points to is the session's. */
+void hf__default_into(hf_session *s, const hf__plan *p, const hf_column *c, void *row);
+
 /* A value of a condition, as this column's: an enum's number becomes its label, an array of them an
  * array of labels, in text. */
 hf_status hf__column_value(

@@ -409,13 +409,22 @@ void hf__put_query(hf__statement *s, const hf__plan *p, const hf__query *q)
 
 /* --- the end of an UPDATE or a DELETE --- */
 
+static bool says_all(const hf_clause *c)
+{
+	while (c && c->kind != HF_CLAUSE_END && c->kind != HF_CLAUSE_ALL)
+		c++;
+	return c && c->kind == HF_CLAUSE_ALL;
+}
+
+/* Conditions that have all fallen away (HF_IF), and an hf_find without any, do not mean all rows.
+ */
 void hf__put_where(hf__statement *s, const hf__plan *p, const hf_clause *given)
 {
 	const hf_clause *clauses = expand(s, p, given);
-	bool any = false;
+	bool any = says_all(given);
 
 	for (const hf_clause *c = clauses; c && c->kind != HF_CLAUSE_END; c++) {
-		any |= c->kind == HF_CLAUSE_WHERE || c->kind == HF_CLAUSE_ALL;
+		any |= c->kind == HF_CLAUSE_WHERE && hf__terms_restrict(c->terms);
 		if (c->kind != HF_CLAUSE_WHERE && c->kind != HF_CLAUSE_ALL &&
 			c->kind != HF_CLAUSE_ONLY)
 			fail(s, p,
@@ -423,7 +432,7 @@ void hf__put_where(hf__statement *s, const hf__plan *p, const hf_clause *given)
 				"or lock");
 	}
 	if (!any)
-		fail(s, p, "say HF_ALL where all rows are meant");
+		fail(s, p, "no condition is left: say HF_ALL where all rows are meant");
 	if (clauses)
 		put_where(s, p, clauses, HF_CLAUSE_WHERE, " WHERE ");
 }

@@ -140,23 +140,33 @@ static size_t find_column(const hf__plan *p, const char *name, size_t guess)
 	return c;
 }
 
-static bool is_mapped(const struct map *m, size_t column)
+/* Whether one of the first n result columns is that column. */
+static bool is_among(const struct map *m, size_t n, size_t column)
 {
-	if (column < m->n && m->which[column] == column)
-		return true;
-	for (size_t i = 0; i < m->n; i++)
+	for (size_t i = 0; i < n; i++)
 		if (m->which[i] == column)
 			return true;
 	return false;
 }
 
+static bool is_mapped(const struct map *m, size_t column)
+{
+	return (column < m->n && m->which[column] == column) || is_among(m, m->n, column);
+}
+
 static hf_error *match(const hf__plan *p, const hf_result *res, bool partial, struct map *m)
 {
+	bool in_order = true;
+
 	for (size_t i = 0; i < m->n; i++) {
 		const hf_column *c;
 
 		m->which[i] = find_column(p, hf_result_column_name(res, (int)i), i);
 		c = &p->columns[m->which[i]];
+		in_order &= m->which[i] == i;
+		if (!in_order && m->which[i] < p->n && is_among(m, i, m->which[i]))
+			return hf__error_fmt(HF_E_MISUSE, 0,
+				"table %s: the statement has two columns \"%s\"", p->name, c->name);
 		if (m->which[i] < p->n && !c->labels && !c->codec)
 			m->land[m->n_land++] = (hf__landing){ .col = (int)i,
 				.type = dest_type(c),

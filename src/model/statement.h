@@ -80,6 +80,9 @@ bool hf__is_partial(const hf_clause *clauses);
 /* " WHERE …", of an UPDATE or a DELETE, with which no clause but ONLY may stand. */
 void hf__put_where(hf__statement *s, const hf__plan *p, const hf_clause *clauses);
 
+/* where.c: whether a condition is left, and not all have fallen away. */
+bool hf__terms_restrict(const hf_term *t);
+
 /* find.c: what has been collected, as clauses; false: it cannot be used, and the error tells. */
 enum { HF__FIND_CLAUSES = 4 };
 bool hf__find_clauses(

@@ -229,7 +229,7 @@ hf_status hf_save_at(
 
 	if (!p)
 		return hf__session_told(s, e);
-	for (size_t i = 0; i < p->n_key; i++)
+	for (size_t i = 0; row && i < p->n_key; i++)
 		makes |= hf__member_is_unset(&p->columns[p->key[i]], row);
 	st = makes || p->n_key == 0 ? hf_insert_at(site, s, t, row)
 				    : hf_update_at(site, s, t, row, NULL);

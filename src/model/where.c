@@ -322,6 +322,17 @@ static size_t put_joined(
 	return n;
 }
 
+bool hf__terms_restrict(const hf_term *t)
+{
+	for (; t && t->op != HF_OP_END; t++) {
+		bool holds_others = t->op == HF_OP_AND || t->op == HF_OP_OR || t->op == HF_OP_NOT;
+
+		if (t->op != HF_OP_NONE && (!holds_others || hf__terms_restrict(t->terms)))
+			return true;
+	}
+	return false;
+}
+
 static void put_condition(hf__statement *s, const hf__plan *p, const hf_term *t)
 {
 	switch ((int)t->op) {
@@ -333,7 +344,7 @@ static void put_condition(hf__statement *s, const hf__plan *p, const hf_term *t)
 		hf__put(s, ")");
 		return;
 	case HF_OP_NOT:
-		hf__put(s, "NOT (");
+		hf__put(s, hf__terms_restrict(t->terms) ? "NOT (" : "(");
 		hf__put_conditions(s, p, t->terms);
 		hf__put(s, ")");
 		return;

@@ -54,6 +54,32 @@ static void tasks_are_at(int line, struct t_store *st, const char *want, const h
 #define BY_ID HF_ORDER(HF_ASC(task, id))
 #define OWNER HF_JOIN(task, owner_id, person, id)
 
+/* Nothing is changed or deleted for want of a condition. */
+START_TEST(test_nothing_left)
+{
+	struct t_store st = with_tasks();
+	hf_find *f = hf_find_new(&task_table);
+	int64_t n, before;
+	bool mine = false;
+
+	t_verb(st.s, hf_count(st.s, task, &before, HF_ALL));
+	ck_assert_int_gt(before, 0);
+	ck_assert_int_eq(hf_delete_where(st.s, task, &n, HF_WHERE(HF_IF(mine, HF_EQ(task, id, 1)))),
+		HF_E_MISUSE);
+	ck_assert_int_eq(
+		hf_delete_where(st.s, task, &n, HF_WHERE(HF_NOT(HF_IF(mine, HF_EQ(task, id, 1))))),
+		HF_E_MISUSE);
+	ck_assert_int_eq(hf_delete_where(st.s, task, &n, HF_MATCHING(f)), HF_E_MISUSE);
+	ck_assert_int_eq(hf_update_where(st.s, task, &n, HF_SETS(HF_SET(task, subject, "x")),
+				 HF_MATCHING(f)),
+		HF_E_MISUSE);
+	t_verb(st.s, hf_count(st.s, task, &n, HF_WHERE(HF_NOT(HF_IF(mine, HF_EQ(task, id, 1))))));
+	ck_assert_int_eq(n, before);
+	hf_find_unref(f);
+	t_store_close(&st);
+}
+END_TEST
+
 /* Conditions and orders of the joined table; both have an "id". */
 START_TEST(test_join)
 {
@@ -307,4 +333,5 @@ T_MAIN("builder", { "H16 conditions and orders of a joined table", test_join, 0 
 	{ "H16 locked rows are waited for, passed over, or told of", test_for_update, 0 },
 	{ "H38 one collection in several threads", test_find_from_threads, 0 },
 	{ "H40 names are those of descriptions", test_names, 0 },
-	{ "what cannot be put together says why", test_refused, 0 })
+	{ "what cannot be put together says why", test_refused, 0 },
+	{ "H13 no condition is left of those that there were", test_nothing_left, 0 })

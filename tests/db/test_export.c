@@ -82,7 +82,7 @@ START_TEST(test_no_numbers)
 		"-" };
 	struct user u = ann();
 
-	u.ratio.v = NAN;
+	u.ratio.v = (double)NAN;
 	for (size_t i = 0; i < T_COUNT(exact); i++) {
 		char *text, expected[100];
 

@@ -150,23 +150,82 @@ START_TEST(test_columns_by_name)
 	struct note *n;
 
 	t_done(hf_query(p.pool, "insert into note (text, \"from\") values ('a', '127.0.0.1')"));
-	t_verb(p.s,
-		hf_select_sql(p.s, note, &rows,
-			"select 1 as other, at, \"from\", text, 'x' as more, id, text || '2' as "
-			"text from note"));
+	t_verb(p.s, hf_select_sql(p.s, note, &rows,
+			    "select 1 as other, at, \"from\", 'x' as more, id, text || '2' as text "
+			    "from note"));
 	n = HF_ROWS(note, rows);
-	ck_assert_str_eq(n->text, "a2"); /* the last of two counts */
+	ck_assert_str_eq(n->text, "a2");
 	ck_assert_mem_eq(&n->from, &home, sizeof home);
 	ck_assert(hf_rows_have(rows, HF_C(note, text)) && !hf_rows_have(rows, HF_C(note, extra)));
 	ck_assert(!hf_rows_have(rows, 4711) && !hf_rows_have(NULL, HF_C(note, text)));
 	ck_assert_ptr_null(HF_ROWS(wrong, rows));
 	ck_assert_ptr_eq(hf_rows_table(rows), &note_table);
 	hf_rows_unref(rows);
+	ck_assert_int_eq(hf_select_sql(p.s, note, &rows, "select n.*, o.* from note n, note o"),
+		HF_E_MISUSE);
 	t_verb(p.s, hf_select_sql(p.s, note, &rows, "select * from note where false"));
 	ck_assert_uint_eq(hf_rows_count(rows), 0);
 	ck_assert_ptr_null(HF_ROWS(note, rows));
 	hf_rows_unref(rows);
 	close_place(&p);
+}
+END_TEST
+
+enum temper { SAD, OK };
+HF_ENUM(temper, "temper", [SAD] = "sad", [OK] = "ok");
+
+struct preset {
+	int32_t id;
+	bool on;
+	int32_t n;
+	enum temper temper;
+	const char *word;
+	double ratio;
+	hf_timestamptz at;
+};
+static const hf_column preset_columns[] = {
+	HF_COLUMN(preset, id, INT4, NOT_NULL, HF_SERIAL),
+	HF_COLUMN(preset, on, BOOL, NOT_NULL, HF_DEFAULT("true")),
+	HF_COLUMN(preset, n, INT4, NOT_NULL, HF_DEFAULT("21")),
+	HF_COLUMN(preset, temper, ENUM(temper), NOT_NULL, HF_DEFAULT("'ok'")),
+	HF_COLUMN(preset, word, TEXT, NOT_NULL, HF_DEFAULT("'it''s'::text")),
+	HF_COLUMN(preset, ratio, FLOAT8, NOT_NULL, HF_DEFAULT("-1.5e3")),
+	HF_COLUMN(preset, at, TIMESTAMPTZ, NOT_NULL, HF_DEFAULT("now()")),
+};
+extern const hf_table preset_table;
+HF_TABLE(preset, .name = "preset");
+
+/* A constant default is in a new row; what is set to zero then is zero, and not the default. */
+START_TEST(test_presets)
+{
+	struct place p = { .pool = t_pool(NULL) };
+	struct preset *a, *b, *read;
+
+	p.s = hf_session_on_pool(p.pool);
+	t_verb(p.s, hf_table_create(p.s, &preset_table, HF_DROP_FIRST));
+	a = hf_new(p.s, preset);
+	b = hf_new(p.s, preset);
+	ck_assert(a->on && a->n == 21 && a->temper == OK && a->at.us == 0);
+	ck_assert_str_eq(a->word, "it's");
+	ck_assert_double_eq(a->ratio, -1500);
+	b->on = false;
+	b->n = 0;
+	b->temper = SAD;
+	b->word = "";
+	b->ratio = 0;
+	t_verb(p.s, hf_insert(p.s, preset, a));
+	t_verb(p.s, hf_insert(p.s, preset, b));
+	t_verb(p.s, hf_get(p.s, preset, &read, HF_EQ(preset, id, a->id)));
+	ck_assert(read->on && read->n == 21 && read->temper == OK && read->at.us != 0);
+	ck_assert_str_eq(read->word, "it's");
+	ck_assert_double_eq(read->ratio, -1500);
+	t_verb(p.s, hf_get(p.s, preset, &read, HF_EQ(preset, id, b->id)));
+	ck_assert(!read->on && read->n == 0 && read->temper == SAD && read->ratio == 0);
+	ck_assert_str_eq(read->word, "");
+	t_verb(p.s, hf_table_drop(p.s, &preset_table, 0));
+	free(t_psql("drop type if exists temper"));
+	hf_session_unref(p.s);
+	t_close(p.pool);
 }
 END_TEST
 
@@ -216,4 +275,5 @@ T_MAIN("types_edges",
 	{ "G23 times beyond the C type are told", test_beyond, 0 },
 	{ "columns of other types, NULL, missing", test_other_types, 0 },
 	{ "columns are found by their names", test_columns_by_name, 0 },
-	{ "H11 what is too long for its column is refused, alone or among many", test_too_long, 0 })
+	{ "H11 what is too long for its column is refused, alone or among many", test_too_long, 0 },
+	{ "G25 H1 a default that is a constant is in a new row", test_presets, 0 })

@@ -138,6 +138,9 @@ START_TEST(test_required)
 	struct account *a = hf_new(s, account), *read;
 
 	a->name = "Ann";
+	refused(s, hf_insert(s, account, a), HF_E_NULL, "model account: email: a value is needed");
+	ck_assert_int_eq(a->age, 21); /* a constant: hf_new knows it */
+	a->age = 7;
 	refused(s, hf_insert(s, account, a), HF_E_NULL,
 		"model account: email: a value is needed; "
 		"age: the model's check refused it");
@@ -149,6 +152,32 @@ START_TEST(test_required)
 	ck_assert_str_eq(a->balance.s, "0.00"); /* the default, as the server has it */
 	t_verb(s, hf_get(s, account, &read, HF_EQ(account, id, a->id)));
 	ck_assert_int_eq(read->joined.us, joined_at); /* the callable */
+	close_accounts(s, pool);
+}
+END_TEST
+
+/* Among many, the row is told by its place. */
+START_TEST(test_many)
+{
+	hf_pool *pool;
+	hf_session *s = open_accounts(&pool);
+	struct account rows[3] = { *new_account(s, "Ann"), *new_account(s, "Ben"),
+		*new_account(s, "Cleo") };
+
+	for (int i = 0; i < 3; i++) {
+		rows[i].balance.s = "1.50";
+		rows[i].email = (const char *[]){ "a@b.org", "c@d.org", "e@f.org" }[i];
+	}
+	rows[1].age = 7;
+	refused(s, hf_insert_many(s, account, rows, 3), HF_E_USER,
+		"row 2: model account: age: the model's check refused it");
+	rows[1].age = 40;
+	t_verb(s, hf_insert_many(s, account, rows, 3));
+	rows[2].age = 7;
+	refused(s, hf_update_many(s, account, rows, 3, HF_COLUMNS(HF_C(account, age)), NULL),
+		HF_E_USER, "row 3: model account: age: the model's check refused it");
+	ck_assert_int_eq(hf_delete_at(HF_HERE, s, &account_table, NULL), HF_E_MISUSE);
+	ck_assert_int_eq(hf_save_at(HF_HERE, s, &account_table, NULL, NULL), HF_E_MISUSE);
 	close_accounts(s, pool);
 }
 END_TEST
@@ -409,6 +438,7 @@ END_TEST
 T_MAIN("validation", { "G25 all that is wrong is told at once", test_all_failures, 0 },
 	{ "G25 what is required, defaults, and those that are called", test_required, 0 },
 	{ "G25 what is not written is not checked", test_partly, 0 },
+	{ "G25 H11 H15 many rows are checked as one is", test_many, 0 },
 	{ "a violated constraint names its members", test_constraints, 0 },
 	{ "a NULL that only the server knows of", test_not_null_of_the_server, 0 },
 	{ "G14 members of constraints of a convention", test_names_of_a_convention, 0 },

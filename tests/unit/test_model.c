@@ -172,6 +172,31 @@ START_TEST(test_hole)
 }
 END_TEST
 
+struct tailed {
+	int32_t id, forgotten;
+};
+static const hf_column tailed_columns[] = {
+	HF_COLUMN(tailed, id, INT4, NOT_NULL, HF_SERIAL),
+};
+HF_TABLE(tailed, .name = "tailed");
+
+struct wide {
+	int32_t k[9];
+};
+#define K(i)                                                                                       \
+	{                                                                                          \
+		.name = "k" #i, .member = "k" #i, HF__TI_INT4, .offset = 4 * (i), .key = true      \
+	}
+static const hf_column wide_columns[] = { K(0), K(1), K(2), K(3), K(4), K(5), K(6), K(7), K(8) };
+HF_TABLE(wide, .name = "wide");
+
+START_TEST(test_last_and_least)
+{
+	refused(&tailed_table, "4 bytes from offset 4 on belong to no column");
+	refused(&wide_table, "9 columns are its key: 8 at most");
+}
+END_TEST
+
 START_TEST(test_lookup)
 {
 	ck_assert_str_eq(hf_table_column(&task_table, "owner_id")->member, "owner_id");
@@ -467,6 +492,7 @@ T_MAIN("model", { "G2 a table is called as its struct, or otherwise", test_table
 	{ "G26 descriptions that cannot be are refused", test_errors, 0 },
 	{ "G26 two keys that count up", test_two_keys_that_count, 0 },
 	{ "a member without a column is told", test_hole, 0 },
+	{ "G27 what is behind all columns, and a key of too many", test_last_and_least, 0 },
 	{ "G3 columns by their names", test_lookup, 0 },
 	{ "a description of an older header", test_older_header, 0 },
 	{ "G10 what a base says is inherited, and its base's", test_base, 0 },
