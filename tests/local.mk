@@ -61,6 +61,7 @@ DB_TESTS = \
 	tests/db/test_apr_scope \
 	tests/db/test_arguments \
 	tests/db/test_atomic \
+	tests/db/test_batch_faults \
 	tests/db/test_batch_neighbours \
 	tests/db/test_batch_trouble \
 	tests/db/test_bindings \
@@ -98,6 +99,7 @@ DB_TESTS = \
 	tests/db/test_extras \
 	tests/db/test_failover \
 	tests/db/test_fast_lane \
+	tests/db/test_fast_lane_again \
 	tests/db/test_fast_lane_cost \
 	tests/db/test_fetch \
 	tests/db/test_fetch_load \
@@ -162,6 +164,7 @@ DB_TESTS = \
 	tests/db/test_pipeline_cut \
 	tests/db/test_pipeline_limits \
 	tests/db/test_pipeline_mixed \
+	tests/db/test_pipeline_notices \
 	tests/db/test_pipeline_shot \
 	tests/db/test_pipeline_statements \
 	tests/db/test_proxy \
