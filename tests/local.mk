@@ -123,6 +123,7 @@ DB_TESTS = \
 	tests/db/test_interaction_txn \
 	tests/db/test_lifetime \
 	tests/db/test_limits \
+	tests/db/test_limits_huge \
 	tests/db/test_listen \
 	tests/db/test_listen_idle \
 	tests/db/test_listen_inbox \
@@ -139,6 +140,7 @@ DB_TESTS = \
 	tests/db/test_loops \
 	tests/db/test_loss \
 	tests/db/test_many \
+	tests/db/test_many_parameters \
 	tests/db/test_metrics \
 	tests/db/test_metrics_load \
 	tests/db/test_naming \
