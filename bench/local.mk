@@ -72,7 +72,7 @@ bench-growth: bench/growth
 	@$(SHELL) $(srcdir)/tests/with-pg bench/growth $(SECTIONS)
 
 # Ten million operations each: memory that stays flat, and answers that are their callers' own while
-# sessions are killed. It takes minutes, and shows how far it is.
+# sessions are killed, pipelined and one by one. It takes minutes, and shows how far it is.
 LONG_OPS = 10000000
 if HAVE_CHECK
 bench-long: bench/memory tests/db/test_echo

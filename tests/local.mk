@@ -61,6 +61,7 @@ DB_TESTS = \
 	tests/db/test_apr_scope \
 	tests/db/test_arguments \
 	tests/db/test_atomic \
+	tests/db/test_batch_faults \
 	tests/db/test_batch_neighbours \
 	tests/db/test_batch_trouble \
 	tests/db/test_bindings \
@@ -98,6 +99,7 @@ DB_TESTS = \
 	tests/db/test_extras \
 	tests/db/test_failover \
 	tests/db/test_fast_lane \
+	tests/db/test_fast_lane_again \
 	tests/db/test_fast_lane_cost \
 	tests/db/test_fetch \
 	tests/db/test_fetch_load \
@@ -121,6 +123,7 @@ DB_TESTS = \
 	tests/db/test_interaction_txn \
 	tests/db/test_lifetime \
 	tests/db/test_limits \
+	tests/db/test_limits_huge \
 	tests/db/test_listen \
 	tests/db/test_listen_idle \
 	tests/db/test_listen_inbox \
@@ -137,6 +140,7 @@ DB_TESTS = \
 	tests/db/test_loops \
 	tests/db/test_loss \
 	tests/db/test_many \
+	tests/db/test_many_parameters \
 	tests/db/test_metrics \
 	tests/db/test_metrics_load \
 	tests/db/test_naming \
@@ -162,6 +166,7 @@ DB_TESTS = \
 	tests/db/test_pipeline_cut \
 	tests/db/test_pipeline_limits \
 	tests/db/test_pipeline_mixed \
+	tests/db/test_pipeline_notices \
 	tests/db/test_pipeline_shot \
 	tests/db/test_pipeline_statements \
 	tests/db/test_proxy \

@@ -112,7 +112,7 @@ static bool drain(hf__copy *k)
 	hf__link *l = link_of(k);
 
 	for (;;) {
-		int more = PQflush(l->pg);
+		int more = hf__link_flush(l);
 
 		if (more < 0)
 			l->broken = true;
@@ -171,7 +171,7 @@ hf_error *hf__copy_send(hf__copy *k, const char *data, size_t n)
 		st = PQputCopyData(l->pg, data, (int)piece);
 		if (st == 0)
 			return hf__error_nomem(); /* libpq's buffer was empty */
-		if (st < 0 || PQflush(l->pg) < 0)
+		if (st < 0 || hf__link_flush(l) < 0)
 			return stopped(k);
 	}
 	return e;

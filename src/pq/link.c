@@ -186,6 +186,25 @@ static bool act_on_time(hf__link *l, const hf__guard *g)
 	return true;
 }
 
+/* Where the server has hung up its last words are still to be read, and then its end. */
+bool hf__link_refused(const hf__link *l)
+{
+	struct pollfd p = { l->sock, POLLRDHUP, 0 };
+
+	if (errno == 0 || errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+		return false;
+	return poll(&p, 1, 0) <= 0 || !p.revents;
+}
+
+int hf__link_flush(hf__link *l)
+{
+	int more;
+
+	errno = 0;
+	more = PQflush(l->pg);
+	return hf__link_refused(l) ? -1 : more;
+}
+
 /* Without a limit where nothing is due: the kernel needs no timer then, which is 2 % of a short
  * query.
  */
@@ -207,13 +226,14 @@ bool hf__link_sleep(hf__link *l, bool write, const hf__guard *g)
 {
 	struct pollfd p[2] = { { -1, POLLIN, 0 }, { l->cfg.wake->fd, POLLIN, 0 } };
 	int64_t gather_ns = 0;
-	int n;
+	int n, more;
 
 	if (g->before_sleep) {
 		gather_ns = g->before_sleep(g->arg);
-		if (l->broken)
-			return false;
-		write |= PQflush(l->pg) > 0; /* what it has sent */
+		more = l->broken ? -1 : hf__link_flush(l); /* what it has sent */
+		if (more < 0)
+			goto give_up;
+		write |= more > 0;
 	}
 	if (!act_on_time(l, g))
 		goto give_up;

@@ -195,6 +195,12 @@ int hf__link_plain_socket(const hf__link *l);
 /* --- for wire.c
  * ------------------------------------------------------------------------------------ */
 
+/* PQflush, and -1 also where the kernel did not take what libpq then threw away. */
+int hf__link_flush(hf__link *l);
+/* Whether libpq's last call of send(), since errno was 0, failed like that and the server has not
+ * hung up: "poison" in wire.c, sign five. */
+bool hf__link_refused(const hf__link *l);
+
 /* Sleeps until the socket can be read (or written, if `write`), the link is poked, or a limit is
  * reached; fires cancels as the guard says. False: give up; the link is broken. */
 bool hf__link_sleep(hf__link *l, bool write, const hf__guard *guard);

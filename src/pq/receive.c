@@ -83,13 +83,16 @@ static bool await_result(hf__trip *t)
 	hf__link *l = t->l;
 
 	for (bool first = true;; first = false) {
-		int more = PQflush(l->pg);
+		int more = hf__link_flush(l);
 
 		if (more < 0)
 			return false;
 		if (!PQisBusy(l->pg))
 			return true;
 		if (poisoned(l) || !hf__link_sleep(l, more > 0, &t->run->guard))
+			return false;
+		/* Reading would send as well, and hide how that went. */
+		if (more > 0 && hf__link_flush(l) < 0)
 			return false;
 		if (first ? !PQconsumeInput(l->pg) : !consume(l))
 			return !PQisBusy(l->pg);

@@ -5,12 +5,17 @@
 #include "pq/copy.h"
 #include "pq/format.h"
 
+#include <errno.h>
 #include <stdio.h>
+
+/* Of a function of libpq's that may send, over t->l: it worked, as far as can be told. Sign five is
+ * seen right behind it, or never. */
+#define SENT(call) (errno = 0, (call) == 1 && !hf__link_refused(t->l))
 
 static bool send_text(hf__trip *t, const char *sql)
 {
 	t->n_commands++;
-	return PQsendQueryParams(t->l->pg, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
+	return SENT(PQsendQueryParams(t->l->pg, sql, 0, NULL, NULL, NULL, NULL, 0));
 }
 
 /* A text of ours that is sent again and again. What travels with commands of our own is not
@@ -27,11 +32,11 @@ static bool send_extra(hf__trip *t, const char *sql)
 		x->parsing = true;
 		t->made[t->n_made] = x;
 		t->made_at[t->n_made++] = t->n_commands++;
-		if (PQsendPrepare(t->l->pg, x->name, sql, 0, NULL) != 1)
+		if (!SENT(PQsendPrepare(t->l->pg, x->name, sql, 0, NULL)))
 			return false;
 	}
 	t->extras |= 1u << t->n_commands++;
-	return PQsendQueryPrepared(t->l->pg, x->name, 0, NULL, NULL, NULL, 0) == 1;
+	return SENT(PQsendQueryPrepared(t->l->pg, x->name, 0, NULL, NULL, NULL, 0));
 }
 
 /* SET LOCAL takes no snapshot, so that SET TRANSACTION may follow; but where no transaction is open
@@ -76,8 +81,8 @@ static bool send_prepare(hf__trip *t)
 		return true;
 	t->entry->parsing = true;
 	t->prepare_index = t->n_commands++;
-	return PQsendPrepare(t->l->pg, t->entry->name, t->run->sql, p ? p->n : 0,
-		       p ? p->types : NULL) == 1;
+	return SENT(PQsendPrepare(
+		t->l->pg, t->entry->name, t->run->sql, p ? p->n : 0, p ? p->types : NULL));
 }
 
 static bool send_stamp(hf__trip *t)
@@ -109,11 +114,11 @@ static bool send_describe(hf__trip *t)
 
 	if (!t->named) {
 		t->n_commands++;
-		if (PQsendPrepare(pg, name, t->run->sql, p ? p->n : 0, p ? p->types : NULL) != 1)
+		if (!SENT(PQsendPrepare(pg, name, t->run->sql, p ? p->n : 0, p ? p->types : NULL)))
 			return false;
 	}
 	t->describe_index = t->n_commands++;
-	return PQsendDescribePrepared(pg, name) == 1 && PQsendFlushRequest(pg) == 1;
+	return SENT(PQsendDescribePrepared(pg, name)) && SENT(PQsendFlushRequest(pg));
 }
 
 /* The unnamed statement: nothing to clean up. */
@@ -123,8 +128,8 @@ static bool send_description(hf__trip *t)
 
 	t->n_commands++;
 	t->main_index = t->n_commands++;
-	return PQsendPrepare(t->l->pg, "", sql, 0, NULL) == 1 &&
-	       PQsendDescribePrepared(t->l->pg, "") == 1;
+	return SENT(PQsendPrepare(t->l->pg, "", sql, 0, NULL)) &&
+	       SENT(PQsendDescribePrepared(t->l->pg, ""));
 }
 
 static bool send_main(hf__trip *t)
@@ -137,11 +142,11 @@ static bool send_main(hf__trip *t)
 		return send_description(t);
 	t->main_index = t->n_commands++;
 	if (t->named || t->describe_index >= 0)
-		return PQsendQueryPrepared(pg, t->named ? t->entry->name : "", n,
-			       p ? p->values : NULL, p ? p->lengths : NULL, p ? p->formats : NULL,
-			       format) == 1;
-	return PQsendQueryParams(pg, t->run->sql, n, p ? p->types : NULL, p ? p->values : NULL,
-		       p ? p->lengths : NULL, p ? p->formats : NULL, format) == 1;
+		return SENT(PQsendQueryPrepared(pg, t->named ? t->entry->name : "", n,
+			p ? p->values : NULL, p ? p->lengths : NULL, p ? p->formats : NULL,
+			format));
+	return SENT(PQsendQueryParams(pg, t->run->sql, n, p ? p->types : NULL, p ? p->values : NULL,
+		p ? p->lengths : NULL, p ? p->formats : NULL, format));
 }
 
 static bool send_question(hf__trip *t)
@@ -160,7 +165,7 @@ static bool send_commit(hf__trip *t)
 {
 	if (!t->run->commit)
 		return true;
-	if (PQsendFlushRequest(t->l->pg) != 1)
+	if (!SENT(PQsendFlushRequest(t->l->pg)))
 		return false;
 	if (t->run->limit_ms > 0 && !send_extra(t, "SET LOCAL statement_timeout = 0"))
 		return false;
@@ -178,7 +183,7 @@ static bool send_close_portal(hf__trip *t)
 		return true;
 #ifdef LIBPQ_HAS_CLOSE_PREPARED
 	t->n_commands++;
-	return PQsendClosePortal(t->l->pg, "") == 1;
+	return SENT(PQsendClosePortal(t->l->pg, ""));
 #else
 	return send_extra(t, ""); /* takes the unnamed portal's place */
 #endif
@@ -187,20 +192,20 @@ static bool send_close_portal(hf__trip *t)
 bool hf__trip_send_sync(hf__trip *t)
 {
 #ifdef LIBPQ_HAS_ASYNC_CANCEL /* came with the same release as PQsendPipelineSync */
-	return PQsendPipelineSync(t->l->pg) == 1;
+	return SENT(PQsendPipelineSync(t->l->pg));
 #else
-	return PQpipelineSync(t->l->pg) == 1;
+	return SENT(PQpipelineSync(t->l->pg));
 #endif
 }
 
 bool hf__trip_send_flush(hf__trip *t)
 {
-	return PQsendFlushRequest(t->l->pg) == 1;
+	return SENT(PQsendFlushRequest(t->l->pg));
 }
 
 bool hf__trip_send_ahead(hf__trip *t)
 {
-	return send_first(t, HF__FORMAT_USUAL) && send_describe(t) && PQflush(t->l->pg) >= 0;
+	return send_first(t, HF__FORMAT_USUAL) && send_describe(t) && hf__link_flush(t->l) >= 0;
 }
 
 static bool is_lone(const hf__trip *t)
@@ -234,7 +239,7 @@ bool hf__trip_send_alone(hf__trip *t)
 	const hf__params *p = t->run->params;
 
 	if (t->run->script || (t->run->copy && t->run->copy->simple))
-		return PQsendQuery(t->l->pg, t->run->text ? t->run->text : t->run->sql) == 1;
-	return PQsendQueryParams(t->l->pg, t->run->sql, p ? p->n : 0, p ? p->types : NULL,
-		       p ? p->values : NULL, p ? p->lengths : NULL, p ? p->formats : NULL, 0) == 1;
+		return SENT(PQsendQuery(t->l->pg, t->run->text ? t->run->text : t->run->sql));
+	return SENT(PQsendQueryParams(t->l->pg, t->run->sql, p ? p->n : 0, p ? p->types : NULL,
+		p ? p->values : NULL, p ? p->lengths : NULL, p ? p->formats : NULL, 0));
 }

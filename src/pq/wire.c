@@ -9,9 +9,12 @@
  * in front of it. So nothing is reported before the Sync has been read.
  *
  * Note "poison". libpq can lose a Sync when memory runs out, and would then give one statement's
- * rows to the next. Four signs close the connection: a send that fails after part of a trip was
+ * rows to the next. Five signs close the connection: a send that fails after part of a trip was
  * handed over; a message in PQerrorMessage while PQisBusy still waits; an error without a SQLSTATE
- * (libpq made it, not the server); a result that does not fit the command at the head. */
+ * (libpq made it, not the server); a result that does not fit the command at the head; an errno
+ * that libpq's call of send() left. For what the kernel does not take (ENOBUFS, EHOSTUNREACH) libpq
+ * throws away and calls sent, and if the server does not hang up as well, its answer is awaited for
+ * ever. Only errno tells, and where the link is encrypted nothing does: there it takes a limit. */
 #include "pq/wire.h"
 
 #include "base/clock.h"
@@ -517,7 +520,7 @@ hf_error *hf__trip_start(hf__trip *t, hf__link *l, hf__run *run, bool lone)
 	t->split = true;
 	t->may_be_lone = lone;
 	e = begin_trip(t, true, idle, true);
-	if (!e && !l->broken && PQflush(l->pg) < 0)
+	if (!e && !l->broken && hf__link_flush(l) < 0)
 		l->broken = true;
 	return e;
 }

@@ -154,6 +154,22 @@ static int run_queries(hf_pool *p, int n, int window)
 	return right;
 }
 
+/* The same by hf_fetch, which has one under way. */
+static int run_fetches(hf_pool *p, int n, int window)
+{
+	int right = 0;
+
+	for (int i = 0; i < n; i++) {
+		hf_result *res = NULL;
+
+		right += hf_fetch(p, &res, NULL, sql, i, i + window) == HF_OK &&
+			 hf_result_rows(res) == 3 &&
+			 hf_row_int8(hf_result_row(res, 2), 1, 0) == 2 * i + window;
+		hf_result_unref(res);
+	}
+	return right;
+}
+
 /* More than will ever be alive at a time. */
 static void fill_stocks(hf_pool *p)
 {
@@ -166,16 +182,17 @@ static void fill_stocks(hf_pool *p)
 		hf_future_unref(f[i]);
 }
 
-static void check_none(hf_pool *p, const char *what, int window)
+static void check_none(
+	hf_pool *p, const char *what, int (*run)(hf_pool *p, int n, int window), int window)
 {
 	int right;
 
 	fill_stocks(p);
-	run_queries(p, WARM_UP, window);
+	run(p, WARM_UP, window);
 	/* A connection that had nothing to do so far learns its statement in the first round. */
 	for (int round = 0; round < 3; round++) {
 		count_from_here();
-		right = run_queries(p, OPERATIONS, window);
+		right = run(p, OPERATIONS, window);
 		report(what, OPERATIONS);
 		ck_assert_int_eq(right, OPERATIONS);
 		ck_assert(atomic_load(&theirs) >= OPERATIONS && "calls are counted");
@@ -191,7 +208,7 @@ START_TEST(test_one_by_one)
 {
 	hf_pool *p = t_pool(HF_POOL_OPTS(.min_conns = 2, .max_conns = 2));
 
-	check_none(p, "one by one", 1);
+	check_none(p, "one by one", run_queries, 1);
 	t_close(p);
 }
 END_TEST
@@ -200,7 +217,20 @@ START_TEST(test_many_at_once)
 {
 	hf_pool *p = t_pool(HF_POOL_OPTS(.min_conns = 2, .max_conns = 2));
 
-	check_none(p, "64 under way", WINDOW);
+	check_none(p, "64 under way", run_queries, WINDOW);
+	t_close(p);
+}
+END_TEST
+
+START_TEST(test_fetch)
+{
+	hf_pool *p = t_pool(HF_POOL_OPTS(.min_conns = 2, .max_conns = 2));
+	uint64_t borrowed;
+
+	t_wait_idle(p, 2);
+	borrowed = t_stats(p).borrowed;
+	check_none(p, "hf_fetch", run_fetches, 1);
+	ck_assert_uint_gt(t_stats(p).borrowed, borrowed + OPERATIONS / 2);
 	t_close(p);
 }
 END_TEST
@@ -258,6 +288,7 @@ T_MAIN("allocations",
 	{ "promise-H9 10,000 queries one after the other: 0 allocations of ours", test_one_by_one,
 		60 },
 	{ "promise-H9 10,000 queries, 64 under way: 0 allocations of ours", test_many_at_once, 60 },
+	{ "promise-H9 10,000 queries by hf_fetch: 0 allocations of ours", test_fetch, 60 },
 	{ "promise-H9 100,000 queued queries take at most 512 bytes each", test_small, 60 })
 
 #endif

@@ -259,23 +259,28 @@ static long wanted(long otherwise)
 	return n ? atol(n) : otherwise / t_slow();
 }
 
+/* That many, and so many kills, but for the long run. */
+static void echoes(int depth, long n, int kills)
+{
+	n = wanted(n);
+	echo(depth, n, n < 1000000 ? kills : 300);
+}
+
 START_TEST(test_echo)
 {
-	long n = wanted(200000);
-
-	echo(T_DEPTH, n, n < 1000000 ? 60 : 300);
+	echoes(T_DEPTH, 200000, 60);
 }
 END_TEST
 
 START_TEST(test_echo_alone)
 {
-	echo(T_ALONE, 20000, 20);
+	echoes(T_ALONE, 20000, 20);
 }
 END_TEST
 
 START_TEST(test_echo_deep)
 {
-	echo(256, 40000, 20);
+	echoes(256, 40000, 20);
 }
 END_TEST
 
@@ -285,5 +290,6 @@ END_TEST
 T_MAIN("echo",
 	{ "every answer is its own caller's, while sessions are killed (rule-61)", test_echo,
 		LIMIT_S },
-	{ "every answer is its own caller's, one by one", test_echo_alone, 60 },
-	{ "every answer is its own caller's, 256 at a time", test_echo_deep, 60 })
+	{ "every answer is its own caller's, one by one, while sessions are killed",
+		test_echo_alone, LIMIT_S },
+	{ "every answer is its own caller's, 256 at a time", test_echo_deep, LIMIT_S })

@@ -40,13 +40,73 @@ static const char *const others[] = { "set transaction read only",
 	"begin",
 	"", ";", "/* only", "'begin", "\"begin\"", "$$begin$$", "E'\\'begin" };
 
+/* More of the same, by what hides it. */
+#define BOM  "\xef\xbb\xbf"
+#define NBSP "\xc2\xa0"
+
+static const char *const more[] = { BOM "commit", BOM "rollback", BOM "savepoint a",
+	BOM "start transaction", BOM "prepare transaction 'x'", BOM "/**/begin", " " BOM "begin",
+	"beg" BOM "in", NBSP "commit", NBSP "rollback", NBSP "end", NBSP "abort",
+	NBSP "savepoint a", NBSP "release a", "begin" NBSP "work", "begin" NBSP, "begin;" NBSP,
+	"\xe2\x80\x83"
+	"begin",
+	"\xe2\x80\x8b"
+	"begin",
+	"\xe3\x80\x80"
+	"commit",
+	"\xc2\x85"
+	"begin",
+	"\xa0"
+	"begin",
+	"begin\xff",
+	/* strings */
+	"select E'\\'; begin; --'", "select E'\\\\'; begin", "select E'\\\\\\'; begin; --'",
+	"select e'\\'' ; commit", "select 'a\\'; begin; --'", "select E'a''; begin'",
+	"select n'begin'", "select b'1'; commit", "select x'1f'; rollback", "select '' 'begin'",
+	"select 'a'\n'; begin'", "select U&'\\0062egin'",
+	"select U&\"\\0062\" from (select 1 as b) s", "U&\"\\0062egin\"",
+	"select U&'b!0065gin' uescape '!'", "select U&'\\0027'; begin",
+	"select u&\"begin\" from (select 1 as begin) s",
+	/* dollars */
+	"select $x$; begin; $x$", "select $x$ $y$; begin; $y$ $x$", "$x$begin$x$",
+	"select $begin$ commit $begin$", "select $1; begin", "select $a1$ ' $a1$; begin",
+	"select 1 as a$x$; begin; --$x$", "do $begin$ begin perform 1; end $begin$",
+	"do language plpgsql $x$ begin commit; end $x$",
+	"do $x$ begin begin commit; exception when others then null; end; end $x$",
+	"do $$ begin call commits(); end $$",
+	/* comments */
+	"/*/**/begin*/ select 1", "/* /* */ begin */ select 1", "/*/*/**/*/*/begin",
+	"/* */*/ begin", "/*--*/begin", "--/*\nselect 1 -- */", "/* ' */ begin",
+	"/* $$ */ begin /* $$ */", "select 1 /* ; */ ; /* */ begin", "/**//**//**/commit",
+	"/*\n*/\nrollback", "-- \\\nbegin", "--begin", "--begin\r select 1", "begin/*", "begin--",
+	/* statements that others hide in */
+	"merge into scratch s using (values (1)) x(id) on s.id = x.id when matched then delete",
+	"merge into scratch s using (values (7)) x(id) on s.id = x.id "
+	"when not matched then insert values (x.id)",
+	"/* begin */ merge into scratch s using (values (7)) x(id) on s.id = x.id "
+	"when matched then do nothing",
+	"with b as (select 5 as id) merge into scratch s using b on s.id = b.id "
+	"when not matched then insert values (b.id)",
+	"merge begin", "call commits(); begin", "/**/call/**/commits()", "(call commits())",
+	"call no_such_procedure()", "CALL begins() -- commit", "call public.commits()",
+	"with x as (select 1) call begins()", "with recursive x as (select 1) call commits()",
+	"with x as (call commits()) select 1", "with x as materialized (select 1) commit",
+	"with commit as (select 1 as n) select n from commit", "with x as (begin) select 1",
+	"with x (begin) as (select 1) select begin from x",
+	"with x as (insert into scratch values (1) returning id) call commits()",
+	"prepare begin as select 1", "prepare q as begin", "execute begin", "deallocate begin",
+	"declare begin cursor with hold for select 1", "explain (analyze) execute begin" };
+
 #define N_CONTROL T_COUNT(control)
-#define N_OTHERS  T_COUNT(others)
+#define N_FEW     (N_CONTROL + T_COUNT(others))
+#define N_ALL     (N_FEW + T_COUNT(more))
 
 static void prepare(void)
 {
 	t_ledger_new();
-	free(t_psql("create or replace procedure commits() language plpgsql as"
+	free(t_psql("set client_min_messages to warning; drop table if exists scratch;"
+		    "create table scratch (id int);"
+		    "create or replace procedure commits() language plpgsql as"
 		    " $$ begin commit; end $$;"
 		    "create or replace procedure begins() language plpgsql as"
 		    " $$ begin null; commit and chain; end $$"));
@@ -66,7 +126,9 @@ static void check_disguised(hf_future *f, const char *sql, bool refused)
 
 static const char *text_of(size_t i)
 {
-	return i < N_CONTROL ? control[i] : others[i - N_CONTROL];
+	if (i < N_CONTROL)
+		return control[i];
+	return i < N_FEW ? others[i - N_CONTROL] : more[i - N_FEW];
 }
 
 static hf_future *neighbour(hf_pool *p, int id)
@@ -77,7 +139,7 @@ static hf_future *neighbour(hf_pool *p, int id)
 /* What was reported as written is there, for another session. */
 static void check_ledger(const char *sql, int n)
 {
-	int seen[400];
+	int seen[N_ALL];
 
 	t_ledger_read(seen, n);
 	for (int i = 0; i < n; i++)
@@ -91,7 +153,7 @@ static void one_at_a_time(int depth)
 
 	prepare();
 	p = t_pipe_pool(depth);
-	for (size_t k = 0; k < N_CONTROL + N_OTHERS; k++) {
+	for (size_t k = 0; k < N_ALL; k++) {
 		struct t_dam dam;
 		hf_future *f[6], *it = NULL;
 
@@ -108,7 +170,7 @@ static void one_at_a_time(int depth)
 		check_ledger(text_of(k), 6);
 		t_done(hf_query(p, "truncate ledger"));
 	}
-	t_expect_together(p, depth, 5 * (N_CONTROL + N_OTHERS));
+	t_expect_together(p, depth, 5 * N_ALL);
 	t_expect_sane(p);
 	ck_assert_uint_eq(t_stats(p).connects, 1);
 	t_close(p);
@@ -119,7 +181,7 @@ T_BOTH_WAYS(one_at_a_time)
 /* All of them, a neighbour between each two. */
 static void all_at_once(int depth)
 {
-	enum { N = N_CONTROL + N_OTHERS };
+	enum { N = N_ALL };
 	hf_pool *p;
 	hf_future *f[N], *it[N];
 	struct t_dam dam;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Limits of time and of memory where queries travel together. */
 #include "pipeline.h"
+#include "proxy.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -287,6 +288,89 @@ static void wide_parameters(int depth)
 
 T_BOTH_WAYS(wide_parameters)
 
+/* --- a peer that stops reading (rule-54) ---------------------------------------------------------
+ */
+
+static hf_future *submit_held(hf_pool *p, char *text, int i)
+{
+	memset(text, 'a' + i % 26, WIDE);
+	return hf_query(p, "select $1::int, $2::text /* held */", i, (const char *)text);
+}
+
+/* Answers how many of them were lost. */
+static int check_held(hf_future **f, bool for_good)
+{
+	int lost = 0;
+
+	for (int i = 0; i < WINDOW; i++) {
+		hf_status st = hf_future_wait_for(f[i], 20000 * t_slow());
+
+		ck_assert_int_eq(st, HF_OK);
+		st = hf_future_get(f[i], NULL);
+		if (st == HF_OK) {
+			check_wide(f[i], i);
+			continue;
+		}
+		if (!for_good || (st != HF_E_CONN_LOST && st != HF_E_TIMEOUT))
+			ck_abort_msg("member %d: %s: %s", i, hf_status_name(st),
+				hf_error_message(hf_future_error(f[i])));
+		hf_future_unref(f[i]);
+		lost++;
+	}
+	return lost;
+}
+
+/* From the sixth on nothing is taken, for a while or for good, however much waits to be sent. */
+static void stopped_peer(int depth, bool for_good)
+{
+	static hf_future *f[WINDOW];
+	static char text[WIDE + 1];
+	hf_pool *p = t_pool_on(t_proxy_dsn(),
+		HF_POOL_OPTS(.max_conns = 1, .max_pipeline = depth, .max_queue = HF_FOREVER,
+			.statement_ms = for_good ? 1000 * t_slow() : 0));
+	struct t_dam dam;
+	long before, grown;
+	int lost;
+
+	t_wait_idle(p, 1);
+	before = peak_mib();
+	t_dam_shut(&dam, p);
+	t_proxy_arm(T_HOLD_REQUEST, "held", 0);
+	for (int i = 0; i < WINDOW; i++)
+		f[i] = i == 5 ? submit_held(p, text, i) : submit_wide(p, text, i);
+	t_dam_open(&dam);
+	t_proxy_await();
+	t_sleep_ms(200); /* all buffers are full by then, or will be */
+	if (!for_good)
+		t_proxy_go_on();
+	lost = check_held(f, for_good);
+	grown = peak_mib() - before;
+	printf("# %d queries with %d bytes each way, of which %d were lost: %ld MiB\n", WINDOW,
+		WIDE, lost, grown);
+#ifndef __SANITIZE_THREAD__
+	ck_assert_int_lt(grown, 96);
+#endif
+	ck_assert_int_le(lost, depth);
+	ck_assert_int_eq(lost > 0, for_good);
+	ck_assert_uint_eq(t_stats(p).connects, 1 + for_good);
+	t_expect_sane(p);
+	t_close(p);
+	t_proxy_kill_all();
+}
+
+static void stopped_for_a_while(int depth)
+{
+	stopped_peer(depth, false);
+}
+
+static void stopped_for_good(int depth)
+{
+	stopped_peer(depth, true);
+}
+
+T_BOTH_WAYS(stopped_for_a_while)
+T_BOTH_WAYS(stopped_for_good)
+
 T_MAIN("pipeline_limits",
 	{ "K3 100 ms on pg_sleep(10) at each position of a batch", one_deadline_together, 60 },
 	{ "100 ms on pg_sleep(10), one by one", one_deadline_alone, 60 },
@@ -295,4 +379,8 @@ T_MAIN("pipeline_limits",
 	{ "one slow query in a hundred does not delay the others (rule-55)", test_slow_ones, 240 },
 	{ "10,000 queries with 64 kB parameters in bounded memory (rule-54)",
 		wide_parameters_together, 120 },
-	{ "10,000 queries with 64 kB parameters, one by one", wide_parameters_alone, 120 })
+	{ "10,000 queries with 64 kB parameters, one by one", wide_parameters_alone, 120 },
+	{ "a peer stops reading for a while (rule-54)", stopped_for_a_while_together, 60 },
+	{ "a peer stops reading for a while, one by one", stopped_for_a_while_alone, 60 },
+	{ "a peer stops reading for good (rule-54)", stopped_for_good_together, 60 },
+	{ "a peer stops reading for good, one by one", stopped_for_good_alone, 60 })

@@ -23,6 +23,7 @@ enum kind {
 	PLAIN,
 	READ,
 	UTILITY,
+	VACUUM,
 	SCRIPT,
 	INTERACTION,
 	MANUAL,
@@ -81,6 +82,8 @@ static hf_future *submit(hf_pool *p, struct step *s)
 		snprintf(text, sizeof text,
 			"do $$ begin insert into steps (n, what) values (%d, 'do'); end $$", s->n);
 		return hf_query_at(HF_HERE, p, text, NULL, 0);
+	case VACUUM:
+		return hf_query(p, "vacuum steps");
 	case SCRIPT:
 		return hf_script(p,
 			"set work_mem = '1MB'; insert into steps (n, what) "
@@ -115,7 +118,7 @@ static hf_future *submit(hf_pool *p, struct step *s)
 
 static bool leaves_a_step(enum kind k)
 {
-	return k != READ && k != COPY && k != STREAM && k != READ_ONLY && k != BAD;
+	return k != READ && k != VACUUM && k != COPY && k != STREAM && k != READ_ONLY && k != BAD;
 }
 
 static void check(struct step *s)
@@ -133,7 +136,7 @@ static void check(struct step *s)
 	res = t_ok(s->f);
 	if (s->kind == STREAM)
 		ck_assert_int_eq(s->streamed, s->n);
-	else if (s->kind != UTILITY)
+	else if (s->kind != UTILITY && s->kind != VACUUM)
 		ck_assert_int_eq(int_at(res, 0), s->n);
 	hf_future_unref(s->f);
 }
@@ -214,6 +217,57 @@ static void any_order(int depth)
 
 T_BOTH_WAYS(any_order)
 
+/* --- what runs in no transaction -----------------------------------------------------------------
+ */
+
+static const char *const apart[] = { "vacuum steps", "create database beside",
+	"vacuum (analyze) steps", "create index concurrently steps_n on steps (n)",
+	"reindex index concurrently steps_n", "drop index concurrently steps_n",
+	"drop database beside" };
+
+/* None of them shares one with its neighbours, of which some fail: all of the others stand. */
+static void outside_transactions(int depth)
+{
+	enum { EACH = 7 };
+	hf_future *f[T_COUNT(apart)][EACH];
+	hf_pool *p;
+
+	steps_table();
+	free(t_psql("set client_min_messages to warning; drop database if exists beside"));
+	p = t_pipe_pool(depth);
+	for (int again = 0; again < 3; again++) {
+		struct t_dam dam;
+
+		t_dam_shut(&dam, p);
+		for (size_t k = 0; k < T_COUNT(apart); k++)
+			for (int i = 0; i < EACH; i++) {
+				struct step s = { i == again * 3 ? BAD : PLAIN, i, 0, NULL };
+
+				f[k][i] = i == EACH / 2 ? hf_query_at(HF_HERE, p, apart[k], NULL, 0)
+							: submit(p, &s);
+			}
+		t_dam_open(&dam);
+		for (size_t k = 0; k < T_COUNT(apart); k++)
+			for (int i = 0; i < EACH; i++) {
+				if (i == EACH / 2)
+					t_done(f[k][i]);
+				else if (i == again * 3)
+					t_sqlstate(f[k][i], "22012");
+				else
+					ck_assert_int_eq(t_int(f[k][i]), i);
+			}
+		ck_assert_int_eq(t_psql_int("select count(*) from steps"),
+			(int)T_COUNT(apart) * (EACH - 1 - (again != 1)));
+		t_done(hf_query(p, "truncate steps"));
+	}
+	t_expect_together(p, depth, 3 * T_COUNT(apart));
+	t_expect_sane(p);
+	ck_assert_uint_eq(t_stats(p).connects, 1);
+	t_close(p);
+}
+
+T_BOTH_WAYS(outside_transactions)
+
 /* --- open transactions ---------------------------------------------------------------------------
  */
 
@@ -289,6 +343,10 @@ T_MAIN("pipeline_mixed", { "each kind of work beside each other", each_pair_toge
 	{ "each kind of work beside each other, one by one", each_pair_alone, 60 },
 	{ "work of every kind in any order", any_order_together, 60 },
 	{ "work of every kind in any order, one by one", any_order_alone, 60 },
+	{ "VACUUM and CREATE DATABASE among queued queries (rule-68)",
+		outside_transactions_together, 60 },
+	{ "VACUUM and CREATE DATABASE among queued queries, one by one", outside_transactions_alone,
+		60 },
 	{ "a queue beside a held transaction", beside_transactions_together, 0 },
 	{ "a queue beside a held transaction, one by one", beside_transactions_alone, 0 },
 	{ "a session is clean behind a script in the queue", clean_behind_scripts_together, 0 },

@@ -335,6 +335,35 @@ START_TEST(test_distinct_statements)
 }
 END_TEST
 
+/* Short ones by the hundred thousand, many under way at a time (rule-65). */
+START_TEST(test_many_statements)
+{
+	enum { ALL = 100000, WINDOW = 64 };
+	hf_pool *p = t_pool(HF_POOL_OPTS(.max_conns = 1));
+	hf_future *f[WINDOW] = { NULL };
+	int n = ALL / t_slow();
+	long before = 0, grown;
+	char sql[60];
+
+	for (int i = 0; i < n + WINDOW; i++) {
+		hf_future **slot = &f[i % WINDOW];
+
+		if (*slot)
+			ck_assert_int_eq(t_int(*slot), i - WINDOW);
+		snprintf(sql, sizeof sql, "select %d", i);
+		*slot = i < n ? hf_query_at(HF_HERE, p, sql, NULL, 0) : NULL;
+		if (i == n / 10)
+			before = resident_kb();
+	}
+	grown = resident_kb() - before;
+	printf("# %d texts, the last nine tenths of them: %ld kB\n", n, grown);
+	if (t_slow() == 1)
+		ck_assert_int_lt(grown, 2048);
+	ck_assert_int_le(t_int(hf_query(p, "select count(*) from pg_prepared_statements")), 256);
+	t_close(p);
+}
+END_TEST
+
 T_MAIN("query", { "C5 a statement tells its tag and its count", test_affected, 0 },
 	{ "C6 a statement without rows succeeds and is committed", test_no_rows, 0 },
 	{ "C7 each query is a transaction, over when its future is ready", test_commits, 0 },
@@ -346,4 +375,5 @@ T_MAIN("query", { "C5 a statement tells its tag and its count", test_affected, 0
 	{ "C21 9 mixed queries on 16 connections within 10 s", test_select_ip_query, 60 },
 	{ "C7 a prepared text survives a changed table", test_changed_table, 0 },
 	{ "C7 prepared texts survive DISCARD ALL", test_discard_all, 0 },
-	{ "C7 5,000 distinct statements leave no trace", test_distinct_statements, 60 })
+	{ "C7 5,000 distinct statements leave no trace", test_distinct_statements, 60 },
+	{ "C7 100,000 short statements leave no trace (rule-65)", test_many_statements, 60 })

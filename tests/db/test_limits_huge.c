@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* A result that is larger by far than it may be costs no memory by its size: one value of a
+ * gigabyte, and fifty million rows (rule-60). */
+#include "pipeline.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A line "NAME: n kB" of such a file, in MiB. */
+static long mib_of(const char *file, const char *name)
+{
+	char line[200];
+	long kib = -1;
+	FILE *f = fopen(file, "r");
+
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof line, f))
+		if (strncmp(line, name, strlen(name)) == 0)
+			sscanf(line + strlen(name), " %ld", &kib);
+	fclose(f);
+	ck_assert_int_ge(kib, 0);
+	return kib / 1024;
+}
+
+static void refuse(hf_pool *p, const char *sql, int n)
+{
+	long before = mib_of("/proc/self/status", "VmHWM:"), grown;
+	int64_t began = hf_now_ns();
+	hf_future *f = hf_query(p, sql, n);
+
+	ck_assert_int_eq(hf_future_wait_for(f, 60000 * t_slow()), HF_OK);
+	t_failed(f, HF_E_TOO_LARGE);
+	grown = mib_of("/proc/self/status", "VmHWM:") - before;
+	printf("# %s, %d: %ld MiB, %lld ms\n", sql, n, grown, t_ms_since(began));
+	fflush(stdout);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	ck_assert_int_lt(grown, 65);
+#endif
+	ck_assert_int_eq(t_int(hf_query(p, "select $1::int", n)), n);
+}
+
+static hf_pool *limited(int depth)
+{
+	return t_pool(HF_POOL_OPTS(.max_conns = 1, .max_pipeline = depth,
+		.max_result = (size_t)1024 * 1024));
+}
+
+/* The server needs three times its length for it. */
+static void huge_value(int depth)
+{
+	bool room = mib_of("/proc/meminfo", "MemAvailable:") > 8 * 1024;
+	hf_pool *p = limited(depth);
+
+	for (int again = 0; again < 2; again++)
+		refuse(p, "select repeat('x', $1::int)", room ? 1000000000 : 100000000);
+	t_close(p);
+}
+
+T_BOTH_WAYS(huge_value)
+
+static void many_rows(int depth)
+{
+	hf_pool *p = limited(depth);
+
+	for (int again = 0; again < 2; again++)
+		refuse(p, "select generate_series(1, $1::int)", 50000000);
+	t_close(p);
+}
+
+T_BOTH_WAYS(many_rows)
+
+/* Fifty million at a time, streamed, cost no more: only the row that is looked at is there. */
+static hf_status some(hf_row row, void *arg)
+{
+	int64_t *n = arg;
+
+	return hf_row_int8(row, 0, -1) == ++*n && *n < 2000000 ? HF_OK : HF_E_USER;
+}
+
+START_TEST(test_streamed)
+{
+	long before = mib_of("/proc/self/status", "VmHWM:");
+	hf_pool *p = limited(T_DEPTH);
+	int64_t n = 0;
+
+	t_failed(hf_query_with(p, HF_QUERY_OPTS(.on_row = some, .arg = &n),
+			 "select generate_series(1, 50000000)"),
+		HF_E_USER);
+	ck_assert_int_eq(n, 2000000);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	ck_assert_int_lt(mib_of("/proc/self/status", "VmHWM:") - before, 65);
+#endif
+	t_close(p);
+}
+END_TEST
+
+T_MAIN("limits_huge",
+	{ "C25 a value of a gigabyte is refused in little memory (rule-60)", huge_value_together,
+		120 },
+	{ "a value of a gigabyte, without pipelining", huge_value_alone, 120 },
+	{ "C25 fifty million rows are refused in little memory (rule-60)", many_rows_together,
+		120 },
+	{ "fifty million rows, without pipelining", many_rows_alone, 120 },
+	{ "fifty million rows, streamed and stopped (rule-60)", test_streamed, 60 })
