@@ -105,6 +105,7 @@ DB_TESTS = \
 	tests/db/test_finders \
 	tests/db/test_fixture \
 	tests/db/test_fork \
+	tests/db/test_fork_calls \
 	tests/db/test_formats \
 	tests/db/test_gather \
 	tests/db/test_get_or_create \
