@@ -189,7 +189,8 @@ static void note_abort(void *arg)
 	strcat(arg, "abort ");
 }
 
-/* † pyramid_sqlassist: test_tm__not_enabled, test_tm__enabled_valid__commit and __abort. */
+/* † pyramid_sqlassist: test_tm__not_enabled, test_tm__enabled_valid__commit and
+ * test_tm__enabled_valid__abort. */
 START_TEST(test_tm__enabled_valid__commit)
 {
 	hf_engines *e = both(false);
