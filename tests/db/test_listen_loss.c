@@ -281,7 +281,7 @@ START_TEST(test_session_timeout)
 	ck_assert_int_ge(timeouts, 5);
 	ck_assert_int_eq(failures, 0);
 	ck_assert_int_lt(cpu_us() - cpu, 50000 * t_slow());
-	ck_assert_int_le(t_stats(p).listen_losses, t_ms_since(began) / 300);
+	ck_assert_int_le((long long)t_stats(p).listen_losses, t_ms_since(began) / 300);
 	do
 		t_notify(p, "c", "x");
 	while (t_any_notice(l)->gap);
