@@ -11,6 +11,8 @@
  *     curl http://127.0.0.1:8080/stock?item=1                      reads
  *     curl -X POST http://127.0.0.1:8080/order?item=1              writes and commits
  *     curl -X POST "http://127.0.0.1:8080/order?item=1&card=bad"   fails when all is written
+ *     curl -X POST http://127.0.0.1:8080/buy?item=1                reads, writes and commits
+ *     curl -X POST http://127.0.0.1:8080/cheat?item=1              is refused by the server
  *     seq 1 9 | curl -X POST -T - http://127.0.0.1:8080/import     an order in each line
  *
  * Whoever hangs up in the middle of /import has ordered nothing. */
@@ -115,18 +117,26 @@ static enum MHD_Result say_hello(request *r, struct MHD_Connection *conn)
 	return answer(r, conn, MHD_HTTP_OK, "hello");
 }
 
+static hf_status look_up(hf_session *s, int item, int64_t *stock, hf_error **why)
+{
+	hf_result *res;
+	hf_status st =
+		hf_session_fetch(s, &res, why, "select stock from hf_item where id = $1", item);
+
+	*stock = hf_row_int8(hf_result_row(res, 0), 0, -1); /* -1: there is no row */
+	hf_result_unref(res);
+	return st;
+}
+
+/* By whichever session there is already: here the reader, as none is. */
 static enum MHD_Result show_stock(request *r, struct MHD_Connection *conn)
 {
 	char text[40] = "";
-	hf_result *res;
 	hf_error *why;
 	int64_t stock;
 
-	if (hf_session_fetch(hf_reader(r->scope), &res, &why,
-		    "select stock from hf_item where id = $1", argument(conn, "item")) != HF_OK)
+	if (look_up(hf_scope_any(r->scope), argument(conn, "item"), &stock, &why) != HF_OK)
 		return refuse(r, conn, why);
-	stock = hf_row_int8(hf_result_row(res, 0), 0, -1); /* -1: there is no row */
-	hf_result_unref(res);
 	snprintf(text, sizeof text, "%" PRId64, stock);
 	return stock < 0 ? answer(r, conn, MHD_HTTP_NOT_FOUND, "no such item")
 			 : answer(r, conn, MHD_HTTP_OK, text);
@@ -141,6 +151,37 @@ static enum MHD_Result place_order(request *r, struct MHD_Connection *conn)
 		return refuse(r, conn, why);
 	if (MHD_lookup_connection_value(conn, MHD_GET_ARGUMENT_KIND, "card"))
 		return answer(r, conn, MHD_HTTP_PAYMENT_REQUIRED, "card refused");
+	return settle(r, conn);
+}
+
+/* Both sessions: the reader looks, as often as it likes, and the writer has its connection for as
+ * long as it needs one. */
+static enum MHD_Result buy(request *r, struct MHD_Connection *conn)
+{
+	int item = argument(conn, "item");
+	hf_error *why;
+	int64_t stock;
+
+	if (look_up(hf_reader(r->scope), item, &stock, &why) != HF_OK)
+		return refuse(r, conn, why);
+	if (stock < 0)
+		return answer(r, conn, MHD_HTTP_NOT_FOUND, "no such item");
+	if (stock == 0)
+		return answer(r, conn, MHD_HTTP_CONFLICT, "not in stock");
+	return order(r, item, &why) == HF_OK ? settle(r, conn) : refuse(r, conn, why);
+}
+
+/* A mistake: it orders, and then writes by way of the reader. The server refuses that (SQLSTATE
+ * 25006), and the order is not kept either. */
+static enum MHD_Result cheat(request *r, struct MHD_Connection *conn)
+{
+	int item = argument(conn, "item");
+	hf_error *why;
+
+	if (order(r, item, &why) != HF_OK ||
+		run(hf_reader(r->scope), &why, "update hf_item set stock = 1000 where id = $1",
+			item) != HF_OK)
+		return refuse(r, conn, why);
 	return settle(r, conn);
 }
 
@@ -159,7 +200,7 @@ static const struct {
 	const char *label;
 	enum MHD_Result (*handle)(request *r, struct MHD_Connection *conn);
 } routes[] = { { "GET /", say_hello }, { "GET /stock", show_stock }, { "POST /order", place_order },
-	{ "POST /import", end_import } };
+	{ "POST /buy", buy }, { "POST /cheat", cheat }, { "POST /import", end_import } };
 
 /* --- a request's life --- */
 
@@ -247,7 +288,7 @@ static hf_status make_tables(hf_engines *e, hf_error **why)
 			" (id bigserial, item int not null references hf_item);"
 			"create table if not exists hf_log"
 			" (line text, status int, heard bool, at timestamptz default now());"
-			"insert into hf_item select i, 100 from generate_series(1, 50) i"
+			"insert into hf_item select i, 100 from generate_series(1, 70) i"
 			" on conflict do nothing"),
 		why);
 

@@ -67,8 +67,9 @@ missing_packages() {
 	have_server || echo postgresql
 }
 
-# optional_packages: those without which an example or a library beside the core is left out and its
-# test skips.
+# optional_packages: those without which an example or a library beside the core is left out, or a
+# test has no partner, and skips. Not here: prometheus (96 MB, a service) for one check of a page,
+# which .ci/run installs.
 optional_packages() {
 	pkg-config --exists inih 2>/dev/null || echo libinih-dev
 	pkg-config --exists jansson 2>/dev/null || echo libjansson-dev
@@ -76,6 +77,7 @@ optional_packages() {
 	pkg-config --exists libevent 2>/dev/null || echo libevent-dev
 	pkg-config --exists libmicrohttpd 2>/dev/null || echo libmicrohttpd-dev
 	command -v curl >/dev/null 2>&1 || echo curl
+	[ -x /usr/sbin/pgbouncer ] || echo pgbouncer
 }
 
 # apt_install PACKAGE...: as root, or through sudo.

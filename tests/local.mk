@@ -107,6 +107,7 @@ DB_TESTS = \
 	tests/db/test_finders \
 	tests/db/test_fixture \
 	tests/db/test_fork \
+	tests/db/test_fork_calls \
 	tests/db/test_formats \
 	tests/db/test_gather \
 	tests/db/test_get_or_create \
@@ -219,6 +220,14 @@ DB_TESTS = \
 	tests/db/test_verbs_async \
 	tests/db/test_verbs_nomem \
 	tests/db/test_waiting
+
+if HAVE_INIH
+DB_TESTS += tests/db/test_ini_server
+endif
+# As tests/unit/test_ini.
+tests_db_test_ini_server_SOURCES = tests/db/test_ini_server.c src/adapt/ini.c
+tests_db_test_ini_server_CPPFLAGS = $(AM_CPPFLAGS) $(INIH_CFLAGS)
+tests_db_test_ini_server_LDADD = $(LDADD) $(INIH_LIBS)
 
 STRESS_TESTS = \
 	tests/stress/test_future_stress

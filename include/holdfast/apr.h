@@ -46,6 +46,7 @@
 #define HOLDFAST_APR_H
 
 #include <holdfast/listen.h>
+#include <holdfast/rows.h>
 #include <holdfast/scope.h>
 
 #include <apr_errno.h>
@@ -67,6 +68,10 @@ HF_API hf_future *hf_apr_bind_future(hf_future *f, apr_pool_t *p);
  * can be read as long as `p` lives. */
 HF_API hf_result *hf_apr_own_result(hf_result *r, apr_pool_t *p);
 HF_API hf_error *hf_apr_own_error(hf_error *e, apr_pool_t *p);
+
+/* The same of a model's rows (hf_apr_drop_rows): the structs, and what they point to, live as long
+ * as `p`. A verb's single rows are its session's, and go with the scope. */
+HF_API hf_rows *hf_apr_own_rows(hf_rows *r, apr_pool_t *p);
 
 /* Rolls it back if it has not ended, waits until its locks are gone, and lets go of it
  * (hf_apr_end_txn). Commands before that are waited for, unless their futures are bound, and
@@ -95,6 +100,7 @@ HF_API apr_status_t hf_apr_drop_future(void *f);
 HF_API apr_status_t hf_apr_stop_future(void *f);
 HF_API apr_status_t hf_apr_drop_result(void *r);
 HF_API apr_status_t hf_apr_drop_error(void *e);
+HF_API apr_status_t hf_apr_drop_rows(void *r);
 HF_API apr_status_t hf_apr_end_txn(void *t);
 HF_API apr_status_t hf_apr_end_scope(void *s);
 HF_API apr_status_t hf_apr_stop_listener(void *l);

@@ -52,6 +52,12 @@ apr_status_t hf_apr_drop_error(void *e)
 	return APR_SUCCESS;
 }
 
+apr_status_t hf_apr_drop_rows(void *r)
+{
+	hf_rows_unref(r);
+	return APR_SUCCESS;
+}
+
 hf_future *hf_apr_own_future(hf_future *f, apr_pool_t *p)
 {
 	return tie(f, p, hf_apr_drop_future);
@@ -70,6 +76,11 @@ hf_result *hf_apr_own_result(hf_result *r, apr_pool_t *p)
 hf_error *hf_apr_own_error(hf_error *e, apr_pool_t *p)
 {
 	return tie(e, p, hf_apr_drop_error);
+}
+
+hf_rows *hf_apr_own_rows(hf_rows *r, apr_pool_t *p)
+{
+	return tie(r, p, hf_apr_drop_rows);
 }
 
 /* --- transactions and scopes --- */

@@ -411,7 +411,9 @@ hf_status hf_conn_run(hf_conn *c, hf_pool *p, hf_fn *fn, void *arg, hf_reply *re
 
 const hf_error *hf_conn_error(hf_conn *c)
 {
-	return c && c == hf__conn_in_use() ? c->error : NULL;
+	if (mine(c))
+		return c->error;
+	return hf__conn_misuse(c) == HF_E_FORKED ? hf__error_forked() : NULL;
 }
 
 bool hf_conn_canceled(hf_conn *c)

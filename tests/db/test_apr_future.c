@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Futures, results and errors that live in a pool of APR. */
 #include "apr.h"
+#include "models.h"
 
 #include <malloc.h>
 #include <stdatomic.h>
@@ -60,6 +61,28 @@ START_TEST(test_results)
 	t_close(pool);
 	ck_assert_str_eq(name, "ann");
 	ck_assert_str_eq(message, "division by zero");
+	apr_pool_destroy(p);
+}
+END_TEST
+
+/* The structs of a model, and what they point to, whatever became of the session. */
+START_TEST(test_rows)
+{
+	struct t_store st = t_store_open();
+	apr_pool_t *p = t_apr_pool();
+	struct person ann = { .name = "Ann" }, *people;
+	hf_rows *rows, *sooner;
+
+	t_verb(st.s, hf_insert(st.s, person, &ann));
+	t_verb(st.s, hf_select(st.s, person, &rows, HF_ALL));
+	t_verb(st.s, hf_select(st.s, person, &sooner, HF_ALL));
+	ck_assert_ptr_eq(hf_apr_own_rows(rows, p), rows);
+	ck_assert_ptr_eq(hf_apr_own_rows(sooner, p), sooner);
+	people = HF_ROWS(person, rows);
+	ck_assert_int_eq(apr_pool_cleanup_run(p, sooner, hf_apr_drop_rows), APR_SUCCESS);
+	t_store_close(&st);
+	ck_assert_uint_eq(hf_rows_count(rows), 1);
+	ck_assert_str_eq(people[0].name, "Ann");
 	apr_pool_destroy(p);
 }
 END_TEST
@@ -267,6 +290,7 @@ END_TEST
 T_MAIN("apr_future",
 	{ "A20 an owned future is let go of with its APR pool, and its work is done", test_owned_goes_on, 0 },
 	{ "results and errors can be read as long as their APR pool lives", test_results, 0 },
+	{ "rows of a model can be read as long as their APR pool lives", test_rows, 0 },
 	{ "an apr_time_t arrives as it is", test_time_arrives, 0 },
 	{ "A19 a bound future is cancelled with its APR pool", test_bound_stops, 0 },
 	{ "A19 what a bound interaction uses outlives it", test_bound_is_awaited, 0 },

@@ -162,6 +162,34 @@ START_TEST(test_backstop)
 }
 END_TEST
 
+static bool is_rolled_back(void *txn)
+{
+	return hf_txn_get_state(txn) == HF_TXN_ROLLED_BACK;
+}
+
+/* The server's FATAL comes between two commands: seen then, and told by its code. */
+START_TEST(test_backstop_ends_it)
+{
+	hf_pool *p = setup(1);
+	hf_txn *t = hf_txn_begin(p, NULL);
+	const hf_error *why;
+
+	t_done(hf_txn_query(t, ADD));
+	t_done(hf_txn_query(t, "set local idle_in_transaction_session_timeout = 200"));
+	ck_assert(t_wait_until(is_rolled_back, t, 10000));
+	why = hf_txn_error(t);
+	ck_assert_str_eq(hf_error_sqlstate(why), "25P03");
+	ck_assert(!hf_error_is(why, HF_MAYBE_COMMITTED));
+	t_failed(hf_txn_query(t, ADD), HF_E_TXN_ENDED);
+	t_failed(hf_txn_commit(t), HF_E_TXN_ENDED);
+	hf_txn_unref(t);
+	ck_assert_int_eq(value(), 1000);
+	t_wait_idle(p, 1);
+	ck_assert_uint_eq(t_stats(p).discards, 1);
+	t_close(p);
+}
+END_TEST
+
 /* --- life ----------------------------------------------------------------------------------------
  */
 
@@ -358,6 +386,8 @@ T_MAIN("clocks", { "D6 api-T9 api-T10 idle for 200 ms: rolled back, and told so"
 	{ "D6 api-T9 each command starts the idle clock again", test_idle_resets, 0 },
 	{ "D6 the pool's idle limit holds where none is given", test_idle_of_pool, 0 },
 	{ "api-T10 the server's own limit comes 10 s later", test_backstop, 0 },
+	{ "fact-M14 rule-45 25P03: the server's own limit is seen when it comes",
+		test_backstop_ends_it, 0 },
 	{ "api-T9 the clock of its life never starts again", test_life, 0 },
 	{ "api-T9 api-T10 an idle transaction ends with its life", test_life_idle, 0 },
 	{ "api-T9 a statement is stopped at the end of its life", test_life_running, 0 },

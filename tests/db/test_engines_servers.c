@@ -405,6 +405,6 @@ T_MAIN("engines_servers",
 		test_replaced_on_its_thread, 0 },
 	{ "F37 a copy with another engine for a name", test_copy_with_new_binds, 0 },
 	{ "F37 a copy at another database", test_copy_at, 0 },
-	{ "engines of pg_service.conf", test_service, 0 },
+	{ "F7 engines of pg_service.conf", test_service, 0 },
 	{ "F35 all pools stop taking work before the first is drained", test_closed_together, 0 },
 	{ "F35 close, then drop", test_close_then_drop, 0 })

@@ -5,6 +5,7 @@
 #include <float.h>
 #include <limits.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -292,10 +293,82 @@ START_TEST(test_scan)
 }
 END_TEST
 
+/* A result, beyond the life of everything that it came from. */
+static hf_result *kept(const char *sql)
+{
+	hf_pool *p = t_pool(HF_POOL_OPTS(.max_conns = 1));
+	hf_result *res = NULL;
+
+	ck_assert_int_eq(hf_fetch_at(HF_HERE, p, &res, NULL, sql, NULL, 0), HF_OK);
+	t_close(p);
+	return res;
+}
+
+static void reads_as_null(hf_row row, int col)
+{
+	const char *text;
+	hf_error *e = NULL;
+
+	ck_assert(hf_row_is_null(row, col));
+	ck_assert_ptr_null(hf_row_text(row, col));
+	ck_assert_ptr_null(hf_row_bytes(row, col).data);
+	ck_assert_int_eq(hf_row_int8(row, col, 7), 7);
+	ck_assert_double_eq(hf_row_float8(row, col, 7), 7);
+	ck_assert(hf_row_bool(row, col, true) && !hf_row_bool(row, col, false));
+	if (row.n < hf_result_rows(row.res))
+		return;
+	ck_assert_int_eq(hf_row_read(row, "i", HF_TO(&text), &e), HF_E_NO_ROWS);
+	e = hf_error_unref(e);
+	ck_assert_int_eq(hf_row_scan(row, HF_TO(&text)), HF_E_NO_ROWS);
+}
+
+/* What is there reads as ever, and what is not there as nothing: neither asks the connection. */
+static void read_beyond(const char *sql, size_t rows)
+{
+	static const int columns[] = { INT_MIN, -1, 2, 3, 99, INT_MAX };
+	hf_result *res = kept(sql);
+	const size_t beyond[] = { rows, rows + 1, SIZE_MAX / 2, SIZE_MAX };
+	hf_dest three[3] = { { HF_T_TEXT, &(const char *){ NULL } },
+		{ HF_T_TEXT, &(const char *){ NULL } }, { HF_T_TEXT, &(const char *){ NULL } } };
+
+	ck_assert_uint_eq(hf_result_rows(res), rows);
+	ck_assert_int_eq(hf_result_columns(res), 2);
+	ck_assert_int_eq(hf_row_int8(hf_result_row(res, rows - 1), 0, -1), (int64_t)rows);
+	ck_assert_str_eq(hf_row_text(hf_result_row(res, rows - 1), 1), "word");
+	for (size_t c = 0; c < T_COUNT(columns); c++) {
+		reads_as_null(hf_result_row(res, 0), columns[c]);
+		ck_assert_ptr_null(hf_result_column_name(res, columns[c]));
+		ck_assert_uint_eq(hf_result_column_type(res, columns[c]), 0);
+	}
+	for (size_t r = 0; r < T_COUNT(beyond); r++) {
+		for (size_t c = 0; c < T_COUNT(columns); c++)
+			reads_as_null(hf_result_row(res, beyond[r]), columns[c]);
+		reads_as_null(hf_result_row(res, beyond[r]), 0);
+	}
+	ck_assert_int_eq(hf_row_scan_v(hf_result_row(res, 0), three, 3, NULL), HF_E_MISUSE);
+	ck_assert_int_eq(hf_row_read(hf_result_row(res, 0), "k", three[0], NULL), HF_E_MISUSE);
+	ck_assert_int_eq(hf_result_column(res, "k"), -1);
+	ck_assert_uint_eq(hf_result_count(res), 1);
+	ck_assert_ptr_null(hf_result_at(res, 1));
+	ck_assert_ptr_null(hf_result_at(res, SIZE_MAX));
+	ck_assert_str_eq(hf_result_notices(res), "");
+	hf_result_unref(res);
+}
+
+/* A small one, which is holdfast's own memory, and a large one, which is libpq's. */
+START_TEST(test_beyond_the_end)
+{
+	read_beyond("select 1 as i, 'word' as w", 1);
+	read_beyond("select i, 'word' as w from generate_series(1, 20000) i", 20000);
+}
+END_TEST
+
 T_MAIN("getters", { "C24 numeric as double and integer on request, and exact", test_numeric, 0 },
 	{ "C24 integers of every width, never wrapped", test_integers, 0 },
 	{ "C24 floats", test_floats, 0 },
 	{ "C24 bool, time, uuid, json, bytea, and anything as text", test_others, 0 },
 	{ "C24 SQL NULL only where there is room for it", test_null, 0 },
 	{ "C24 the quick ways give what was asked for otherwise", test_quick_ways, 0 },
-	{ "C24 several columns at once", test_scan, 0 })
+	{ "C24 several columns at once", test_scan, 0 },
+	{ "fact-M16 C24 a result outlives its pool, and what it lacks reads as NULL",
+		test_beyond_the_end, 0 })

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Behind PgBouncer in transaction mode, which would lose LISTEN without a word. */
+/* Behind PgBouncer in transaction mode, which would lose LISTEN without a word, and in session
+ * mode, which keeps it. */
 #include "listening.h"
 
 #include <pwd.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +20,7 @@ static char dir[200]; /* where the server has its socket */
 static char pooler_dir[] = "/tmp/hf-pooler.XXXXXX";
 static pid_t pooler;
 
-static void write_config(void)
+static void write_config(const char *mode)
 {
 	char path[100];
 	FILE *f;
@@ -28,10 +30,10 @@ static void write_config(void)
 	ck_assert_ptr_nonnull(f);
 	fprintf(f,
 		"[databases]\n* = host=%s user=holdfast\n"
-		"[pgbouncer]\npool_mode = transaction\nauth_type = any\nlisten_addr =\n"
+		"[pgbouncer]\npool_mode = %s\nauth_type = any\nlisten_addr =\n"
 		"listen_port = 6543\nunix_socket_dir = %s\nlogfile = %s/log\n"
 		"ignore_startup_parameters = options,extra_float_digits\n",
-		dir, pooler_dir, pooler_dir);
+		dir, mode, pooler_dir, pooler_dir);
 	fclose(f);
 }
 
@@ -69,19 +71,23 @@ static void stop_pooler(void)
 	ck_assert_int_eq(system(cmd), 0);
 }
 
-/* "host=… port=6543 …" */
-static const char *pooler_dsn(void)
+/* Starts one, and skips the case without one. "host=… port=6543 …" */
+static const char *pooler_dsn(const char *mode)
 {
 	static char dsn[300];
 	char path[100];
-	char *where = t_psql("show unix_socket_directories"),
-	     *database = t_psql("select current_database()");
+	char *where, *database;
 
+	if (access("/usr/sbin/pgbouncer", X_OK) != 0)
+		t_skip("there is no PgBouncer");
+	t_need_pgctl();
+	where = t_psql("show unix_socket_directories");
+	database = t_psql("select current_database()");
 	snprintf(dir, sizeof dir, "%s", where);
 	free(where);
 	ck_assert_ptr_nonnull(mkdtemp(pooler_dir));
 	ck_assert_int_eq(chmod(pooler_dir, 0777), 0);
-	write_config();
+	write_config(mode);
 	snprintf(path, sizeof path, "%s/ini", pooler_dir);
 	pooler = fork();
 	if (pooler == 0) {
@@ -106,10 +112,7 @@ START_TEST(test_pooler)
 	hf_listener *l;
 	hf_future *f;
 
-	if (access("/usr/sbin/pgbouncer", X_OK) != 0)
-		t_skip("there is no PgBouncer");
-	t_need_pgctl();
-	dsn = pooler_dsn();
+	dsn = pooler_dsn("transaction");
 	p = t_pool_on(dsn, HF_POOL_OPTS(.min_conns = HF_NONE));
 	l = hf_listen(p, NULL);
 	f = hf_listener_add(l, "orders");
@@ -125,6 +128,34 @@ START_TEST(test_pooler)
 	hf_listener_unref(l);
 	t_close(p);
 	t_close(direct);
+}
+END_TEST
+
+static void on_log(hf_log_level level, const char *line, void *warned)
+{
+	if (level == HF_LOG_WARN && strstr(line, "a pooler stands at listen_dsn"))
+		atomic_fetch_add((atomic_int *)warned, 1);
+}
+
+/* An address that was given for listening is taken at its word: a pooler there is told in the log.
+ */
+START_TEST(test_session_mode)
+{
+	static atomic_int warned;
+	hf_pool *p =
+		t_pool_on(t_dsn(), HF_POOL_OPTS(.listen_dsn = pooler_dsn("session"), .log = on_log,
+					   .log_arg = &warned, .log_level = HF_LOG_WARN));
+	hf_listener *l = hf_listen(p, NULL);
+
+	t_listen(l, "orders");
+	ck_assert_int_eq(warned, 1);
+	for (int i = 0; i < 3; i++) {
+		t_notify(p, "orders", "through the pooler");
+		ck_assert_str_eq(t_notice(l)->payload, "through the pooler");
+	}
+	t_unlisten(l, "orders");
+	hf_listener_unref(l);
+	t_close(p);
 }
 END_TEST
 
@@ -147,5 +178,7 @@ START_TEST(test_listen_dsn_wrong)
 END_TEST
 
 T_MAIN("listen_pooler",
-	{ "E7 a pooler that would lose LISTEN is told, and got around", test_pooler, 60 },
+	{ "rule-43 a pooler that would lose LISTEN is told, and got around", test_pooler, 60 },
+	{ "rule-43 a pooler at the address for listening is told in the log", test_session_mode,
+		60 },
 	{ "E7 a wrong address for listening is told", test_listen_dsn_wrong, 0 })

@@ -3,9 +3,11 @@
  * and nobody else waits for it. */
 #include "listening.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 struct coming {
 	hf_pool *pool;
@@ -179,8 +181,85 @@ START_TEST(test_slow_callback)
 }
 END_TEST
 
+/* --- a million --- */
+
+#define PARTS 10
+
+struct flood {
+	hf_pool *pool;
+	int part;
+};
+
+static void *send_parts(void *arg)
+{
+	const struct flood *f = arg;
+
+	for (int i = 0; i < PARTS; i++) {
+		hf_future *sent = hf_query(f->pool,
+			"select count(pg_notify('flood', i::text)) from generate_series($1, $2) i",
+			i * f->part + 1, (i + 1) * f->part);
+
+		ck_assert_int_eq(hf_future_get_for(sent, 60000 * t_slow(), NULL), HF_OK);
+		hf_future_unref(sent);
+	}
+	return NULL;
+}
+
+static long peak_kb(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return u.ru_maxrss;
+}
+
+/* One that takes a notice now and then: each is taken or counted, in order, and nothing piles up.
+ */
+START_TEST(test_million)
+{
+	struct flood f = { t_pool(NULL), 1000000 / PARTS / t_slow() };
+	hf_listener *l = hf_listen(f.pool, HF_LISTEN_OPTS(.max_waiting = 1000));
+	uint64_t n = (uint64_t)f.part * PARTS, taken = 0, dropped = 0, gaps = 0;
+	int64_t began = hf_now_ns();
+	long peak = 0;
+	pthread_t t;
+
+	t_listen(l, "flood");
+	ck_assert_int_eq(pthread_create(&t, NULL, send_parts, &f), 0);
+	while (taken + dropped < n) {
+		const hf_notice *notice = t_any_notice(l);
+
+		if (notice->gap) {
+			dropped += notice->dropped;
+			gaps++;
+		} else {
+			ck_assert_uint_eq(strtoull(notice->payload, NULL, 10), ++taken + dropped);
+		}
+		if (taken % 100 == 0)
+			t_sleep_ms(1);
+		if (!peak && taken + dropped > n / PARTS)
+			peak = peak_kb();
+	}
+	pthread_join(t, NULL);
+	peak = peak_kb() - peak;
+	printf("# %llu notices in %lld ms: %llu taken, %llu dropped in %llu gaps; %ld kB more\n",
+		(unsigned long long)n, t_ms_since(began), (unsigned long long)taken,
+		(unsigned long long)dropped, (unsigned long long)gaps, peak);
+	ck_assert_uint_eq(taken + dropped, n);
+	ck_assert_uint_gt(dropped, 0);
+	wait_came(f.pool, (unsigned)n);
+	ck_assert_uint_eq(t_stats(f.pool).notices_dropped, dropped);
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+	ck_assert_int_lt(peak, 16384);
+#endif
+	hf_listener_unref(l);
+	t_close(f.pool);
+}
+END_TEST
+
 T_MAIN("listen_slow",
 	{ "E14 a full queue is a gap that counts, and delays nobody", test_overflow, 0 },
 	{ "E14 the gap stands where its notices would have", test_place_of_the_gap, 0 },
 	{ "E14 a gap waits for at most one reader", test_gaps_together, 0 },
-	{ "E14 a slow callback holds up no other subscriber", test_slow_callback, 0 })
+	{ "E14 a slow callback holds up no other subscriber", test_slow_callback, 0 },
+	{ "E14 rule-44 a million notices for one that is slow", test_million, 120 })

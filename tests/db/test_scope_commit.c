@@ -3,6 +3,7 @@
  * database; and what a failure leaves. */
 #include "engines.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,7 +190,8 @@ static void note_abort(void *arg)
 	strcat(arg, "abort ");
 }
 
-/* † pyramid_sqlassist: test_tm__not_enabled, test_tm__enabled_valid__commit and __abort. */
+/* † pyramid_sqlassist: test_tm__not_enabled, test_tm__enabled_valid__commit and
+ * test_tm__enabled_valid__abort. */
 START_TEST(test_tm__enabled_valid__commit)
 {
 	hf_engines *e = both(false);
@@ -350,6 +352,52 @@ START_TEST(test_fetch_on_a_worker)
 }
 END_TEST
 
+static void prepared_at_most(int n)
+{
+	char sql[100];
+
+	snprintf(sql, sizeof sql, "alter system set max_prepared_transactions = %d", n);
+	free(t_psql(sql));
+	ck_assert(t_pgctl("restart fast"));
+	ck_assert_int_eq(t_psql_int("select setting::int from pg_settings where name = "
+				    "'max_prepared_transactions'"),
+		n);
+}
+
+/* The pools allow it, and the server does not: the commit says so, and all is rolled back. */
+START_TEST(test_two_phase_disabled)
+{
+	hf_engines *e;
+	hf_scope *s;
+	hf_error *why;
+
+	t_need_pgctl();
+	prepared_at_most(0);
+	e = both(true);
+	s = hf_scope_new(e, HF_SCOPE_OPTS(.label = "order", .two_phase = true));
+	t_done(add(s, "writer", 1));
+	t_done(add(s, "bank", 1));
+	ck_assert_int_eq(hf_scope_commit(s, &why), HF_E_SQL);
+	ck_assert_str_eq(hf_error_sqlstate(why), "55000");
+	t_says(why, "prepared transactions are disabled");
+	ck_assert(!hf_error_is(why, HF_MAYBE_COMMITTED | HF_RETRYABLE));
+	hf_error_unref(why);
+	ck_assert_int_eq(t_parts(), 0);
+	ck_assert_int_eq(hf_scope_rollback(s), HF_OK);
+	t_done(add(s, "writer", 2));
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_E_SQL);
+	hf_scope_unref(s);
+	s = hf_scope_new(e, NULL); /* in one phase it goes */
+	t_done(add(s, "writer", 3));
+	t_done(add(s, "bank", 3));
+	ck_assert_int_eq(hf_scope_commit(s, NULL), HF_OK);
+	hf_scope_unref(s);
+	ck_assert_int_eq(t_parts(), 101);
+	close_all(e);
+	prepared_at_most(10);
+}
+END_TEST
+
 T_MAIN("scope_commit",
 	{ "D27 D28 one commit over two engines, in one phase and in two", test_two_engines, 0 },
 	{ "F25 an engine of one view in a scope of two phases", test_snapshot_in_two_phases, 0 },
@@ -361,5 +409,6 @@ T_MAIN("scope_commit",
 	{ "F9 names of one engine share its transaction", test_names_of_one, 0 },
 	{ "a participant cannot end the scope that it is in", test_participant_ends, 0 },
 	{ "a statement that nobody could wait for does not run", test_fetch_on_a_worker, 0 },
+	{ "F25 two phases where the server prepares nothing", test_two_phase_disabled, 60 },
 	{ "F25 what is no database takes part", test_tm__enabled_valid__commit, 0 },
 	{ "C1 C2 reads are routed while it runs, and a name wins", test_routing, 0 })

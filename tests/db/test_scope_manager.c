@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* A scope as the transaction manager of its sessions: the twins of zope.sqlalchemy's tests, on an
- * engine of one pool. What they mark by hand (a session that has changed) the server knows. */
+ * engine of one pool. What they mark by hand (a session that has changed) the server knows.
+ *
+ * Two of them have no twin: testExpireAll and testRelations are of objects that a session keeps and
+ * loads by itself. holdfast's rows are structs: none changes unless a verb is given it, and what
+ * they refer to is asked for. */
 #include "fixture.h"
 
 #include <pthread.h>
@@ -183,6 +187,31 @@ START_TEST(testCommitWithSavepoint)
 }
 END_TEST
 
+/* † testKeepSession: the session goes on after a commit, with what it had. */
+START_TEST(testKeepSession)
+{
+	hf_engines *e = engines();
+	hf_scope *s = hf_scope_new(e, NULL);
+	hf_session *w = hf_writer(s);
+	char *name = hf_session_text(w, "udo");
+
+	t_done(add(s, 1));
+	commit(s);
+	ck_assert_ptr_eq(hf_writer(s), w);
+	ck_assert_int_eq(hf_session_status_of(w), HF_SESSION_START);
+	ck_assert_str_eq(name, "udo");
+	t_done(hf_session_query(w, "update users set name = $1 || '!' where id = 1", name));
+	commit(s);
+	t_done(add(s, 2));
+	ck_assert_int_eq(hf_scope_rollback(s), HF_OK);
+	ck_assert_str_eq(name, "udo");
+	ck_assert_int_eq(t_int(hf_session_query(w, "select count(*) from users")), 1);
+	ck_assert_int_eq(t_psql_int("select count(*) from users where name = 'udo!'"), 1);
+	hf_scope_unref(s);
+	close_all(e);
+}
+END_TEST
+
 /* --- trying again --- */
 
 #define SERIALIZABLE HF_SCOPE_OPTS(.txn = HF_TXN_OPTS(.isolation = HF_ISO_SERIALIZABLE))
@@ -270,5 +299,6 @@ T_MAIN("scope_manager", { "F25 commit and rollback of what nobody has marked", t
 	{ "bad SQL after a commit", testAbortAfterCommit, 0 },
 	{ "F9 F11 a session takes part once it was used", testTransactionJoining, 0 },
 	{ "savepoints, rolled back in turn", testCommitWithSavepoint, 0 },
+	{ "a session goes on after a commit, with what it had", testKeepSession, 0 },
 	{ "a scope that lost a conflict is tried again", testRetry, 0 },
 	{ "scopes of several threads are tried until they win", testRetryThread, 60 })

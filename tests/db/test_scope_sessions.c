@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Sessions of a scope: which engine they touch and when, and what the server lets each mode do. The
- * reader, the writer and the logger are pools of the same database. */
+ * reader, the writer and the logger are pools of the same database.
+ *
+ * Of pyramid_sqlassist's tests test_panel_injected and test_panel_tracks are not here: they are of
+ * its panel (F26). */
 #include "fixture.h"
+
+#include "engine/scope.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +79,51 @@ START_TEST(test_query_mixed)
 		idle(e, "reader", touched >= 1);
 		idle(e, "writer", touched >= 2);
 		idle(e, "logger", 0);
+	}
+	close_all(e);
+}
+END_TEST
+
+static int made(const hf_scope *s)
+{
+	hf_session *each;
+	int n = 0;
+
+	APR_RING_FOREACH (each, &s->sessions, hf_session, link)
+		n++;
+	return n;
+}
+
+/* † pyramid_sqlassist: test_splash, and of its Reader, Writer and Mixed test_core (what kind of
+ * session it is), test_query and test_query_status: who asks again gets the same one, and what was
+ * not asked for is not made. */
+START_TEST(test_query_status)
+{
+	hf_engines *e = three();
+
+	for (int touched = 0; touched < 4; touched++) {
+		bool r = touched & 1, w = touched & 2;
+		hf_scope *s = hf_scope_new(e, NULL);
+		hf_session *reader = r ? hf_reader(s) : NULL, *writer = w ? hf_writer(s) : NULL;
+
+		if (r)
+			ck_assert_int_eq(t_int(hf_session_query(reader, "select 1")), 1);
+		if (w)
+			ck_assert_int_eq(t_int(hf_session_query(writer, "select 2")), 2);
+		ck_assert_int_eq(made(s), r + w);
+		ck_assert_int_eq(hf_scope_status(s, "writer"),
+			w ? HF_SESSION_START : HF_SESSION_INIT); /* asking makes none */
+		ck_assert_int_eq(made(s), r + w);
+		if (r)
+			ck_assert_ptr_eq(hf_reader(s), reader);
+		if (r)
+			ck_assert_ptr_null(hf_session_txn(reader)); /* it has no transaction */
+		if (w)
+			ck_assert_ptr_eq(hf_writer(s), writer);
+		if (w)
+			ck_assert_ptr_nonnull(hf_session_txn(writer));
+		ck_assert_int_eq(made(s), r + w);
+		hf_scope_unref(s);
 	}
 	close_all(e);
 }
@@ -284,6 +334,7 @@ END_TEST
 
 T_MAIN("scope_sessions",
 	{ "F9 F11 F12 what is touched is started, ended and given back", test_query_mixed, 0 },
+	{ "F9 who asks again gets the same session, and no other is made", test_query_status, 0 },
 	{ "C3 F20 a reader cannot write", test_reader_cannot_write, 0 },
 	{ "C4 a write through a reader is an error and never lost", test_no_silent_loss, 0 },
 	{ "F21 the logger survives the writer's rollback", test_logger_survives, 0 },

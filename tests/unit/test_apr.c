@@ -86,6 +86,7 @@ START_TEST(test_null_objects)
 	ck_assert_ptr_null(hf_apr_bind_future(NULL, p));
 	ck_assert_ptr_null(hf_apr_own_result(NULL, p));
 	ck_assert_ptr_null(hf_apr_own_error(NULL, p));
+	ck_assert_ptr_null(hf_apr_own_rows(NULL, p));
 	ck_assert_ptr_null(hf_apr_own_txn(NULL, p));
 	ck_assert_ptr_null(hf_apr_scope(NULL, NULL, p));
 	ck_assert_ptr_null(hf_apr_own_listener(NULL, p));

@@ -134,6 +134,7 @@ START_TEST(test_reserved)
 }
 END_TEST
 
+/* † pulsar-odm: test_no_binds: without a default there is an error that says so. */
 START_TEST(test_default)
 {
 	hf_engines *e = registry();

@@ -138,6 +138,8 @@ START_TEST(test_any_of_none)
 }
 END_TEST
 
+/* † pyramid_sqlassist: test_pyramid_setup, test__pyramid_request: a request has its scope, and its
+ * sessions lead back to the request. */
 START_TEST(test_way_back)
 {
 	int request = 0;
