@@ -179,6 +179,7 @@ DB_TESTS = \
 	tests/db/test_session_carriers \
 	tests/db/test_session_reset \
 	tests/db/test_shutdown \
+	tests/db/test_sorting \
 	tests/db/test_sql_server \
 	tests/db/test_stale \
 	tests/db/test_stats \

@@ -270,6 +270,8 @@ static inline hf_term hf__set_sql(
 /* HF_ONLY(HF_COL(task, subject)): these columns and the key are read; the other members are 0. */
 #define HF_ONLY(...)     ((hf_clause){ .kind = HF_CLAUSE_ONLY, .terms = HF__TERMS(__VA_ARGS__) })
 #define HF_MATCHING(f)   ((hf_clause){ .kind = HF_CLAUSE_FIND, .find = (f) })
+/* Of hf_select_as and hf_scalar the server refuses distinct rows by an order that is not among what
+ * is picked, and an enum's is none that was picked as its label (42P10): HF_GROUP takes both. */
 #define HF_DISTINCT      ((hf_clause){ .kind = HF_CLAUSE_DISTINCT })
 #define HF_DISTINCT_ON(...) ((hf_clause){ .kind = HF_CLAUSE_DISTINCT, .terms = HF__TERMS(__VA_ARGS__) })
 #define HF_GROUP(...)    ((hf_clause){ .kind = HF_CLAUSE_GROUP, .terms = HF__TERMS(__VA_ARGS__) })

@@ -11,6 +11,13 @@
 
 enum { HF__JOINS = 8 };
 
+/* How columns are named where they stand. */
+typedef enum hf__names {
+	HF__NAMES_PLAIN,  /* alone, but with their table where there are several */
+	HF__NAMES_SORTED, /* with their table: alone they would be what is read, an enum's text */
+	HF__NAMES_READ, /* around a SELECT: as it has them, which are brought back to their types */
+} hf__names;
+
 typedef struct hf__statement {
 	hf__strbuf text;
 	hf_value *args;
@@ -19,6 +26,7 @@ typedef struct hf__statement {
 	hf__arena arena;                   /* of patterns */
 	const hf__plan *joined[HF__JOINS]; /* the further tables of the SELECT that is being put */
 	size_t n_joined;
+	hf__names names;
 } hf__statement;
 
 #define HF__STATEMENT_INIT                                                                         \

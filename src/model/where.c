@@ -48,13 +48,22 @@ static struct place place_of(hf__statement *s, const hf__plan *p, const hf_term 
 }
 
 /* With a join a name alone might be either table's. */
+static bool needs_table(const hf__statement *s)
+{
+	return s->names == HF__NAMES_SORTED || (s->names == HF__NAMES_PLAIN && s->n_joined > 0);
+}
+
 static void put_name(hf__statement *s, struct place at)
 {
-	if (s->n_joined > 0) {
+	if (needs_table(s)) {
 		hf__put(s, at.p->name);
 		hf__put(s, ".");
 	}
 	hf__put(s, at.p->quoted[at.c - at.p->columns]);
+	if (s->names == HF__NAMES_SORTED && at.c->system)
+		hf__put(s, hf__read_cast(at.c)); /* what it is has no order */
+	if (s->names == HF__NAMES_READ && at.c->as_text)
+		hf__strbuf_printf(&s->text, "::%s", at.c->sql_type);
 }
 
 void hf__put_column(hf__statement *s, const hf__plan *p, size_t column)

@@ -216,7 +216,7 @@ START_TEST(test__get__range)
 	hf_find_unref(f);
 
 	t_verb(shop.s, hf_range(shop.s, thing, &rows, HF_RANGE(.order = "status", .sql = &sql)));
-	ck_assert_ptr_nonnull(strstr(sql, "ORDER BY \"status\""));
+	ck_assert_ptr_nonnull(strstr(sql, "ORDER BY \"thing\".\"status\""));
 	free(sql);
 	hf_rows_unref(rows);
 	ck_assert_int_eq(
