@@ -189,6 +189,14 @@ void hf__put_drop_enum(hf__strbuf *b, const hf_labels *l, bool if_there, bool de
 	hf__strbuf_puts(b, dependents ? " CASCADE" : "");
 }
 
+void hf__put_drop_unused_enum(hf__strbuf *b, const hf_labels *l)
+{
+	hf__strbuf statement = HF__STRBUF_INIT;
+
+	hf__put_drop_enum(&statement, l, true, false);
+	put_forgiving(b, &statement, "dependent_objects_still_exist");
+}
+
 static const char *action(hf_action a)
 {
 	switch (a) {

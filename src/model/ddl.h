@@ -36,6 +36,9 @@ void hf__put_create_enum(hf__strbuf *b, const hf_labels *l, bool if_missing);
 
 void hf__put_drop_enum(hf__strbuf *b, const hf_labels *l, bool if_there, bool dependents);
 
+/* The same for one that may be missing, and stays where anything depends on it. */
+void hf__put_drop_unused_enum(hf__strbuf *b, const hf_labels *l);
+
 /* "ALTER TABLE … ADD CONSTRAINT … FOREIGN KEY …"; NULL in *e, or why it cannot be. */
 void hf__put_foreign_key(hf__strbuf *b, const hf__naming *names, const hf__plan *p,
 	const hf_foreign_key *k, bool if_missing, hf_error **e);

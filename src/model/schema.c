@@ -157,15 +157,23 @@ static void each_enum(struct sender *to, void (*put)(struct sender *to, const hf
 	}
 }
 
+/* One that others have is still there after HF_DROP_FIRST. */
 static void put_create_enum(struct sender *to, const hf_labels *l)
 {
-	hf__put_create_enum(&to->b, l, (to->flags & (HF_IF_MISSING | HF__SHARED_ENUMS)) != 0);
+	const int may_be_there = HF_IF_MISSING | HF_DROP_FIRST | HF__SHARED_ENUMS;
+
+	hf__put_create_enum(&to->b, l, (to->flags & may_be_there) != 0);
 }
 
 static void put_drop_enum(struct sender *to, const hf_labels *l)
 {
 	hf__put_drop_enum(
 		&to->b, l, (to->flags & HF_IF_THERE) != 0, (to->flags & HF_DEPENDENTS) != 0);
+}
+
+static void put_drop_unused_enum(struct sender *to, const hf_labels *l)
+{
+	hf__put_drop_unused_enum(&to->b, l);
 }
 
 static void add_rest(struct sender *to, const hf_table *t)
@@ -236,7 +244,8 @@ static void put_drop_tables(struct sender *to)
 		hf__strbuf_puts(&to->b, " CASCADE");
 }
 
-static void drop_all(struct sender *to)
+/* All but the enums. */
+static void drop_tables(struct sender *to)
 {
 	check_drops(to);
 	for (size_t i = to->n; i-- > 0;) {
@@ -249,8 +258,18 @@ static void drop_all(struct sender *to)
 	}
 	put_drop_tables(to);
 	deliver(to);
-	if (!(to->flags & HF__SHARED_ENUMS))
-		each_enum(to, put_drop_enum);
+}
+
+/* What is not among them may have columns of the enums, which are nobody's to take away. */
+static void drop_first(struct sender *to)
+{
+	int flags = to->flags;
+
+	to->flags = HF_IF_THERE | HF_DEPENDENTS;
+	drop_tables(to);
+	if (!(flags & HF__SHARED_ENUMS))
+		each_enum(to, put_drop_unused_enum);
+	to->flags = flags;
 }
 
 /* --- in one transaction --- */
@@ -263,14 +282,9 @@ static hf_error *finish(struct sender *to)
 
 static hf_error *create(struct sender *to)
 {
-	int flags = to->flags;
-
 	sort(to->all, to->n);
-	if (flags & HF_DROP_FIRST) {
-		to->flags = HF_IF_THERE | HF_DEPENDENTS | (flags & HF__SHARED_ENUMS);
-		drop_all(to);
-		to->flags = flags;
-	}
+	if (to->flags & HF_DROP_FIRST)
+		drop_first(to);
 	create_all(to);
 	return finish(to);
 }
@@ -278,7 +292,9 @@ static hf_error *create(struct sender *to)
 static hf_error *drop(struct sender *to)
 {
 	sort(to->all, to->n);
-	drop_all(to);
+	drop_tables(to);
+	if (!(to->flags & HF__SHARED_ENUMS))
+		each_enum(to, put_drop_enum);
 	return finish(to);
 }
 

@@ -145,6 +145,32 @@ START_TEST(test_drop_first)
 }
 END_TEST
 
+/* An enum that others have columns of is not taken away from them, but by who says so. */
+START_TEST(test_enum_of_others)
+{
+	struct place p = open_place(people);
+	struct person ann = { .name = "Ann", .mood = MOOD_HAPPY };
+
+	t_verb(p.s, hf_models_create(p.m, p.s, 0));
+	free(t_psql("create table other (mood mood, n int); insert into other values ('ok', 1)"));
+	t_verb(p.s, hf_insert(p.s, person, &ann));
+	t_verb(p.s, hf_models_create(p.m, p.s, HF_DROP_FIRST));
+	t_sql_gives("select mood::text || n from other", "ok1");
+	ck_assert_int_eq(t_psql_int("select count(*) from person"), 0);
+	t_verb(p.s, hf_insert(p.s, person, &ann));
+	ck_assert_int_eq(hf_models_drop(p.m, p.s, 0), HF_E_SQL);
+	ck_assert_str_eq(hf_error_sqlstate(hf_session_error(p.s)), "2BP01");
+	t_sql_gives("select mood::text || n from other", "ok1");
+	t_verb(p.s, hf_models_drop(p.m, p.s, HF_DEPENDENTS));
+	ck_assert_int_eq(
+		t_psql_int("select count(*) from pg_attribute where attrelid = 'other'::regclass "
+			   "and attname = 'mood' and not attisdropped"),
+		0);
+	free(t_psql("drop table other"));
+	close_place(&p);
+}
+END_TEST
+
 START_TEST(test_circle)
 {
 	struct place p = open_place(circle);
@@ -299,6 +325,7 @@ END_TEST
 T_MAIN("schema", { "G1 G11 created, created again safely, dropped", test_aio_create_table, 0 },
 	{ "G11 nothing is half made", test_nothing_is_half_made, 0 },
 	{ "G12 what is there is dropped first", test_drop_first, 0 },
+	{ "G12 G20 an enum of others stays theirs", test_enum_of_others, 0 },
 	{ "G28 G11 tables that refer to each other and themselves", test_circle, 0 },
 	{ "G15 indexes and sequences come and go", test_aio_create_table__sequences, 0 },
 	{ "G17 what exists", test_aio_table_exists, 0 },
