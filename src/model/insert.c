@@ -32,9 +32,13 @@ static hf_status fill_in(hf_session *s, const hf__plan *p, void *row)
 		if (st != HF_OK)
 			return st;
 	}
+	return HF_OK;
+}
+
+static void announce(const hf__plan *p, void *row)
+{
 	if (p->table.events && p->table.events->on_new)
 		p->table.events->on_new(row, p->table.events->arg);
-	return HF_OK;
 }
 
 void *hf_new_at(hf_session *s, const hf_table *t)
@@ -55,6 +59,7 @@ void *hf_new_at(hf_session *s, const hf_table *t)
 	if (hf__session_told(s, e) != HF_OK)
 		return NULL;
 	memcpy(image, row, size);
+	announce(p, row); /* what it sets is the program's, and no default */
 	*f = (struct hf__fresh){ .next = s->fresh, .row = row, .image = image };
 	s->fresh = f;
 	return row;
@@ -134,13 +139,27 @@ static void read_back(hf__verb *v, const size_t *which, size_t n, void *row)
 		hf__statement_fail(&v->st, e);
 }
 
+bool hf__has_inserted(hf__verb *v, size_t n)
+{
+	int64_t made = hf_result_affected(v->res);
+
+	if (made == (int64_t)n)
+		return true;
+	hf__statement_fail(&v->st,
+		hf__error_fmt(HF_E_NO_ROWS, 0,
+			"table %s: the server inserted %lld of %zu rows: a trigger or a rule has "
+			"kept the others out",
+			v->p->name, (long long)made, n));
+	return false;
+}
+
 static void insert(hf__verb *v, void *row, bool *left_out, size_t *which)
 {
 	size_t n;
 
 	hf__put_insert(v, row, left_out);
 	n = put_returning(v, left_out, which);
-	if (hf__verb_run(v))
+	if (hf__verb_run(v) && hf__has_inserted(v, 1))
 		read_back(v, which, n, row);
 }
 

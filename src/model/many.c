@@ -140,12 +140,8 @@ static void insert_many(hf__verb *v, hf__many *m)
 		hf__put_read(&v->st.text, v->p, i);
 		which[n++] = i;
 	}
-	if (!hf__verb_run(v) || n == 0)
+	if (!hf__verb_run(v) || !hf__has_inserted(v, m->n) || n == 0)
 		return;
-	if (hf_result_rows(v->res) != m->n)
-		hf__statement_fail(&v->st,
-			hf__error_fmt(HF_E_NO_ROWS, 0, "table %s: %zu of %zu rows were inserted",
-				v->p->name, hf_result_rows(v->res), m->n));
 	for (size_t i = 0; i < m->n && !v->st.error; i++)
 		read_row(v, m, i, 0, which, n, i);
 	keep_result(v);

@@ -141,7 +141,7 @@ static bool insert_or_update(
 		return false;
 	put_returning(v);
 	hf__put(&v->st, created ? ", xmax = 0" : "");
-	if (!hf__verb_run(v))
+	if (!hf__verb_run(v) || !hf__has_inserted(v, 1))
 		return false;
 	if (created)
 		*created = hf_row_bool(hf_result_row(v->res, 0), (int)v->p->n, false);

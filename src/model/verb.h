@@ -53,6 +53,9 @@ int hf__positions(hf__verb *v, const uint32_t *list, size_t *out, size_t max);
  * to fill in. */
 void hf__put_insert(hf__verb *v, const void *row, bool *left_out);
 
+/* Whether the last run has inserted n rows; false: the error tells that a trigger kept some out. */
+bool hf__has_inserted(hf__verb *v, size_t n);
+
 /* update.c: " WHERE a = $1 AND b = $2", of the row's key. */
 void hf__put_key(hf__verb *v, const void *row);
 

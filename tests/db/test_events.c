@@ -136,6 +136,40 @@ START_TEST(test_pre_init)
 }
 END_TEST
 
+/* What it sets in a column that has a default is not left to the server. */
+struct memo {
+	int32_t id;
+	const char *text, *state;
+};
+static void begin_memo(void *row, void *arg)
+{
+	struct memo *m = row;
+
+	(void)arg;
+	ck_assert_str_eq(m->state, "open"); /* constants are there */
+	m->text = "from on_new";
+}
+static const hf_events memo_events = { .on_new = begin_memo };
+static const hf_column memo_columns[] = {
+	HF_COLUMN(memo, id, INT4, NOT_NULL, HF_SERIAL),
+	HF_COLUMN(memo, text, TEXT, NOT_NULL, HF_DEFAULT("'none'")),
+	HF_COLUMN(memo, state, TEXT, NOT_NULL, HF_DEFAULT("'open'")),
+};
+HF_TABLE(memo, .events = &memo_events);
+
+START_TEST(test_new_and_default)
+{
+	hf_pool *p = t_pool(NULL);
+	hf_session *s = hf_session_on_pool(p);
+
+	t_verb(s, hf_table_create(s, &memo_table, HF_DROP_FIRST));
+	t_verb(s, hf_insert(s, memo, hf_new(s, memo)));
+	t_sql_gives("select text || ', ' || state from memo", "from on_new, open");
+	t_verb(s, hf_table_drop(s, &memo_table, 0));
+	done(p, s);
+}
+END_TEST
+
 /* In a transaction a handler sees what is not committed, and nobody else does. */
 START_TEST(test_in_transaction)
 {
@@ -207,6 +241,7 @@ END_TEST
 T_MAIN("events", { "H32 before a save there is no row, after it there is", test_aio_pre_save, 0 },
 	{ "H32 before a delete there is one, after it none", test_aio_pre_delete, 0 },
 	{ "H32 a new row is filled in", test_pre_init, 0 },
+	{ "H32 G25 and what was filled in is inserted", test_new_and_default, 0 },
 	{ "H32 handlers query in the same transaction", test_in_transaction, 0 },
 	{ "H32 who says no stops the verb", test_refused, 0 },
 	{ "H32 around verbs that may insert", test_maybe, 0 })

@@ -128,6 +128,32 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* What a trigger keeps out of the table was not inserted, whether or not something is read back. */
+START_TEST(test_kept_out)
+{
+	struct t_store st = t_store_open();
+	struct line l[] = { { 5, 1, { "12.50" } }, { 5, 2, { "0.01" } } };
+	const uint32_t *key = HF_COLUMNS(HF_C(line, order_id), HF_C(line, no));
+	struct person p = { .name = "Ann" };
+
+	free(t_psql("create or replace function nothing() returns trigger language plpgsql as "
+		    "$$begin return null; end$$;"
+		    "create trigger t before insert on line for each row execute function "
+		    "nothing();"
+		    "create trigger t before insert on person for each row execute function "
+		    "nothing()"));
+	ck_assert_int_eq(hf_insert(st.s, line, &l[0]), HF_E_NO_ROWS);
+	ck_assert_str_eq(hf_error_message(hf_session_error(st.s)),
+		"table \"line\": the server inserted 0 of 1 rows: a trigger or a rule has kept the "
+		"others out");
+	ck_assert_int_eq(hf_insert(st.s, person, &p), HF_E_NO_ROWS);
+	ck_assert_int_eq(p.id, 0);
+	ck_assert_int_eq(hf_insert_many(st.s, line, l, 2), HF_E_NO_ROWS);
+	ck_assert_int_eq(hf_upsert(st.s, line, &l[0], key, HF_REST, NULL), HF_E_NO_ROWS);
+	t_store_close(&st);
+}
+END_TEST
+
 /* The same in a transaction, in an interaction, through a scope. */
 static hf_status in_interaction(hf_conn *c, void *arg, hf_reply *reply)
 {
@@ -168,4 +194,5 @@ T_MAIN("rows", { "G1 H1 a row is made, and has what the server filled in", test_
 	{ "H2 H9 rows are saved, in part, and deleted", test_change, 0 },
 	{ "G27 a key of two columns", test_composite_key, 0 },
 	{ "a row that cannot be is not sent", test_refused, 0 },
+	{ "H1 H11 a row that a trigger keeps out was not inserted", test_kept_out, 0 },
 	{ "H26 the same verbs in a transaction and in an interaction", test_carriers, 0 })
