@@ -137,6 +137,7 @@ DB_TESTS = \
 	tests/db/test_loops \
 	tests/db/test_loss \
 	tests/db/test_many \
+	tests/db/test_many_types \
 	tests/db/test_metrics \
 	tests/db/test_metrics_load \
 	tests/db/test_naming \

@@ -80,6 +80,9 @@ int hf__label_value(const hf_labels *l, const char *label);
 bool hf__column_is_made(const hf_column *c);
 hf_status hf__made_value(
 	const hf_column *c, const void *member, hf__arena *arena, hf_value *out, hf_error **e);
+/* An array as a text that no type was said of, so that the server reads it as the column's. */
+hf_status hf__texts_value(const hf_column *c, const hf_text_array *texts, hf__arena *arena,
+	hf_value *out, hf_error **e);
 hf_status hf__labels_value(const hf_column *c, const hf_int4_array *values, hf__arena *arena,
 	hf_value *out, hf_error **e);
 /* Makes what the member points to its own. */
@@ -100,6 +103,11 @@ static inline void hf__row_loaded(const hf__plan *p, void *row)
 	if (p->table.events && p->table.events->on_load)
 		p->table.events->on_load(row, p->table.events->arg);
 }
+
+/* strip.c: whether a list of texts is none of the column's type before it is cast, and the cast:
+ * "::mood[]". */
+bool hf__needs_list_type(const hf_column *c);
+void hf__put_list_type(hf__strbuf *b, const hf_column *c);
 
 /* What a column's expression has behind it where it is read: "::text", or nothing. */
 const char *hf__read_cast(const hf_column *c);

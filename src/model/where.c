@@ -299,6 +299,8 @@ static void put_of_column(hf__statement *s, const hf__plan *p, const hf_term *t)
 		put_name(s, at);
 		hf__put(s, " = ANY(");
 		hf__put_value(s, at.c, &t->value);
+		if (hf__needs_list_type(at.c))
+			hf__put_list_type(&s->text, at.c);
 		hf__put(s, ")");
 		return;
 	case HF_OP_NULL:
