@@ -214,7 +214,8 @@ static inline hf_value hf__v_enum(unsigned x) { return hf_v_int8((long long)x); 
 /* The term where the condition holds; else nothing. The value is computed in both cases. */
 #define HF_IF(condition, term) ((condition) ? (term) : (hf_term){ .op = HF_OP_NONE })
 
-/* HF_SQL_TERM("length(subject) > $1", 20): an expression as it is, never made of what others wrote. */
+/* HF_SQL_TERM("length(subject) > $1", 20): an expression as it is, never made of what others wrote;
+ * HF_E_MISUSE, when it is sent, for a parameter without a value. */
 #define HF_SQL_TERM(...) hf__sql_term(HF__SQL(__VA_ARGS__))
 static inline hf_term hf__sql_term(const char *sql, const hf_value *args, size_t n)
 {

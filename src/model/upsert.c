@@ -7,6 +7,7 @@
 
 #include "base/strbuf.h"
 #include "value/error.h"
+#include "value/number.h"
 #include "value/text.h"
 
 #include <string.h>
@@ -211,30 +212,37 @@ static hf_error *not_equal(const hf__verb *v)
 		v->p->table.model);
 }
 
-/* Whether the row has the value that is looked for; numbers may be written in several ways. */
+static bool same_value(const hf_value *a, const hf_value *b, hf_error **e)
+{
+	hf__strbuf x = HF__STRBUF_INIT, y = HF__STRBUF_INIT;
+	bool same;
+
+	if (hf__value_is_null(b))
+		return false;
+	if (a->type == HF_T_NUMERIC && b->type == HF_T_NUMERIC)
+		return hf__numeric_same(a->as.s, b->as.s);
+	same = !hf__put_text(&x, a) && !hf__put_text(&y, b) &&
+	       strcmp(hf__strbuf_text(&x), hf__strbuf_text(&y)) == 0;
+	if (x.failed || y.failed)
+		*e = hf__error_nomem();
+	hf__strbuf_finish(&x);
+	hf__strbuf_finish(&y);
+	return same;
+}
+
+/* Whether the row has the value that is looked for. */
 static bool has_value(hf__verb *v, const hf_term *t, const hf_column *c, const void *row)
 {
-	hf__strbuf want = HF__STRBUF_INIT, have = HF__STRBUF_INIT;
 	hf_value a, b;
 	hf_error *e = NULL;
-	bool same = false;
+	bool same = hf__column_value(c, &t->value, &v->st.arena, &a, &e) == HF_OK &&
+		    hf__member_sent(c, row, &v->st.arena, &b, &e) == HF_OK &&
+		    same_value(&a, &b, &e);
 
-	if (hf__column_value(c, &t->value, &v->st.arena, &a, &e) == HF_OK &&
-		hf__member_sent(c, row, &v->st.arena, &b, &e) == HF_OK) {
-		same = !hf__put_text(&want, &a) && !hf__put_text(&have, &b) &&
-		       !hf__value_is_null(&b) &&
-		       (a.type == HF_T_NUMERIC ||
-			       strcmp(hf__strbuf_text(&want), hf__strbuf_text(&have)) == 0);
-		if (want.failed || have.failed)
-			e = hf__error_nomem();
-		else if (!same)
-			e = hf__error_fmt(HF_E_MISUSE, 0,
-				"model %s: the row to be created has another \"%s\" than is looked "
-				"for",
-				v->p->table.model, c->name);
-	}
-	hf__strbuf_finish(&want);
-	hf__strbuf_finish(&have);
+	if (!same && !e)
+		e = hf__error_fmt(HF_E_MISUSE, 0,
+			"model %s: the row to be created has another \"%s\" than is looked for",
+			v->p->table.model, c->name);
 	if (e)
 		hf__statement_fail(&v->st, e);
 	return !e;

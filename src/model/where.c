@@ -73,6 +73,19 @@ void hf__put_column(hf__statement *s, const hf__plan *p, size_t column)
 
 /* --- expressions --- */
 
+/* Another's would be a value of another condition. */
+static void put_param(hf__statement *s, const hf_term *t, size_t base, const char *param)
+{
+	unsigned long i = strtoul(param + 1, NULL, 10);
+
+	if (i >= 1 && i <= t->n_args)
+		hf__strbuf_printf(&s->text, "$%zu", base + i);
+	else
+		hf__statement_fail(
+			s, hf__error_fmt(HF_E_MISUSE, 0, "\"%.200s\" has $%lu, and %zu values",
+				   t->sql, i, t->n_args));
+}
+
 /* The parameters of an expression of the user's count from 1, and go on with ours. */
 static void put_sql(hf__statement *s, const hf_term *t)
 {
@@ -89,7 +102,7 @@ static void put_sql(hf__statement *s, const hf_term *t)
 	hf__put(s, "(");
 	for (hf__token k = hf__scan_next(&sc); k != HF__TOKEN_END; k = hf__scan_next(&sc)) {
 		if (k == HF__TOKEN_PARAM)
-			hf__strbuf_printf(&s->text, "$%zu", base + strtoul(sc.from + 1, NULL, 10));
+			put_param(s, t, base, sc.from);
 		else
 			hf__strbuf_add(&s->text, sc.from, (size_t)(sc.at - sc.from));
 	}
