@@ -192,6 +192,7 @@ SRC_MODEL = \
 	src/model/orm_async.c \
 	src/model/plan.c src/model/plan.h \
 	src/model/query.c \
+	src/model/read_back.c \
 	src/model/registry.c src/model/registry.h \
 	src/model/rows.c src/model/rows.h \
 	src/model/schema.c \

@@ -20,6 +20,9 @@
  * for the pool, all but hf_session_on_conn answer HF_E_DEADLOCK. A session is used by one thread at
  * a time. Its twin with _async takes a pool, does not block, and gives a future.
  *
+ * A verb that fails writes nothing to what it was to answer in (`out`, `created`). A row that it
+ * was given may have by then what the server had made of it, an id or a version that are undone.
+ *
  * Nothing but a verb talks to the server: no member is loaded by being looked at, and nothing is
  * written that was not handed to a verb. */
 #ifndef HOLDFAST_ORM_H
@@ -32,8 +35,10 @@ HF__BEGIN
 
 /* --- one row ---
  *
- * A row that a verb gives is the session's: it lives until hf_session_clear or the session's end.
- */
+ * A row that a verb gives is the session's: it lives until hf_session_clear or the session's end. A
+ * row that is handed to a verb stays the caller's, with what it points to; but where the server has
+ * made something else of a text, an array and the like, or a text was not sent, the member points
+ * into the session's memory then. */
 
 /* A new row: zeroed, with on_insert's values and those that are constants in the column's default.
  * A column with a default is left out of the INSERT while it holds what it was given here: the

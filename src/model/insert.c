@@ -129,16 +129,6 @@ static size_t put_returning(hf__verb *v, const bool *left_out, size_t *which)
 	return n;
 }
 
-static void read_back(hf__verb *v, const size_t *which, size_t n, void *row)
-{
-	hf_error *e = n ? hf__row_into(v->p, hf_result_row(v->res, 0), 0, which, n, row) : NULL;
-
-	if (!e && n && !hf__session_keep(v->s, hf_result_ref(v->res)))
-		e = hf__error_nomem();
-	if (e)
-		hf__statement_fail(&v->st, e);
-}
-
 bool hf__has_inserted(hf__verb *v, size_t n)
 {
 	int64_t made = hf_result_affected(v->res);
@@ -159,8 +149,10 @@ static void insert(hf__verb *v, void *row, bool *left_out, size_t *which)
 
 	hf__put_insert(v, row, left_out);
 	n = put_returning(v, left_out, which);
-	if (hf__verb_run(v) && hf__has_inserted(v, 1))
-		read_back(v, which, n, row);
+	if (!hf__verb_run(v) || !hf__has_inserted(v, 1) || n == 0)
+		return;
+	(void)hf__read_back(v, 0, which, n, row);
+	hf__keep_lent(v);
 }
 
 hf_status hf_insert_at(const hf_site *site, hf_session *s, const hf_table *t, void *row)

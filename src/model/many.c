@@ -106,24 +106,6 @@ static void put_insert(hf__verb *v, const hf__many *m)
 	hf__put(&v->st, " ORDER BY hf_given.n");
 }
 
-/* The columns `which` of row `from` + i of the result, into the struct that `place` tells. */
-static void read_row(hf__verb *v, const hf__many *m, size_t result_row, size_t from,
-	const size_t *which, size_t n_which, size_t row)
-{
-	hf_error *e = row < m->n ? hf__row_into(v->p, hf_result_row(v->res, result_row), from,
-					   which, n_which, row_at(v, m, row))
-				 : NULL;
-
-	if (e)
-		hf__statement_fail(&v->st, e);
-}
-
-static void keep_result(hf__verb *v)
-{
-	if (!hf__session_keep(v->s, hf_result_ref(v->res)))
-		hf__statement_fail(&v->st, hf__error_nomem());
-}
-
 static void insert_many(hf__verb *v, hf__many *m)
 {
 	size_t *which = hf__arena_alloc(&v->st.arena, v->p->n * sizeof *which), n = 0;
@@ -142,9 +124,9 @@ static void insert_many(hf__verb *v, hf__many *m)
 	}
 	if (!hf__verb_run(v) || !hf__has_inserted(v, m->n) || n == 0)
 		return;
-	for (size_t i = 0; i < m->n && !v->st.error; i++)
-		read_row(v, m, i, 0, which, n, i);
-	keep_result(v);
+	for (size_t i = 0; i < m->n && hf__read_back(v, i, which, n, row_at(v, m, i)); i++)
+		;
+	hf__keep_lent(v);
 }
 
 hf_status hf_insert_many_at(

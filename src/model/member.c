@@ -4,6 +4,7 @@
 
 #include "base/attr.h"
 #include "value/error.h"
+#include "value/text.h"
 
 #include <string.h>
 
@@ -239,6 +240,25 @@ hf_status hf__member_sent(
 	if (!hf__column_is_made(c))
 		return hf__member_value(c, row, out, e);
 	return hf__made_value(c, (const char *)row + c->offset, arena, out, e);
+}
+
+bool hf__values_same(const hf_value *a, const hf_value *b, hf_error **e)
+{
+	hf__strbuf x = HF__STRBUF_INIT, y = HF__STRBUF_INIT;
+	bool same;
+
+	if (hf__value_is_null(a) || hf__value_is_null(b))
+		return hf__value_is_null(a) && hf__value_is_null(b);
+	if (a->type == HF_T_TEXT && b->type == HF_T_TEXT)
+		return strcmp(a->as.s, b->as.s) == 0;
+	same = !hf__put_text(&x, a) && !hf__put_text(&y, b) &&
+	       strcmp(hf__strbuf_text(&x), hf__strbuf_text(&y)) == 0;
+	if (x.failed || y.failed)
+		*e = hf__error_nomem();
+	same = same && !*e;
+	hf__strbuf_finish(&x);
+	hf__strbuf_finish(&y);
+	return same;
 }
 
 static bool is_zero(const char *at, size_t n)

@@ -52,6 +52,9 @@ hf_status hf__member_value(const hf_column *c, const void *row, hf_value *out, h
 hf_status hf__member_sent(
 	const hf_column *c, const void *row, hf__arena *arena, hf_value *out, hf_error **e);
 
+/* Whether two values of one column are one, by their texts; *e: there is no memory to tell. */
+bool hf__values_same(const hf_value *a, const hf_value *b, hf_error **e);
+
 /* Whether it is what a zeroed struct has: 0, NULL, false. */
 bool hf__member_is_unset(const hf_column *c, const void *row);
 
@@ -68,6 +71,14 @@ hf_status hf__column_value(
 static inline bool hf__is_enum(const hf_column *c)
 {
 	return c->labels && c->as_text;
+}
+
+/* Whether such a member points to what it holds, as NULL pointers or arrays without items do; with
+ * a codec nobody knows. */
+static inline bool hf__points(const hf_column *c)
+{
+	return (c->type & HF_T_ARRAY) || c->type == HF_T_TEXT || c->type == HF_T_BYTEA ||
+	       c->type == HF_T_NUMERIC || c->type == HF_T_JSON;
 }
 
 /* The label of an enum's value; NULL: it has none, and *e tells. */

@@ -173,16 +173,6 @@ bool hf__touch(hf__verb *v, void *row)
 	return true;
 }
 
-void hf__read_all_back(hf__verb *v, void *row)
-{
-	hf_error *e = hf__row_into(v->p, hf_result_row(v->res, 0), 0, NULL, v->p->n, row);
-
-	if (!e && !hf__session_keep(v->s, hf_result_ref(v->res)))
-		e = hf__error_nomem();
-	if (e)
-		hf__statement_fail(&v->st, e);
-}
-
 static void update(hf__verb *v, void *row, const uint32_t *only)
 {
 	if (!hf__may_write(v, only) || !hf__touch(v, row))

@@ -185,6 +185,7 @@ hf_status hf_upsert_at(const hf_site *site, hf_session *s, const hf_table *t, vo
 {
 	struct same by;
 	bool made = false, done, asked;
+	hf_status st;
 	hf__verb v;
 
 	if (!hf__verb_begin(&v, site, s, t) || !same_columns(&v, conflict, &by) ||
@@ -197,9 +198,10 @@ hf_status hf_upsert_at(const hf_site *site, hf_session *s, const hf_table *t, vo
 		hf__read_all_back(&v, row);
 	if (done && (made || update))
 		hf__verb_saved(&v, row, made);
-	if (done && created)
+	st = hf__verb_end(&v);
+	if (st == HF_OK && created)
 		*created = made;
-	return hf__verb_end(&v);
+	return st;
 }
 
 /* --- hf_get_or_create --- */
@@ -214,20 +216,9 @@ static hf_error *not_equal(const hf__verb *v)
 
 static bool same_value(const hf_value *a, const hf_value *b, hf_error **e)
 {
-	hf__strbuf x = HF__STRBUF_INIT, y = HF__STRBUF_INIT;
-	bool same;
-
-	if (hf__value_is_null(b))
-		return false;
-	if (a->type == HF_T_NUMERIC && b->type == HF_T_NUMERIC)
+	if (a->type == HF_T_NUMERIC && b->type == HF_T_NUMERIC && !hf__value_is_null(b))
 		return hf__numeric_same(a->as.s, b->as.s);
-	same = !hf__put_text(&x, a) && !hf__put_text(&y, b) &&
-	       strcmp(hf__strbuf_text(&x), hf__strbuf_text(&y)) == 0;
-	if (x.failed || y.failed)
-		*e = hf__error_nomem();
-	hf__strbuf_finish(&x);
-	hf__strbuf_finish(&y);
-	return same;
+	return hf__values_same(a, b, e);
 }
 
 /* Whether the row has the value that is looked for. */
@@ -283,6 +274,8 @@ hf_status hf_get_or_create_at(const hf_site *site, hf_session *s, const hf_table
 {
 	bool made = false;
 	struct same same;
+	hf_status st;
+	void *got;
 	hf__verb v;
 
 	if (!hf__verb_begin(&v, site, s, t) || !same_values(&v, by, row, &same) ||
@@ -291,8 +284,11 @@ hf_status hf_get_or_create_at(const hf_site *site, hf_session *s, const hf_table
 	if (hf_result_rows(v.res) == 0 &&
 		(!hf__verb_may_save(&v, row, true) || !insert_or_find(&v, row, &same, &made)))
 		return hf__verb_end(&v);
-	*(void **)out = take_row(&v, row, made);
-	if (created)
+	got = take_row(&v, row, made);
+	st = hf__verb_end(&v);
+	if (st == HF_OK)
+		*(void **)out = got;
+	if (st == HF_OK && created)
 		*created = made;
-	return hf__verb_end(&v);
+	return st;
 }

@@ -18,6 +18,8 @@ typedef struct hf__verb {
 	void *stale;          /* the row as it is, where it is not the one that was read */
 	hf_txn *own;          /* the verb's own transaction, see hf__verb_whole; NULL: none */
 	hf_pool *pool;        /* with that: what carries the session otherwise */
+	char *scratch;        /* a row, see hf__read_back; NULL: not needed yet */
+	bool lent;            /* a row of the caller's points into the result */
 } hf__verb;
 
 /* True: there is a plan. In any case hf__verb_end is to be called. */
@@ -79,7 +81,14 @@ bool hf__touch(hf__verb *v, void *row);
 /* There was no row to be changed: HF_E_NO_ROWS, or HF_E_STALE, and then the session has it. */
 void hf__missed(hf__verb *v, const void *row);
 
-/* The first row of the result, which begins with all columns, into the struct. */
+/* read_back.c: n columns of a row of the result (positions; NULL: all) into the caller's, where
+ * what it points to stays if it reads the same. False: the error tells, and the row is as it was.
+ * Behind the last of them hf__keep_lent keeps the result as long as the session's rows, if need be.
+ */
+bool hf__read_back(hf__verb *v, size_t result_row, const size_t *which, size_t n, void *row);
+void hf__keep_lent(hf__verb *v);
+
+/* All columns, with which the first row of the result begins. */
 void hf__read_all_back(hf__verb *v, void *row);
 
 /* upsert.c: " ON CONFLICT (a) DO UPDATE SET b = EXCLUDED.b", or DO NOTHING where `update` is NULL.

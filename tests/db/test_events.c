@@ -238,10 +238,33 @@ START_TEST(test_maybe)
 }
 END_TEST
 
+/* What is undone is not told of. */
+START_TEST(test_refused_maybe)
+{
+	hf_session *s;
+	hf_pool *p = notes(&s);
+	struct note a = { .text = "one" }, *n = NULL;
+	const uint32_t *by = HF_COLUMNS(HF_C(note, text));
+	bool created = false;
+
+	refuse = "after_create";
+	ck_assert_int_eq(
+		hf_get_or_create(s, note, &n, &created, &a, HF_EQ(note, text, "one")), HF_E_USER);
+	ck_assert(!n && !created);
+	a.id = 0;
+	ck_assert_int_eq(hf_upsert(s, note, &a, by, by, &created), HF_E_USER);
+	ck_assert(!created);
+	ck_assert_int_eq(t_psql_int("select count(*) from note"), 0);
+	refuse = NULL;
+	done(p, s);
+}
+END_TEST
+
 T_MAIN("events", { "H32 before a save there is no row, after it there is", test_aio_pre_save, 0 },
 	{ "H32 before a delete there is one, after it none", test_aio_pre_delete, 0 },
 	{ "H32 a new row is filled in", test_pre_init, 0 },
 	{ "H32 G25 and what was filled in is inserted", test_new_and_default, 0 },
 	{ "H32 handlers query in the same transaction", test_in_transaction, 0 },
 	{ "H32 who says no stops the verb", test_refused, 0 },
-	{ "H32 around verbs that may insert", test_maybe, 0 })
+	{ "H32 around verbs that may insert", test_maybe, 0 },
+	{ "H32 H7 H12 what is undone is not told of", test_refused_maybe, 0 })
