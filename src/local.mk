@@ -167,7 +167,8 @@ SRC_ENGINE = \
 	src/engine/snapshot.c src/engine/snapshot.h \
 	src/engine/stats_table.c \
 	src/engine/tables.c \
-	src/engine/thread_scope.c
+	src/engine/thread_scope.c \
+	src/engine/whole.c
 
 # 8: models
 SRC_MODEL = \

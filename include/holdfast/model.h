@@ -125,8 +125,10 @@ typedef struct hf_constraint {
 } hf_constraint;
 
 /* What happens around the verbs that take one row, on the thread that called the verb, in its
- * transaction: a function may use `carrier`. Any status but HF_OK stops the verb and is its
- * outcome. `created` tells an INSERT from an UPDATE. */
+ * transaction: a function may use `s`. Any status but HF_OK stops the verb and is its outcome. What
+ * the verb has done by then is undone with its transaction, where that is its own: on a pool, and
+ * wherever else statements stand alone. In one of the caller's it stays, until the caller rolls
+ * back, all of it or to a savepoint. `created` tells an INSERT from an UPDATE. */
 typedef struct hf_session hf_session;
 typedef hf_status hf_save_fn(hf_session *s, void *row, bool created, void *arg);
 typedef hf_status hf_delete_fn(hf_session *s, void *row, void *arg);

@@ -31,8 +31,8 @@ bool hf__verb_may_save(hf__verb *v, void *row, bool creates)
 
 	if (!there_is(v, row))
 		return false;
-	if (on && (on->before_save || on->after_save))
-		hf__verb_whole(v);
+	if (on && (on->before_save || on->after_save) && !hf__verb_whole(v))
+		return false;
 	if (on && on->before_save &&
 		!allow(v, on->before_save(v->s, row, creates, on->arg), "before_save"))
 		return false;
@@ -56,8 +56,8 @@ bool hf__verb_may_delete(hf__verb *v, void *row)
 
 	if (!there_is(v, row))
 		return false;
-	if (on && (on->before_delete || on->after_delete))
-		hf__verb_whole(v);
+	if (on && (on->before_delete || on->after_delete) && !hf__verb_whole(v))
+		return false;
 	return !on || !on->before_delete ||
 	       allow(v, on->before_delete(v->s, row, on->arg), "before_delete");
 }

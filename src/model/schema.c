@@ -298,21 +298,17 @@ static hf_error *drop(struct sender *to)
 	return finish(to);
 }
 
-/* A pool's session has a transaction for it; the others' is their own. */
 static hf_error *as_one(struct sender *to, hf_error *(*run)(struct sender *to))
 {
-	hf_txn *t;
-	hf_error *e, *why = NULL;
+	hf__whole whole = { 0 };
+	hf_error *e = hf__whole_begin(HF_HERE, to->s, &whole), *why;
 
-	if (!to->s || to->s->carrier != HF__ON_POOL)
-		return run(to);
-	t = hf_txn_begin(to->s->on.pool, NULL);
-	to->s = hf_session_on_txn(t);
-	e = to->s ? run(to) : hf__error_nomem();
-	if (!e && hf_await(hf_txn_commit(t), &why) != HF_OK)
-		e = why;
-	hf_session_unref(to->s);
-	hf_txn_unref(t);
+	if (!e)
+		e = run(to);
+	why = hf__whole_end(HF_HERE, to->s, &whole, !e);
+	if (!e)
+		return why;
+	hf_error_unref(why);
 	return e;
 }
 

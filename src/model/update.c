@@ -118,10 +118,21 @@ static long long version_of(const hf__verb *v, const void *row)
 	return value.as.i;
 }
 
+/* With the version that it was read with it is not stale. */
+static hf_error *refused(const hf__verb *v)
+{
+	return hf__error_new(&(hf__error_spec){ .status = HF_E_NO_ROWS,
+		.message = "the row is there, as it was read, and the server has left it alone: a "
+			   "trigger or a policy does not let it be changed",
+		.field[HF_ERR_TABLE] = v->p->table.name });
+}
+
 static hf_error *stale(const hf__verb *v, const void *row)
 {
 	char why[160];
 
+	if (version_of(v, v->stale) == version_of(v, row))
+		return refused(v);
 	snprintf(why, sizeof why,
 		"the row was changed by another: its \"%.63s\" is %lld, and it was read with %lld",
 		v->p->version->name, version_of(v, v->stale), version_of(v, row));
@@ -147,7 +158,10 @@ void hf__missed(hf__verb *v, const void *row)
 		return;
 	}
 	hf_error_unref(e);
-	hf__statement_fail(&v->st, stale(v, row));
+	e = stale(v, row);
+	if (hf_error_status(e) != HF_E_STALE)
+		v->stale = NULL;
+	hf__statement_fail(&v->st, e);
 }
 
 void *hf_stale_at(const hf_session *s, const hf_table *t)

@@ -16,8 +16,7 @@ typedef struct hf__verb {
 	hf_result *res;       /* of the last run; NULL: none */
 	const uint32_t *only; /* the columns that are written; NULL: all */
 	void *stale;          /* the row as it is, where it is not the one that was read */
-	hf_txn *own;          /* the verb's own transaction, see hf__verb_whole; NULL: none */
-	hf_pool *pool;        /* with that: what carries the session otherwise */
+	hf__whole whole;      /* see hf__verb_whole */
 	char *scratch;        /* a row, see hf__read_back; NULL: not needed yet */
 	bool lent;            /* a row of the caller's points into the result */
 } hf__verb;
@@ -32,8 +31,8 @@ bool hf__verb_run(hf__verb *v);
 void hf__verb_again(hf__verb *v);
 
 /* From here on the verb is one transaction, whatever carries it: so that handlers see its work, and
- * undo it. Where there is one anyway nothing happens. */
-void hf__verb_whole(hf__verb *v);
+ * undo it. Where there is one anyway nothing happens. False: the error tells. */
+bool hf__verb_whole(hf__verb *v);
 
 /* Lets go of all, and tells the session. */
 hf_status hf__verb_end(hf__verb *v);

@@ -218,6 +218,54 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* So it does wherever statements stand alone: in a scope that commits each, and in an interaction
+ * without a transaction. */
+static hf_status refused_alone(hf_session *s)
+{
+	struct note n = { .text = "one" };
+	hf_status st = hf_insert(s, note, &n);
+
+	told("before_create(not there) after_create(there) ");
+	return st;
+}
+
+static hf_status in_manual(hf_conn *c, void *arg, hf_reply *reply)
+{
+	hf_session *s = hf_session_on_conn(c);
+
+	(void)arg;
+	(void)reply;
+	ck_assert_int_eq(refused_alone(s), HF_E_USER);
+	hf_session_unref(s);
+	return HF_OK;
+}
+
+START_TEST(test_refused_alone)
+{
+	hf_session *s;
+	hf_pool *p = notes(&s);
+	hf_engines *e = hf_engines_new();
+	hf_scope *scope;
+
+	refuse = "after_create";
+	ck_assert_int_eq(
+		hf_engines_add(e, "log", p,
+			HF_ENGINE_OPTS(.mode = HF_MODE_AUTOCOMMIT, .is_default = true), NULL),
+		HF_OK);
+	scope = hf_scope_new(e, NULL);
+	ck_assert_int_eq(refused_alone(hf_scope_session(scope, NULL)), HF_E_USER);
+	ck_assert_int_eq(t_psql_int("select count(*) from note"), 0);
+	t_done(hf_submit(p, HF_JOB(.fn = in_manual, .manual = true)));
+	ck_assert_int_eq(t_psql_int("select count(*) from note"), 0);
+	refuse = NULL;
+	ck_assert_int_eq(refused_alone(hf_scope_session(scope, NULL)), HF_OK);
+	ck_assert_int_eq(t_psql_int("select count(*) from note"), 1); /* and stands */
+	hf_scope_unref(scope);
+	hf_engines_unref(e);
+	done(p, s);
+}
+END_TEST
+
 /* The verbs that may insert tell the same; a row that was there already is not told of. */
 START_TEST(test_maybe)
 {
@@ -266,5 +314,6 @@ T_MAIN("events", { "H32 before a save there is no row, after it there is", test_
 	{ "H32 G25 and what was filled in is inserted", test_new_and_default, 0 },
 	{ "H32 handlers query in the same transaction", test_in_transaction, 0 },
 	{ "H32 who says no stops the verb", test_refused, 0 },
+	{ "H32 and undoes it wherever statements stand alone", test_refused_alone, 0 },
 	{ "H32 around verbs that may insert", test_maybe, 0 },
 	{ "H32 H7 H12 what is undone is not told of", test_refused_maybe, 0 })
