@@ -134,8 +134,8 @@ HF_API void hf_find_limit(hf_find *f, int64_t n);
 HF_API void hf_find_offset(hf_find *f, int64_t n);
 
 /* The order by a text of others, "name, created desc": members or columns of the table, each with a
- * direction or without. HF_E_MISUSE, and nothing is changed, for anything else: it names the word.
- */
+ * direction or without. HF_E_MISUSE, and nothing is changed, for anything else, and for what is
+ * HF_HIDDEN: it names the word. */
 HF_CHECK hf_status hf_find_order_by(
 	hf_find *f, const char *text, bool ignore_case, hf_error **out_error);
 

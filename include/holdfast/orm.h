@@ -72,7 +72,8 @@ HF_CHECK hf_status hf_update_at(
 HF_API void *hf_stale_at(const hf_session *s, const hf_table *t);
 
 /* hf_insert for a row whose key is unset (0, NULL), else hf_update, and where there is no such row
- * HF_E_NO_ROWS. *created (may be NULL) tells which. */
+ * HF_E_NO_ROWS. A key of several columns is unset where all are, or one that counts up, or a text
+ * and its kin. *created (may be NULL) tells which. */
 HF_CHECK hf_status hf_save_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *row, bool *created);
 

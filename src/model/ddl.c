@@ -304,5 +304,8 @@ void hf__put_drop_own(hf__strbuf *b, const hf__plan *p, bool if_there)
 	hf__strbuf statement = HF__STRBUF_INIT;
 
 	put_own(&statement, p->table.drop_sql, p->name);
-	put_forgiving(b, &statement, if_there ? "undefined_table" : NULL);
+	put_forgiving(b, &statement,
+		if_there ? "undefined_table OR undefined_object OR undefined_function OR "
+			   "invalid_schema_name"
+			 : NULL);
 }

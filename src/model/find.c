@@ -224,6 +224,9 @@ static bool usable(hf__statement *s, const hf__plan *p, const hf_find *f)
 {
 	if (!f || f->failed)
 		hf__statement_fail(s, hf__error_nomem());
+	else if (!f->table)
+		hf__statement_fail(
+			s, hf__error_fmt(HF_E_MISUSE, 0, "the conditions are of no table: NULL"));
 	else if (f->table->plan != p->table.plan)
 		hf__statement_fail(
 			s, hf__error_fmt(HF_E_MISUSE, 0, "conditions on %s in a statement on %s",
@@ -278,7 +281,7 @@ static hf_error *read_place(
 
 	while (i < p->n && !is(at, name, p->columns[i].name) && !is(at, name, p->columns[i].member))
 		i++;
-	if (i == p->n)
+	if (i == p->n || p->columns[i].hidden) /* an order tells of values, too */
 		return no_column(p, at, name);
 	if (dir + dir_n + strspn(dir + dir_n, BLANKS) < at + n ||
 		(dir_n > 0 && !desc && !(dir_n == 3 && strncasecmp(dir, "asc", 3) == 0)))

@@ -8,6 +8,8 @@
 static bool many_begin(hf__verb *v, hf__many *m, void *rows, size_t n)
 {
 	*m = (hf__many){ .rows = rows, .n = n };
+	if (!hf__there_is(v, rows))
+		return false;
 	m->column = hf__arena_alloc(&v->st.arena, v->p->n * sizeof *m->column);
 	if (!m->column)
 		hf__statement_fail(&v->st, hf__error_nomem());

@@ -166,7 +166,9 @@ void hf__missed(hf__verb *v, const void *row)
 
 void *hf_stale_at(const hf_session *s, const hf_table *t)
 {
-	return s && s->stale && t && t->plan && s->stale_of == t->plan->made ? s->stale : NULL;
+	const void *plan = t && t->plan ? __atomic_load_n(&t->plan->made, __ATOMIC_ACQUIRE) : NULL;
+
+	return s && s->stale && s->stale_of == plan ? s->stale : NULL;
 }
 
 /* --- by their key --- */
@@ -189,7 +191,7 @@ bool hf__touch(hf__verb *v, void *row)
 
 static void update(hf__verb *v, void *row, const uint32_t *only)
 {
-	if (!hf__may_write(v, only) || !hf__touch(v, row))
+	if (!hf__may_write(v, only))
 		return;
 	hf__put(&v->st, "UPDATE ");
 	hf__put(&v->st, v->p->name);
@@ -216,6 +218,7 @@ hf_status hf_update_at(
 	bool there = hf__verb_begin(&v, site, s, t);
 
 	v.only = only;
+	v.touches = true;
 	if (there && hf__verb_may_save(&v, row, false)) {
 		update(&v, row, only);
 		hf__verb_saved(&v, row, false);
@@ -223,22 +226,38 @@ hf_status hf_update_at(
 	return hf__verb_end(&v);
 }
 
+/* Whether the key says that the row is not in the table yet. Of several columns one may be 0 like
+ * any other, but not what counts up. */
+static bool is_new(const hf__plan *p, const void *row)
+{
+	size_t unset = 0;
+
+	for (size_t i = 0; i < p->n_key; i++) {
+		const hf_column *c = &p->columns[p->key[i]];
+
+		if (!hf__member_is_unset(c, row))
+			continue;
+		if (c->serial || c->identity || hf__points(c))
+			return true;
+		unset++;
+	}
+	return unset == p->n_key;
+}
+
 hf_status hf_save_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *row, bool *created)
 {
 	hf_error *e;
 	const hf__plan *p = hf__plan_of(t, &e);
-	bool makes = false;
 	hf_status st;
+	bool makes;
 
 	if (!p)
 		return hf__session_told(s, e);
-	for (size_t i = 0; row && i < p->n_key; i++)
-		makes |= hf__member_is_unset(&p->columns[p->key[i]], row);
-	st = makes || p->n_key == 0 ? hf_insert_at(site, s, t, row)
-				    : hf_update_at(site, s, t, row, NULL);
+	makes = row && is_new(p, row);
+	st = makes ? hf_insert_at(site, s, t, row) : hf_update_at(site, s, t, row, NULL);
 	if (st == HF_OK && created)
-		*created = makes || p->n_key == 0;
+		*created = makes;
 	return st;
 }
 

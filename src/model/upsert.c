@@ -135,7 +135,7 @@ static bool put_sets(hf__verb *v, const struct same *by, const uint32_t *update)
 static bool insert_or_update(
 	hf__verb *v, void *row, const struct same *by, const uint32_t *update, bool *created)
 {
-	if (!hf__touch(v, row) || !put_insert(v, row))
+	if (!put_insert(v, row))
 		return false;
 	put_conflict(v, by);
 	if (!put_sets(v, by, update))
@@ -184,12 +184,13 @@ hf_status hf_upsert_at(const hf_site *site, hf_session *s, const hf_table *t, vo
 	const uint32_t *conflict, const uint32_t *update, bool *created)
 {
 	struct same by;
+	hf__verb v;
+	bool there = hf__verb_begin(&v, site, s, t);
 	bool made = false, done, asked;
 	hf_status st;
-	hf__verb v;
 
-	if (!hf__verb_begin(&v, site, s, t) || !same_columns(&v, conflict, &by) ||
-		!hf__verb_may_save(&v, row, true))
+	v.touches = update != NULL;
+	if (!there || !same_columns(&v, conflict, &by) || !hf__verb_may_save(&v, row, true))
 		return hf__verb_end(&v);
 	asked = created || has_after_save(&v);
 	done = update ? insert_or_update(&v, row, &by, update, asked ? &made : NULL)
@@ -278,8 +279,8 @@ hf_status hf_get_or_create_at(const hf_site *site, hf_session *s, const hf_table
 	void *got;
 	hf__verb v;
 
-	if (!hf__verb_begin(&v, site, s, t) || !same_values(&v, by, row, &same) ||
-		!find_same(&v, row, &same))
+	if (!hf__verb_begin(&v, site, s, t) || !hf__there_is(&v, row) ||
+		!same_values(&v, by, row, &same) || !find_same(&v, row, &same))
 		return hf__verb_end(&v);
 	if (hf_result_rows(v.res) == 0 &&
 		(!hf__verb_may_save(&v, row, true) || !insert_or_find(&v, row, &same, &made)))

@@ -15,10 +15,11 @@ typedef struct hf__verb {
 	hf__statement st;
 	hf_result *res;       /* of the last run; NULL: none */
 	const uint32_t *only; /* the columns that are written; NULL: all */
-	void *stale;          /* the row as it is, where it is not the one that was read */
-	hf__whole whole;      /* see hf__verb_whole */
-	char *scratch;        /* a row, see hf__read_back; NULL: not needed yet */
-	bool lent;            /* a row of the caller's points into the result */
+	bool touches;    /* it may be an UPDATE: on_update is called, before the row is checked */
+	void *stale;     /* the row as it is, where it is not the one that was read */
+	hf__whole whole; /* see hf__verb_whole */
+	char *scratch;   /* a row, see hf__read_back; NULL: not needed yet */
+	bool lent;       /* a row of the caller's points into the result */
 } hf__verb;
 
 /* True: there is a plan. In any case hf__verb_end is to be called. */
@@ -94,7 +95,10 @@ void hf__read_all_back(hf__verb *v, void *row);
  */
 bool hf__put_on_conflict(hf__verb *v, const uint32_t *conflict, const uint32_t *update);
 
-/* events.c: before and after; the former also check the row. */
+/* events.c: whether a row was given; false: the error tells. */
+bool hf__there_is(hf__verb *v, const void *row);
+
+/* Before and after; the former also check the row. */
 bool hf__verb_may_save(hf__verb *v, void *row, bool creates);
 void hf__verb_saved(hf__verb *v, void *row, bool created);
 bool hf__verb_may_delete(hf__verb *v, void *row);
