@@ -46,12 +46,28 @@ static bool is_integer(const hf_column *c)
 	return !c->labels && (c->type == HF_T_INT2 || c->type == HF_T_INT4 || c->type == HF_T_INT8);
 }
 
+static hf_error *check_enum_name(const hf__plan *p, const hf_column *c)
+{
+	hf__strbuf b = HF__STRBUF_INIT;
+	hf_error *e = hf__put_enum_type(&b, c->labels->sql_type), *told;
+
+	hf__strbuf_finish(&b);
+	if (!e || hf_error_status(e) == HF_E_NOMEM)
+		return e;
+	told = wrong(p, "column \"%s\": %s", c->name, hf_error_message(e));
+	hf_error_unref(e);
+	return told;
+}
+
 static hf_error *check_labels(const hf__plan *p, const hf_column *c)
 {
 	const hf_labels *l = c->labels;
+	hf_error *e;
 
 	if (!l->sql_type || !*l->sql_type || l->n <= 0)
 		return wrong(p, "the enum of column \"%s\" has no name, or no labels", c->name);
+	if (hf__is_enum(c) && (e = check_enum_name(p, c)))
+		return e;
 	for (int i = 0; i < l->n; i++)
 		for (int k = 0; l->label[i] && k < i; k++)
 			if (l->label[k] && strcmp(l->label[i], l->label[k]) == 0)

@@ -31,6 +31,9 @@ bool hf__index_is_constraint(const hf_index *x);
 /* "CREATE TABLE …", with all but foreign keys and indexes; a view's own SQL. */
 void hf__put_create(hf__strbuf *b, const hf__naming *names, const hf__plan *p, bool if_missing);
 
+/* "CREATE SCHEMA IF NOT EXISTS …", of an enum that says which is its own; else nothing. */
+void hf__put_create_enum_schema(hf__strbuf *b, const hf_labels *l);
+
 /* "CREATE TYPE mood AS ENUM (…)". */
 void hf__put_create_enum(hf__strbuf *b, const hf_labels *l, bool if_missing);
 

@@ -26,6 +26,11 @@ typedef struct hf__plan {
 /* Made if it is not there yet. NULL: *e tells what is wrong with the description. */
 const hf__plan *hf__plan_of(const hf_table *t, hf_error **e);
 
+/* The name of an enum's type, or that of its schema alone, as labels have them ("schema.type" or
+ * "type"), quoted; nothing where it has none. NULL, or what is wrong with it. */
+hf_error *hf__put_enum_type(hf__strbuf *b, const char *type);
+hf_error *hf__put_enum_schema(hf__strbuf *b, const char *type);
+
 /* check.c: what is wrong with it, or NULL. The plan has table, columns and key. */
 hf_error *hf__plan_check(const hf__plan *p);
 

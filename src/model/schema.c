@@ -11,19 +11,19 @@
 
 /* --- the order of foreign keys --- */
 
-static bool among(const hf_table *const *tables, size_t n, const hf_table *t)
+static bool is_own_sql(const hf_table *t)
 {
-	for (size_t i = 0; i < n; i++)
-		if (tables[i] == t)
-			return true;
-	return false;
+	return hf__table_made(t)->create_sql != NULL;
 }
 
 /* Whether `t` refers to one of the tables that have not been placed, itself left out. */
 static bool waits(const hf_table *t, const hf_table *const *rest, size_t n)
 {
-	for (size_t i = 0; i < t->n_foreign_keys; i++)
-		if (t->foreign_keys[i].table != t && among(rest, n, t->foreign_keys[i].table))
+	const hf_table *own = hf__table_made(t);
+
+	for (size_t i = 0; i < own->n_foreign_keys; i++)
+		if (own->foreign_keys[i].table != t &&
+			hf__among(rest, n, own->foreign_keys[i].table))
 			return true;
 	return false;
 }
@@ -34,9 +34,9 @@ static size_t next(const hf_table *const *rest, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (!rest[i]->create_sql && !waits(rest[i], rest, n))
+		if (!is_own_sql(rest[i]) && !waits(rest[i], rest, n))
 			return i;
-	for (i = 0; i < n && rest[i]->create_sql; i++)
+	for (i = 0; i < n && is_own_sql(rest[i]); i++)
 		;
 	return i;
 }
@@ -157,6 +157,11 @@ static void each_enum(struct sender *to, void (*put)(struct sender *to, const hf
 	}
 }
 
+static void put_create_enum_schema(struct sender *to, const hf_labels *l)
+{
+	hf__put_create_enum_schema(&to->b, l);
+}
+
 /* One that others have is still there after HF_DROP_FIRST. */
 static void put_create_enum(struct sender *to, const hf_labels *l)
 {
@@ -206,6 +211,7 @@ static void create_some(struct sender *to, bool by_sql)
 static void create_all(struct sender *to)
 {
 	create_schemas(to);
+	each_enum(to, put_create_enum_schema);
 	each_enum(to, put_create_enum);
 	create_some(to, false);
 	for (size_t i = 0; i < to->n; i++)
@@ -218,12 +224,15 @@ static void create_all(struct sender *to)
 /* Before anything is gone: a view that nobody could drop would be in the way of its tables. */
 static void check_drops(struct sender *to)
 {
-	for (size_t i = 0; i < to->n && !to->e; i++)
-		if (to->all[i]->create_sql && !to->all[i]->drop_sql)
+	for (size_t i = 0; i < to->n && !to->e; i++) {
+		const hf_table *t = hf__table_made(to->all[i]);
+
+		if (t->create_sql && !t->drop_sql)
 			to->e = hf__error_fmt(HF_E_MISUSE, 0,
 				"model %s: it is made by SQL of its own, and has none to be "
 				"dropped by",
-				to->all[i]->model ? to->all[i]->model : to->all[i]->name);
+				t->model);
+	}
 }
 
 /* In one statement, as those of a circle refer to each other. */
