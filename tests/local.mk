@@ -19,6 +19,7 @@ UNIT_TESTS = \
 	tests/unit/test_inbox \
 	tests/unit/test_metrics \
 	tests/unit/test_model \
+	tests/unit/test_model_names \
 	tests/unit/test_queue \
 	tests/unit/test_recycle \
 	tests/unit/test_scope \
@@ -212,6 +213,7 @@ DB_TESTS = \
 	tests/db/test_upsert \
 	tests/db/test_validation \
 	tests/db/test_verb_carriers \
+	tests/db/test_verb_edges \
 	tests/db/test_verbs \
 	tests/db/test_verbs_async \
 	tests/db/test_verbs_nomem \

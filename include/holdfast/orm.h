@@ -96,8 +96,8 @@ HF_CHECK hf_status hf_delete_deep_at(const hf_site *site, hf_session *s, const h
 	void *row, const hf_table *const *among, bool nullable);
 
 /* The row for which all conditions hold. get: HF_E_NO_ROWS (with HF_ERR_QUERY, and the parameters
- * in HF_ERR_DETAIL) where there is none, and any one of several. one: HF_E_MANY_ROWS for several.
- * or_null: HF_OK and NULL where there is none. */
+ * in HF_ERR_DETAIL: long ones cut, those of hidden columns as "?") where there is none, and any one
+ * of several. one: HF_E_MANY_ROWS for several. or_null: HF_OK and NULL where there is none. */
 HF_CHECK hf_status hf_get_at(const hf_site *site, hf_session *s, const hf_table *t, void *out,
 	const hf_term *conditions);
 HF_CHECK hf_status hf_get_or_null_at(const hf_site *site, hf_session *s, const hf_table *t,

@@ -37,7 +37,9 @@ struct hf_session {
 	/* of single rows, see carrier.c */
 	hf__arena memory;
 	struct hf__kept_row *kept;
-	struct hf__fresh *fresh;
+	struct hf__fresh *
+		*fresh; /* rows of hf_new, by their address: n_fresh in fresh_room buckets */
+	size_t n_fresh, fresh_room;
 	hf_error *error; /* of the last verb */
 	void *stale;     /* the row that it met, of the table whose plan this is; NULL: none */
 	const void *stale_of;
@@ -116,12 +118,10 @@ hf_error *hf__whole_end(const hf_site *site, hf_session *s, hf__whole *w, bool k
 
 /* --- carrier.c --- */
 
-/* A row that hf_new has made, and what it was then. */
-struct hf__fresh {
-	struct hf__fresh *next;
-	void *row;
-	const void *image;
-};
+/* Remembers a row that hf_new has made, and what it was then (both in the session's memory); what
+ * that was: NULL: hf_new has not made it. False: no memory. */
+bool hf__session_freshen(hf_session *s, const void *row, const void *image);
+const void *hf__session_image(const hf_session *s, const void *row);
 
 /* One statement, and its end: the result is yours, and may be NULL. *out is written in every case.
  */

@@ -22,6 +22,7 @@ typedef struct hf__statement {
 	hf__strbuf text;
 	hf_value *args;
 	size_t n, cap;
+	uint64_t hidden;                   /* of the first 64 args: they are of HF_HIDDEN columns */
 	hf_error *error;                   /* the first */
 	hf__arena arena;                   /* of patterns */
 	const hf__plan *joined[HF__JOINS]; /* the further tables of the SELECT that is being put */
@@ -43,6 +44,13 @@ void hf__statement_fail(hf__statement *s, hf_error *e); /* keeps the first */
 
 void hf__put(hf__statement *s, const char *sql);
 void hf__put_arg(hf__statement *s, hf_value v); /* "$7" */
+
+/* The same, and that it is a value of this column's. */
+void hf__put_arg_of(hf__statement *s, const hf_column *c, hf_value v);
+
+/* "$1 = 'Ann', $2 = 7", for the operator: cut where they are long, and "?" for those of hidden
+ * columns. */
+void hf__tell_args(const hf__statement *s, hf__strbuf *b);
 
 /* A value for a column, which settles what an enum's number means. */
 void hf__put_value(hf__statement *s, const hf_column *c, const hf_value *v);

@@ -258,7 +258,7 @@ static void put_like(hf__statement *s, struct place at, const hf_term *t)
 	hf__put(s, kind[t->op].any_case ? " ILIKE " : " LIKE ");
 	if (text && !kind[t->op].as_is)
 		text = pattern(s, text, kind[t->op].front, kind[t->op].end);
-	hf__put_arg(s, hf_v_text(text));
+	hf__put_arg_of(s, at.c, hf_v_text(text));
 }
 
 static void put_same_letters(hf__statement *s, struct place at, const hf_term *t)
@@ -266,7 +266,7 @@ static void put_same_letters(hf__statement *s, struct place at, const hf_term *t
 	hf__put(s, "lower(");
 	put_name(s, at);
 	hf__put(s, ") = lower(");
-	hf__put_arg(s, t->value);
+	hf__put_arg_of(s, at.c, t->value);
 	hf__put(s, ")");
 }
 
