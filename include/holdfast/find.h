@@ -178,6 +178,9 @@ static inline hf_value hf__v_enum(unsigned x) { return hf_v_int8((long long)x); 
 	.value = hf_v_text((x) + HF__ASSERT(HF__IS(T, m, const char *), \
 		"holdfast: this needs a text column, " #T "." #m " is none")) })
 
+/* With a pointer that is NULL (of a text, of bytes) HF_EQ is IS NULL, and HF_NE is IS NOT NULL. An
+ * int64_t for an INT4 column is cut by C, as for any function that takes an int32_t: -Wconversion
+ * tells. */
 #define HF_EQ(T, m, x) HF__COMPARE(T, m, HF_OP_EQ, x)
 #define HF_NE(T, m, x) HF__COMPARE(T, m, HF_OP_NE, x)
 #define HF_LT(T, m, x) HF__COMPARE(T, m, HF_OP_LT, x)

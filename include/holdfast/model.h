@@ -54,7 +54,7 @@ typedef struct hf_column {
 	const char *default_sql;   /* an expression, verbatim; NULL: none */
 	const char *generated_sql; /* GENERATED ALWAYS AS (…) STORED: never written */
 	const char *collation;     /* COLLATE …; NULL: the type's */
-	hf_column_fn *on_insert;   /* sets the member; where it is unset, see hf_new */
+	hf_column_fn *on_insert;   /* sets the member in hf_new, and nowhere else */
 	hf_column_fn *on_update;   /* sets the member, before each UPDATE of the row */
 	hf_column_fn *check;       /* after what holdfast checks by itself */
 	uint32_t offset;

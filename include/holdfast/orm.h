@@ -42,7 +42,8 @@ HF__BEGIN
 
 /* A new row: zeroed, with on_insert's values and those that are constants in the column's default.
  * A column with a default is left out of the INSERT while it holds what it was given here: the
- * server fills it in. NULL without memory. */
+ * server fills it in. NULL, and hf_session_error tells: no memory, a description with mistakes, an
+ * on_insert that refused. */
 HF_API void *hf_new_at(hf_session *s, const hf_table *t);
 
 /* Sets a member from text, as people type it and forms send it: true and false as t, yes, on, 1 and
@@ -80,8 +81,10 @@ HF_CHECK hf_status hf_save_at(
 /* Inserts it, or, where another has the same values in `conflict` (columns of a key or a unique
  * index, ended by 0), updates that one: the columns of `update` (HF_REST: all but those and the
  * key), or none where it is NULL. *created (may be NULL) tells which. The row then holds what is in
- * the table. For the events before it, it is created. Of partitioned tables and of views the server
- * does not tell what it did: with `update`, `created` must be NULL there (0A000, 42703). */
+ * the table. For the events before it, it is created. What is left out of the
+ * INSERT of a row from hf_new is its default for the update, too: HF_REST sets it in the row that
+ * is there. Of partitioned tables and of views the server does not tell what it did: with `update`,
+ * `created` must be NULL there (0A000, 42703). */
 HF_CHECK hf_status hf_upsert_at(const hf_site *site, hf_session *s, const hf_table *t, void *row,
 	const uint32_t *conflict, const uint32_t *update, bool *created);
 

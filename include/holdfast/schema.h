@@ -20,7 +20,8 @@ typedef struct hf_models hf_models;
 
 /* How keys, unique constraints and indexes without a name are called (a check has one of its own):
  * %t table, %c its columns joined by "_", %r the table referred to. NULL: PostgreSQL's own. What is
- * longer than 63 bytes is cut, and ends in a hash of the whole. */
+ * longer than 63 bytes is cut, and ends in a hash of the whole. The patterns are not copied: they
+ * are static, as descriptions are. */
 struct hf_naming {
 	size_t struct_size;
 	const char *key, *foreign_key, *unique, *index;

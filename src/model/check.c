@@ -41,11 +41,6 @@ static hf_error *check_name(const hf__plan *p, const char *what, const char *nam
 
 /* --- one column --- */
 
-static bool is_integer(const hf_column *c)
-{
-	return !c->labels && (c->type == HF_T_INT2 || c->type == HF_T_INT4 || c->type == HF_T_INT8);
-}
-
 static hf_error *check_enum_name(const hf__plan *p, const hf_column *c)
 {
 	hf__strbuf b = HF__STRBUF_INIT;
@@ -85,7 +80,7 @@ static hf_error *check_sources(const hf__plan *p, const hf_column *c)
 			"column \"%s\" gets its value from more than one of a default, a sequence, "
 			"an identity and a generated expression",
 			c->name);
-	if ((c->serial || c->identity) && !is_integer(c))
+	if ((c->serial || c->identity) && !hf__is_integer(c))
 		return wrong(p, "column \"%s\" counts up, and is no INT2, INT4 or INT8", c->name);
 	if ((c->serial || c->identity || c->key) && c->nullable)
 		return wrong(
@@ -101,7 +96,7 @@ static hf_error *check_version(const hf__plan *p, const hf_column *c)
 {
 	if (!c->version)
 		return NULL;
-	if (!is_integer(c) || c->nullable || c->key)
+	if (!hf__is_integer(c) || c->nullable || c->key)
 		return wrong(p, "column \"%s\" is a version: an INT4 or INT8, NOT_NULL, of no key",
 			c->name);
 	if (c->system && (c->type != HF_T_INT8 || strcmp(c->name, "xmin") != 0))

@@ -41,13 +41,6 @@ static const char *copy_text(hf_find *f, const char *text)
 	return text ? copy(f, text, strlen(text) + 1) : NULL;
 }
 
-static size_t item_size(int type)
-{
-	hf_column c = { .type = (uint16_t)type };
-
-	return hf__member_size(&c);
-}
-
 /* All arrays have one layout. */
 static const void *copy_array(hf_find *f, const hf_value *v)
 {
@@ -57,7 +50,7 @@ static const void *copy_array(hf_find *f, const hf_value *v)
 
 	if (!a)
 		return NULL;
-	a->v = copy(f, from->v, from->n * item_size(item));
+	a->v = copy(f, from->v, from->n * hf__item_size(item));
 	a->null = copy(f, from->null, from->n * sizeof *from->null);
 	if (item == HF_T_TEXT || item == HF_T_NUMERIC) /* one pointer each */
 		for (size_t i = 0; a->v && i < a->n; i++) {

@@ -80,6 +80,11 @@ size_t hf__member_size(const hf_column *c)
 	return c->codec ? c->codec->size : layout_of(c)->size;
 }
 
+size_t hf__item_size(int type)
+{
+	return plain[type].size;
+}
+
 size_t hf__member_align(const hf_column *c)
 {
 	return c->codec ? c->codec->align : layout_of(c)->align;

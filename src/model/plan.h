@@ -44,7 +44,10 @@ size_t hf__plan_columns(const hf__plan *p, const uint32_t *list, size_t *out);
 /* The position of the column at offset `c` - 1; p->n: none. */
 size_t hf__plan_column(const hf__plan *p, uint32_t c);
 
-/* member.c: bytes and alignment of the member that holds such a column. */
+/* member.c: bytes of an item in an array of this hf_type. */
+size_t hf__item_size(int type);
+
+/* Bytes and alignment of the member that holds such a column. */
 size_t hf__member_size(const hf_column *c);
 size_t hf__member_align(const hf_column *c);
 
@@ -76,6 +79,11 @@ hf_status hf__column_value(
 static inline bool hf__is_enum(const hf_column *c)
 {
 	return c->labels && c->as_text;
+}
+
+static inline bool hf__is_integer(const hf_column *c)
+{
+	return !c->labels && (c->type == HF_T_INT2 || c->type == HF_T_INT4 || c->type == HF_T_INT8);
 }
 
 /* Whether such a member points to what it holds, as NULL pointers or arrays without items do; with

@@ -51,11 +51,15 @@ static bool room(hf__statement *s)
 	return true;
 }
 
+void hf__add_arg(hf__statement *s, hf_value v)
+{
+	if (room(s))
+		s->args[s->n++] = v;
+}
+
 void hf__put_arg(hf__statement *s, hf_value v)
 {
-	if (!room(s))
-		return;
-	s->args[s->n++] = v;
+	hf__add_arg(s, v);
 	hf__strbuf_printf(&s->text, "$%zu", s->n);
 }
 

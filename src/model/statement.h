@@ -44,6 +44,7 @@ void hf__statement_fail(hf__statement *s, hf_error *e); /* keeps the first */
 
 void hf__put(hf__statement *s, const char *sql);
 void hf__put_arg(hf__statement *s, hf_value v); /* "$7" */
+void hf__add_arg(hf__statement *s, hf_value v); /* the value alone */
 
 /* The same, and that it is a value of this column's. */
 void hf__put_arg_of(hf__statement *s, const hf_column *c, hf_value v);

@@ -19,13 +19,6 @@ struct strip {
 	int type; /* of the items */
 };
 
-static size_t item_bytes(int type)
-{
-	hf_column c = { .type = (uint16_t)type };
-
-	return hf__member_size(&c);
-}
-
 static bool travels_natively(const hf_column *c)
 {
 	switch ((int)c->type) {
@@ -197,7 +190,7 @@ static bool store_text(hf__verb *v, const hf_column *c, const hf_value *value, c
 
 static bool fill(hf__verb *v, const hf_column *c, struct strip *s, const char *rows, size_t n)
 {
-	size_t size = item_bytes(s->type);
+	size_t size = hf__item_size(s->type);
 
 	for (size_t i = 0; i < n; i++) {
 		char *item = (char *)(uintptr_t)s->array.v + i * size;
@@ -225,7 +218,7 @@ static struct strip *strip_new(hf__verb *v, const hf_column *c, const void *rows
 {
 	struct strip *s = hf__arena_alloc(&v->st.arena, sizeof *s);
 	int type = travels_natively(c) ? (int)c->type : HF_T_TEXT;
-	void *items = s ? hf__arena_alloc(&v->st.arena, n * item_bytes(type)) : NULL;
+	void *items = s ? hf__arena_alloc(&v->st.arena, n * hf__item_size(type)) : NULL;
 	bool *null = items ? hf__arena_alloc(&v->st.arena, n * sizeof *null) : NULL;
 
 	if (!null) {

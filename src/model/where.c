@@ -92,13 +92,8 @@ static void put_sql(hf__statement *s, const hf_term *t)
 	hf__scan sc = { t->sql, t->sql };
 	size_t base = s->n;
 
-	for (size_t i = 0; i < t->n_args; i++) {
-		size_t was = s->text.n;
-
-		hf__put_arg(s, t->args[i]);
-		if (s->text.s && !s->text.failed)
-			s->text.s[s->text.n = was] = '\0'; /* the value alone */
-	}
+	for (size_t i = 0; i < t->n_args; i++)
+		hf__add_arg(s, t->args[i]);
 	hf__put(s, "(");
 	for (hf__token k = hf__scan_next(&sc); k != HF__TOKEN_END; k = hf__scan_next(&sc)) {
 		if (k == HF__TOKEN_PARAM)

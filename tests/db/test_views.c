@@ -35,8 +35,8 @@ HF_VIEW(endless, .create_sql = "CREATE VIEW %s AS SELECT 1 AS n");
 /* What is no table at all, in a schema that there is not yet. */
 HF_SQL_TABLE(grade, .create_sql = "CREATE DOMAIN %s AS int", .drop_sql = "DROP DOMAIN %s");
 HF_SQL_TABLE(half,
-	.create_sql = "CREATE FUNCTION half(int) RETURNS int LANGUAGE sql AS 'select $1 / 2'",
-	.drop_sql = "DROP FUNCTION half(int)");
+	.create_sql = "CREATE FUNCTION %s(int) RETURNS int LANGUAGE sql AS 'select $1 / 2'",
+	.drop_sql = "DROP FUNCTION %s(int)");
 HF_SQL_TABLE(nowhere, .schema = "nowhere", .create_sql = "CREATE TABLE %s (x int)",
 	.drop_sql = "DROP TABLE %s");
 
