@@ -167,7 +167,8 @@ SRC_ENGINE = \
 	src/engine/snapshot.c src/engine/snapshot.h \
 	src/engine/stats_table.c \
 	src/engine/tables.c \
-	src/engine/thread_scope.c
+	src/engine/thread_scope.c \
+	src/engine/whole.c
 
 # 8: models
 SRC_MODEL = \
@@ -192,6 +193,7 @@ SRC_MODEL = \
 	src/model/orm_async.c \
 	src/model/plan.c src/model/plan.h \
 	src/model/query.c \
+	src/model/read_back.c \
 	src/model/registry.c src/model/registry.h \
 	src/model/rows.c src/model/rows.h \
 	src/model/schema.c \

@@ -19,6 +19,7 @@ UNIT_TESTS = \
 	tests/unit/test_inbox \
 	tests/unit/test_metrics \
 	tests/unit/test_model \
+	tests/unit/test_model_names \
 	tests/unit/test_queue \
 	tests/unit/test_recycle \
 	tests/unit/test_scope \
@@ -142,6 +143,7 @@ DB_TESTS = \
 	tests/db/test_loss \
 	tests/db/test_many \
 	tests/db/test_many_parameters \
+	tests/db/test_many_types \
 	tests/db/test_metrics \
 	tests/db/test_metrics_load \
 	tests/db/test_naming \
@@ -185,6 +187,7 @@ DB_TESTS = \
 	tests/db/test_session_carriers \
 	tests/db/test_session_reset \
 	tests/db/test_shutdown \
+	tests/db/test_sorting \
 	tests/db/test_sql_server \
 	tests/db/test_stale \
 	tests/db/test_stats \
@@ -216,6 +219,7 @@ DB_TESTS = \
 	tests/db/test_upsert \
 	tests/db/test_validation \
 	tests/db/test_verb_carriers \
+	tests/db/test_verb_edges \
 	tests/db/test_verbs \
 	tests/db/test_verbs_async \
 	tests/db/test_verbs_nomem \

@@ -134,8 +134,8 @@ HF_API void hf_find_limit(hf_find *f, int64_t n);
 HF_API void hf_find_offset(hf_find *f, int64_t n);
 
 /* The order by a text of others, "name, created desc": members or columns of the table, each with a
- * direction or without. HF_E_MISUSE, and nothing is changed, for anything else: it names the word.
- */
+ * direction or without. HF_E_MISUSE, and nothing is changed, for anything else, and for what is
+ * HF_HIDDEN: it names the word. */
 HF_CHECK hf_status hf_find_order_by(
 	hf_find *f, const char *text, bool ignore_case, hf_error **out_error);
 
@@ -178,6 +178,9 @@ static inline hf_value hf__v_enum(unsigned x) { return hf_v_int8((long long)x); 
 	.value = hf_v_text((x) + HF__ASSERT(HF__IS(T, m, const char *), \
 		"holdfast: this needs a text column, " #T "." #m " is none")) })
 
+/* With a pointer that is NULL (of a text, of bytes) HF_EQ is IS NULL, and HF_NE is IS NOT NULL. An
+ * int64_t for an INT4 column is cut by C, as for any function that takes an int32_t: -Wconversion
+ * tells. */
 #define HF_EQ(T, m, x) HF__COMPARE(T, m, HF_OP_EQ, x)
 #define HF_NE(T, m, x) HF__COMPARE(T, m, HF_OP_NE, x)
 #define HF_LT(T, m, x) HF__COMPARE(T, m, HF_OP_LT, x)
@@ -214,7 +217,8 @@ static inline hf_value hf__v_enum(unsigned x) { return hf_v_int8((long long)x); 
 /* The term where the condition holds; else nothing. The value is computed in both cases. */
 #define HF_IF(condition, term) ((condition) ? (term) : (hf_term){ .op = HF_OP_NONE })
 
-/* HF_SQL_TERM("length(subject) > $1", 20): an expression as it is, never made of what others wrote. */
+/* HF_SQL_TERM("length(subject) > $1", 20): an expression as it is, never made of what others wrote;
+ * HF_E_MISUSE, when it is sent, for a parameter without a value. */
 #define HF_SQL_TERM(...) hf__sql_term(HF__SQL(__VA_ARGS__))
 static inline hf_term hf__sql_term(const char *sql, const hf_value *args, size_t n)
 {
@@ -270,6 +274,8 @@ static inline hf_term hf__set_sql(
 /* HF_ONLY(HF_COL(task, subject)): these columns and the key are read; the other members are 0. */
 #define HF_ONLY(...)     ((hf_clause){ .kind = HF_CLAUSE_ONLY, .terms = HF__TERMS(__VA_ARGS__) })
 #define HF_MATCHING(f)   ((hf_clause){ .kind = HF_CLAUSE_FIND, .find = (f) })
+/* Of hf_select_as and hf_scalar the server refuses distinct rows by an order that is not among what
+ * is picked, and an enum's is none that was picked as its label (42P10): HF_GROUP takes both. */
 #define HF_DISTINCT      ((hf_clause){ .kind = HF_CLAUSE_DISTINCT })
 #define HF_DISTINCT_ON(...) ((hf_clause){ .kind = HF_CLAUSE_DISTINCT, .terms = HF__TERMS(__VA_ARGS__) })
 #define HF_GROUP(...)    ((hf_clause){ .kind = HF_CLAUSE_GROUP, .terms = HF__TERMS(__VA_ARGS__) })

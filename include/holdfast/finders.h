@@ -34,7 +34,7 @@ HF_CHECK hf_status hf_all_by_text_at(const hf_site *site, hf_session *s, const h
 	hf_rows **out, uint32_t column, const char *text, int64_t offset, int64_t limit);
 
 /* Those whose text column begins with this, or (`anywhere`) has it in it, in whatever case, by that
- * column. */
+ * column and the key. */
 HF_CHECK hf_status hf_similar_at(const hf_site *site, hf_session *s, const hf_table *t,
 	hf_rows **out, uint32_t column, const char *text, bool anywhere, int64_t offset,
 	int64_t limit);
@@ -47,13 +47,14 @@ HF_CHECK hf_status hf_exact_first_at(const hf_site *site, hf_session *s, const h
 typedef struct hf_range_opts {
 	size_t struct_size; /* set by HF_RANGE */
 	/* "status, name desc": columns or members, see hf_find_order_by. Text of others: a word
-	 * that names none is HF_E_MISUSE. [the key] */
+	 * that names none is HF_E_MISUSE. The key comes behind it, so that equal rows have an
+	 * order, too. [the key] */
 	const char *order;
 	bool any_case; /* texts are sorted in whatever case */
 	int64_t offset;
 	int64_t limit;        /* [0: all] */
 	const hf_find *where; /* only those; its own order comes first */
-	char **sql;           /* receives the statement's text, yours to free() */
+	char **sql;           /* receives the statement's text, yours to free(); NULL: it failed */
 } hf_range_opts;
 
 /* A part of a table, in an order. `opts` NULL: all of it, by its key. */

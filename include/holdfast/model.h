@@ -54,7 +54,7 @@ typedef struct hf_column {
 	const char *default_sql;   /* an expression, verbatim; NULL: none */
 	const char *generated_sql; /* GENERATED ALWAYS AS (…) STORED: never written */
 	const char *collation;     /* COLLATE …; NULL: the type's */
-	hf_column_fn *on_insert;   /* sets the member; where it is unset, see hf_new */
+	hf_column_fn *on_insert;   /* sets the member in hf_new, and nowhere else */
 	hf_column_fn *on_update;   /* sets the member, before each UPDATE of the row */
 	hf_column_fn *check;       /* after what holdfast checks by itself */
 	uint32_t offset;
@@ -125,8 +125,10 @@ typedef struct hf_constraint {
 } hf_constraint;
 
 /* What happens around the verbs that take one row, on the thread that called the verb, in its
- * transaction: a function may use `carrier`. Any status but HF_OK stops the verb and is its
- * outcome. `created` tells an INSERT from an UPDATE. */
+ * transaction: a function may use `s`. Any status but HF_OK stops the verb and is its outcome. What
+ * the verb has done by then is undone with its transaction, where that is its own: on a pool, and
+ * wherever else statements stand alone. In one of the caller's it stays, until the caller rolls
+ * back, all of it or to a savepoint. `created` tells an INSERT from an UPDATE. */
 typedef struct hf_session hf_session;
 typedef hf_status hf_save_fn(hf_session *s, void *row, bool created, void *arg);
 typedef hf_status hf_delete_fn(hf_session *s, void *row, void *arg);

@@ -20,6 +20,9 @@
  * for the pool, all but hf_session_on_conn answer HF_E_DEADLOCK. A session is used by one thread at
  * a time. Its twin with _async takes a pool, does not block, and gives a future.
  *
+ * A verb that fails writes nothing to what it was to answer in (`out`, `created`). A row that it
+ * was given may have by then what the server had made of it, an id or a version that are undone.
+ *
  * Nothing but a verb talks to the server: no member is loaded by being looked at, and nothing is
  * written that was not handed to a verb. */
 #ifndef HOLDFAST_ORM_H
@@ -32,12 +35,15 @@ HF__BEGIN
 
 /* --- one row ---
  *
- * A row that a verb gives is the session's: it lives until hf_session_clear or the session's end.
- */
+ * A row that a verb gives is the session's: it lives until hf_session_clear or the session's end. A
+ * row that is handed to a verb stays the caller's, with what it points to; but where the server has
+ * made something else of a text, an array and the like, or a text was not sent, the member points
+ * into the session's memory then. */
 
 /* A new row: zeroed, with on_insert's values and those that are constants in the column's default.
  * A column with a default is left out of the INSERT while it holds what it was given here: the
- * server fills it in. NULL without memory. */
+ * server fills it in. NULL, and hf_session_error tells: no memory, a description with mistakes, an
+ * on_insert that refused. */
 HF_API void *hf_new_at(hf_session *s, const hf_table *t);
 
 /* Sets a member from text, as people type it and forms send it: true and false as t, yes, on, 1 and
@@ -48,7 +54,8 @@ HF_CHECK hf_status hf_set_text_at(
 	hf_session *s, const hf_table *t, void *row, const char *member, const char *text);
 
 /* Inserts it. Rows that are not from hf_new are written in full, but for serial and identity
- * columns that are 0 and generated ones. What the server filled in is read back into the row. */
+ * columns that are 0 and generated ones. What the server filled in is read back into the row.
+ * HF_E_NO_ROWS: a trigger kept it out of the table. */
 HF_CHECK hf_status hf_insert_at(const hf_site *site, hf_session *s, const hf_table *t, void *row);
 
 /* Updates the row of its key: all columns, or those of `only` (ended by 0) and those with
@@ -66,30 +73,34 @@ HF_CHECK hf_status hf_update_at(
 HF_API void *hf_stale_at(const hf_session *s, const hf_table *t);
 
 /* hf_insert for a row whose key is unset (0, NULL), else hf_update, and where there is no such row
- * HF_E_NO_ROWS. *created (may be NULL) tells which. */
+ * HF_E_NO_ROWS. A key of several columns is unset where all are, or one that counts up, or a text
+ * and its kin. *created (may be NULL) tells which. */
 HF_CHECK hf_status hf_save_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *row, bool *created);
 
 /* Inserts it, or, where another has the same values in `conflict` (columns of a key or a unique
  * index, ended by 0), updates that one: the columns of `update` (HF_REST: all but those and the
  * key), or none where it is NULL. *created (may be NULL) tells which. The row then holds what is in
- * the table. For the events before it, it is created. Of partitioned tables and of views the server
- * does not tell what it did: with `update`, `created` must be NULL there (0A000, 42703). */
+ * the table. For the events before it, it is created. What is left out of the
+ * INSERT of a row from hf_new is its default for the update, too: HF_REST sets it in the row that
+ * is there. Of partitioned tables and of views the server does not tell what it did: with `update`,
+ * `created` must be NULL there (0A000, 42703). */
 HF_CHECK hf_status hf_upsert_at(const hf_site *site, hf_session *s, const hf_table *t, void *row,
 	const uint32_t *conflict, const uint32_t *update, bool *created);
 
 /* Deletes the row of its key. HF_E_NO_ROWS: it was not there. `deep`: and what refers to it, to any
  * depth, in one statement, so that all of it happens or nothing: rows of tables in `among` (ended
  * by NULL) with a foreign key to it; where the key may be NULL it is set to NULL, unless `nullable`
- * says that those go as well. What another transaction changes at the same time may make the server
- * refuse it (23503). Events are called for the row itself only. */
+ * says that those go as well. Whoever changes the row at the same time is waited for, so that the
+ * role needs the right to UPDATE it, too; what refers to it and is changed at the same time may
+ * make the server refuse it (23503). Events are called for the row itself only. */
 HF_CHECK hf_status hf_delete_at(const hf_site *site, hf_session *s, const hf_table *t, void *row);
 HF_CHECK hf_status hf_delete_deep_at(const hf_site *site, hf_session *s, const hf_table *t,
 	void *row, const hf_table *const *among, bool nullable);
 
 /* The row for which all conditions hold. get: HF_E_NO_ROWS (with HF_ERR_QUERY, and the parameters
- * in HF_ERR_DETAIL) where there is none, and any one of several. one: HF_E_MANY_ROWS for several.
- * or_null: HF_OK and NULL where there is none. */
+ * in HF_ERR_DETAIL: long ones cut, those of hidden columns as "?") where there is none, and any one
+ * of several. one: HF_E_MANY_ROWS for several. or_null: HF_OK and NULL where there is none. */
 HF_CHECK hf_status hf_get_at(const hf_site *site, hf_session *s, const hf_table *t, void *out,
 	const hf_term *conditions);
 HF_CHECK hf_status hf_get_or_null_at(const hf_site *site, hf_session *s, const hf_table *t,

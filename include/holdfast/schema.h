@@ -20,7 +20,8 @@ typedef struct hf_models hf_models;
 
 /* How keys, unique constraints and indexes without a name are called (a check has one of its own):
  * %t table, %c its columns joined by "_", %r the table referred to. NULL: PostgreSQL's own. What is
- * longer than 63 bytes is cut, and ends in a hash of the whole. */
+ * longer than 63 bytes is cut, and ends in a hash of the whole. The patterns are not copied: they
+ * are static, as descriptions are. */
 struct hf_naming {
 	size_t struct_size;
 	const char *key, *foreign_key, *unique, *index;
@@ -51,9 +52,13 @@ HF_CHECK hf_status hf_models_check(hf_models *m, hf_error **out_error);
 
 typedef enum hf_schema_flags {
 	HF_IF_MISSING = 1, /* create: what is there stays as it is */
-	HF_DROP_FIRST = 2, /* create: what is there is dropped, with its rows */
-	HF_IF_THERE = 4,   /* drop: what is missing is none */
-	HF_DEPENDENTS = 8, /* drop, truncate: CASCADE */
+	/* create: what is there is dropped, with its rows, and with views and foreign keys of
+	 * others; an enum that others have columns of stays as it is */
+	HF_DROP_FIRST = 2,
+	HF_IF_THERE = 4, /* drop: what is missing is none */
+	/* drop, truncate: CASCADE, which takes along the views, the foreign keys and, of an enum
+	 * that is dropped, the columns of whoever depends on it */
+	HF_DEPENDENTS = 8,
 	HF_RESTART_IDENTITY = 16,
 } hf_schema_flags;
 

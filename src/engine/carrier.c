@@ -20,6 +20,12 @@ struct hf__kept_row {
 	hf_result *res;
 };
 
+/* A row that hf_new has made, and what it was then. */
+struct hf__fresh {
+	struct hf__fresh *next; /* of its bucket */
+	const void *row, *image;
+};
+
 static hf_session *session_on(hf__carrier carrier, bool there)
 {
 	hf_session *s = there ? hf__calloc(sizeof *s) : NULL;
@@ -280,12 +286,69 @@ bool hf__session_keep(hf_session *s, hf_result *res)
 	return true;
 }
 
+/* --- new rows --- */
+
+/* Of a table whose size is a power of two. */
+static size_t bucket_of(const void *row, size_t room)
+{
+	return (size_t)(((uintptr_t)row >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (room - 1);
+}
+
+static void put_fresh(struct hf__fresh **table, size_t room, struct hf__fresh *f)
+{
+	struct hf__fresh **bucket = &table[bucket_of(f->row, room)];
+
+	f->next = *bucket;
+	*bucket = f;
+}
+
+/* The old one goes with the session's memory. */
+static bool grow_fresh(hf_session *s)
+{
+	size_t room = s->fresh_room ? s->fresh_room * 4 : 16;
+	struct hf__fresh **table = hf_session_alloc(s, room * sizeof(struct hf__fresh *)), *next;
+
+	if (!table)
+		return false;
+	for (size_t i = 0; i < s->fresh_room; i++)
+		for (struct hf__fresh *f = s->fresh[i]; f; f = next) {
+			next = f->next;
+			put_fresh(table, room, f);
+		}
+	s->fresh = table;
+	s->fresh_room = room;
+	return true;
+}
+
+bool hf__session_freshen(hf_session *s, const void *row, const void *image)
+{
+	struct hf__fresh *f = hf_session_alloc(s, sizeof *f);
+
+	if (!f || (s->n_fresh == s->fresh_room && !grow_fresh(s)))
+		return false;
+	*f = (struct hf__fresh){ .row = row, .image = image };
+	put_fresh(s->fresh, s->fresh_room, f);
+	s->n_fresh++;
+	return true;
+}
+
+const void *hf__session_image(const hf_session *s, const void *row)
+{
+	const struct hf__fresh *f =
+		s && s->fresh_room ? s->fresh[bucket_of(row, s->fresh_room)] : NULL;
+
+	while (f && f->row != row)
+		f = f->next;
+	return f ? f->image : NULL;
+}
+
 static void drop_kept(hf_session *s)
 {
 	for (struct hf__kept_row *k = s->kept; k; k = k->next)
 		hf_result_unref(k->res);
 	s->kept = NULL;
 	s->fresh = NULL;
+	s->n_fresh = s->fresh_room = 0;
 	s->stale = NULL;
 }
 

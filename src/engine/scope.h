@@ -37,7 +37,9 @@ struct hf_session {
 	/* of single rows, see carrier.c */
 	hf__arena memory;
 	struct hf__kept_row *kept;
-	struct hf__fresh *fresh;
+	struct hf__fresh *
+		*fresh; /* rows of hf_new, by their address: n_fresh in fresh_room buckets */
+	size_t n_fresh, fresh_room;
 	hf_error *error; /* of the last verb */
 	void *stale;     /* the row that it met, of the table whose plan this is; NULL: none */
 	const void *stale_of;
@@ -92,14 +94,34 @@ hf_error *hf__scope_failure(const hf_scope *s);
 /* The scope's global transaction, made if there is none. NULL: no memory. */
 hf_global *hf__scope_global(hf_scope *s);
 
+/* session.c: the pool on which the statements of a scope's session stand alone. NULL: they are in a
+ * transaction, or *e tells why there is none. */
+hf_pool *hf__session_alone(hf_session *s, hf_error **e);
+
+/* --- whole.c --- */
+
+/* Statements that are to be one transaction. */
+typedef struct hf__whole {
+	hf_txn *txn;         /* their own, which carries the session; NULL: there is none */
+	hf_pool *pool;       /* with that: of */
+	hf__carrier carrier; /* and what carries the session otherwise */
+	hf_conn *conn;       /* whose transaction was begun for them; NULL: none was */
+} hf__whole;
+
+/* From here on what the session does is one transaction, also for others that use the session.
+ * Where it is in one anyway nothing happens, nor at a second call. `w` is zeroed. NULL, or why
+ * not. */
+hf_error *hf__whole_begin(const hf_site *site, hf_session *s, hf__whole *w);
+
+/* Commits it, or rolls it back, and waits. NULL, or why it was not kept. */
+hf_error *hf__whole_end(const hf_site *site, hf_session *s, hf__whole *w, bool keep);
+
 /* --- carrier.c --- */
 
-/* A row that hf_new has made, and what it was then. */
-struct hf__fresh {
-	struct hf__fresh *next;
-	void *row;
-	const void *image;
-};
+/* Remembers a row that hf_new has made, and what it was then (both in the session's memory); what
+ * that was: NULL: hf_new has not made it. False: no memory. */
+bool hf__session_freshen(hf_session *s, const void *row, const void *image);
+const void *hf__session_image(const hf_session *s, const void *row);
 
 /* One statement, and its end: the result is yours, and may be NULL. *out is written in every case.
  */

@@ -97,6 +97,15 @@ bool hf__session_in_txn(hf_session *s)
 	return in;
 }
 
+hf_pool *hf__session_alone(hf_session *s, hf_error **e)
+{
+	*e = look_up(s);
+	if (*e || has_txn(s))
+		return NULL;
+	s->status = HF_SESSION_START;
+	return s->engine->pool;
+}
+
 /* Before a statement. */
 static hf_error *start(const hf_site *site, hf_session *s)
 {

@@ -11,6 +11,10 @@
 
 static hf_error *errand_rows(hf__errand *e, const hf_table *t, hf_rows **out)
 {
+	hf_error *why;
+
+	if (!hf__plan_of(t, &why))
+		return why;
 	if (t->plan != e->t->plan)
 		return hf__error_fmt(HF_E_MISUSE, 0,
 			"the future has rows of model %s, not of model %s", e->t->model, t->model);
@@ -18,20 +22,31 @@ static hf_error *errand_rows(hf__errand *e, const hf_table *t, hf_rows **out)
 	return *out ? NULL : hf__error_nomem();
 }
 
+/* Only what is ready has anything to be taken. */
+static hf_error *take_rows(hf_future *f, const hf_table *t, bool partial, hf_rows **out)
+{
+	hf__errand *errand = hf__errand_of(f);
+	hf_result *res;
+	hf_error *e;
+
+	if (errand)
+		return errand_rows(errand, t, out);
+	res = hf_future_take(f);
+	e = hf__rows_make(t, res, partial, out);
+	hf_result_unref(res);
+	return e;
+}
+
 static hf_status await_rows(
 	hf_future *f, const hf_table *t, bool partial, hf_rows **out, hf_error **out_error)
 {
-	hf_result *res = hf_future_take(f);
-	hf__errand *errand = hf__errand_of(f);
-	hf_error *told = errand ? errand_rows(errand, t, out) : NULL, *e = NULL;
-	hf_status st = hf_await(f, &e);
+	hf_future *ready = hf_future_ref(f);
+	hf_error *e = NULL;
 
-	if (st != HF_OK || errand)
-		st = hf__error_give(st != HF_OK ? e : told, out_error);
-	else
-		st = hf__error_give(hf__rows_make(t, res, partial, out), out_error);
-	hf_result_unref(res);
-	return st;
+	if (hf_await(f, &e) == HF_OK)
+		e = take_rows(ready, t, partial, out);
+	hf_future_unref(ready);
+	return hf__error_give(e, out_error);
 }
 
 hf_status hf_await_rows_of(hf_future *f, const hf_table *t, hf_rows **out, hf_error **out_error)
@@ -54,16 +69,23 @@ static int64_t number(const hf_result *res)
 	return hf_row_bool(row, 0, false) ? 1 : hf_row_int8(row, 0, 0);
 }
 
+static int64_t take_count(hf_future *f)
+{
+	hf__errand *errand = hf__errand_of(f);
+	hf_result *res = errand ? NULL : hf_future_take(f);
+	int64_t n = errand ? errand->count : number(res);
+
+	hf_result_unref(res);
+	return n;
+}
+
 hf_status hf_await_count(hf_future *f, int64_t *out, hf_error **out_error)
 {
-	hf_result *res = hf_future_take(f);
-	hf__errand *errand = hf__errand_of(f);
-	int64_t n = errand ? errand->count : number(res);
+	hf_future *ready = hf_future_ref(f);
 	hf_error *e = NULL;
-	hf_status st = hf_await(f, &e);
 
-	if (st == HF_OK && out)
-		*out = n;
-	hf_result_unref(res);
+	if (hf_await(f, &e) == HF_OK && out)
+		*out = take_count(ready);
+	hf_future_unref(ready);
 	return hf__error_give(e, out_error);
 }

@@ -59,16 +59,19 @@ hf_session *hf_reads_at(hf_scope *s, const hf_table *t)
 
 hf_models *hf_models_bound(hf_models *m, hf_engines *e, const char *engine, hf_error **out_error)
 {
+	const char *wanted = engine && strcmp(engine, "!default") != 0 ? engine : "";
 	hf_models *there = hf_models_copy(m);
 	size_t n = 0;
 	const hf_table **all = there ? hf__models_list(there, 0, &n) : NULL;
-	hf_error *why = all ? NULL : hf__error_nomem();
+	hf_error *why = NULL;
 
+	if (!all)
+		why = m ? hf__error_nomem() : hf__error_fmt(HF_E_MISUSE, 0, "the registry is NULL");
 	for (size_t i = 0; i < n && !why; i++) {
 		char name[HF__NAME_MAX + 1];
 
 		why = find_bound(e, all[i], false, name);
-		if (!why && strcmp(name, engine ? engine : "") != 0)
+		if (!why && strcmp(name, wanted) != 0)
 			hf_models_remove(there, all[i]);
 	}
 	hf__free(all);

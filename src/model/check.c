@@ -41,17 +41,28 @@ static hf_error *check_name(const hf__plan *p, const char *what, const char *nam
 
 /* --- one column --- */
 
-static bool is_integer(const hf_column *c)
+static hf_error *check_enum_name(const hf__plan *p, const hf_column *c)
 {
-	return !c->labels && (c->type == HF_T_INT2 || c->type == HF_T_INT4 || c->type == HF_T_INT8);
+	hf__strbuf b = HF__STRBUF_INIT;
+	hf_error *e = hf__put_enum_type(&b, c->labels->sql_type), *told;
+
+	hf__strbuf_finish(&b);
+	if (!e || hf_error_status(e) == HF_E_NOMEM)
+		return e;
+	told = wrong(p, "column \"%s\": %s", c->name, hf_error_message(e));
+	hf_error_unref(e);
+	return told;
 }
 
 static hf_error *check_labels(const hf__plan *p, const hf_column *c)
 {
 	const hf_labels *l = c->labels;
+	hf_error *e;
 
 	if (!l->sql_type || !*l->sql_type || l->n <= 0)
 		return wrong(p, "the enum of column \"%s\" has no name, or no labels", c->name);
+	if (hf__is_enum(c) && (e = check_enum_name(p, c)))
+		return e;
 	for (int i = 0; i < l->n; i++)
 		for (int k = 0; l->label[i] && k < i; k++)
 			if (l->label[k] && strcmp(l->label[i], l->label[k]) == 0)
@@ -69,7 +80,7 @@ static hf_error *check_sources(const hf__plan *p, const hf_column *c)
 			"column \"%s\" gets its value from more than one of a default, a sequence, "
 			"an identity and a generated expression",
 			c->name);
-	if ((c->serial || c->identity) && !is_integer(c))
+	if ((c->serial || c->identity) && !hf__is_integer(c))
 		return wrong(p, "column \"%s\" counts up, and is no INT2, INT4 or INT8", c->name);
 	if ((c->serial || c->identity || c->key) && c->nullable)
 		return wrong(
@@ -85,7 +96,7 @@ static hf_error *check_version(const hf__plan *p, const hf_column *c)
 {
 	if (!c->version)
 		return NULL;
-	if (!is_integer(c) || c->nullable || c->key)
+	if (!hf__is_integer(c) || c->nullable || c->key)
 		return wrong(p, "column \"%s\" is a version: an INT4 or INT8, NOT_NULL, of no key",
 			c->name);
 	if (c->system && (c->type != HF_T_INT8 || strcmp(c->name, "xmin") != 0))

@@ -33,28 +33,13 @@ bool hf__column_is_made(const hf_column *c)
 
 /* --- writing --- */
 
-hf_status hf__labels_value(const hf_column *c, const hf_int4_array *values, hf__arena *arena,
+hf_status hf__texts_value(const hf_column *c, const hf_text_array *texts, hf__arena *arena,
 	hf_value *out, hf_error **e)
 {
-	const char **label = hf__arena_alloc(arena, (values->n + 1) * sizeof *label);
-	hf_text_array texts;
 	hf__strbuf b = HF__STRBUF_INIT;
-	const char *why = NULL;
-	char *text = NULL;
+	const char *why = hf__put_array(&b, HF_T_TEXT, texts);
+	char *text = why || b.failed ? NULL : hf__arena_alloc(arena, b.n + 1);
 
-	for (size_t i = 0; label && !*e && i < values->n; i++)
-		if (!values->null || !values->null[i])
-			label[i] = hf__label_of(c, values->v[i], e);
-		else
-			label[i] = NULL;
-	if (*e)
-		return hf_error_status(*e);
-	memcpy(&texts, values, sizeof texts); /* all arrays have one layout */
-	texts.v = label;
-	if (label)
-		why = hf__put_array(&b, HF_T_TEXT, &texts);
-	if (label && !why && !b.failed)
-		text = hf__arena_alloc(arena, b.n + 1);
 	if (text)
 		memcpy(text, hf__strbuf_text(&b), b.n + 1);
 	else
@@ -63,6 +48,26 @@ hf_status hf__labels_value(const hf_column *c, const hf_int4_array *values, hf__
 	hf__strbuf_finish(&b);
 	*out = hf_v_text(text);
 	return *e ? hf_error_status(*e) : HF_OK;
+}
+
+hf_status hf__labels_value(const hf_column *c, const hf_int4_array *values, hf__arena *arena,
+	hf_value *out, hf_error **e)
+{
+	const char **label = hf__arena_alloc(arena, (values->n + 1) * sizeof *label);
+	hf_text_array texts;
+
+	for (size_t i = 0; label && !*e && i < values->n; i++)
+		if (!values->null || !values->null[i])
+			label[i] = hf__label_of(c, values->v[i], e);
+		else
+			label[i] = NULL;
+	if (!label)
+		*e = hf__error_nomem();
+	if (*e)
+		return hf_error_status(*e);
+	memcpy(&texts, values, sizeof texts); /* all arrays have one layout */
+	texts.v = label;
+	return hf__texts_value(c, &texts, arena, out, e);
 }
 
 hf_status hf__made_value(

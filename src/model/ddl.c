@@ -6,7 +6,6 @@
 #include "value/error.h"
 #include "value/text.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* A name that was checked with its description, or made of one. */
@@ -20,19 +19,10 @@ static void put_ident(hf__strbuf *b, const char *name)
 	}
 }
 
-/* "schema.type" or "type", unquoted, of an enum. */
-static void put_type(hf__strbuf *b, const char *type)
+/* Of an enum, whose name was checked. */
+static void put_type(hf__strbuf *b, const hf_labels *l)
 {
-	const char *dot = strchr(type, '.');
-	char schema[64];
-
-	if (dot && (size_t)(dot - type) < sizeof schema) {
-		snprintf(schema, sizeof schema, "%.*s", (int)(dot - type), type);
-		put_ident(b, schema);
-		hf__strbuf_putc(b, '.');
-		type = dot + 1;
-	}
-	put_ident(b, type);
+	hf_error_unref(hf__put_enum_type(b, l->sql_type));
 }
 
 static const char *serial_type(const hf_column *c)
@@ -162,7 +152,7 @@ static void put_enum(hf__strbuf *b, const hf_labels *l)
 	const char *between = "";
 
 	hf__strbuf_puts(b, "CREATE TYPE ");
-	put_type(b, l->sql_type);
+	put_type(b, l);
 	hf__strbuf_puts(b, " AS ENUM (");
 	for (int i = 0; i < l->n; i++) {
 		if (!l->label[i])
@@ -172,6 +162,17 @@ static void put_enum(hf__strbuf *b, const hf_labels *l)
 		between = ", ";
 	}
 	hf__strbuf_putc(b, ')');
+}
+
+void hf__put_create_enum_schema(hf__strbuf *b, const hf_labels *l)
+{
+	hf__strbuf schema = HF__STRBUF_INIT;
+
+	hf_error_unref(hf__put_enum_schema(&schema, l->sql_type));
+	if (schema.n > 0)
+		hf__strbuf_printf(b, "CREATE SCHEMA IF NOT EXISTS %s", hf__strbuf_text(&schema));
+	b->failed |= schema.failed;
+	hf__strbuf_finish(&schema);
 }
 
 void hf__put_create_enum(hf__strbuf *b, const hf_labels *l, bool if_missing)
@@ -185,8 +186,16 @@ void hf__put_create_enum(hf__strbuf *b, const hf_labels *l, bool if_missing)
 void hf__put_drop_enum(hf__strbuf *b, const hf_labels *l, bool if_there, bool dependents)
 {
 	hf__strbuf_printf(b, "DROP TYPE %s", if_there ? "IF EXISTS " : "");
-	put_type(b, l->sql_type);
+	put_type(b, l);
 	hf__strbuf_puts(b, dependents ? " CASCADE" : "");
+}
+
+void hf__put_drop_unused_enum(hf__strbuf *b, const hf_labels *l)
+{
+	hf__strbuf statement = HF__STRBUF_INIT;
+
+	hf__put_drop_enum(&statement, l, true, false);
+	put_forgiving(b, &statement, "dependent_objects_still_exist");
 }
 
 static const char *action(hf_action a)
@@ -296,5 +305,8 @@ void hf__put_drop_own(hf__strbuf *b, const hf__plan *p, bool if_there)
 	hf__strbuf statement = HF__STRBUF_INIT;
 
 	put_own(&statement, p->table.drop_sql, p->name);
-	put_forgiving(b, &statement, if_there ? "undefined_table" : NULL);
+	put_forgiving(b, &statement,
+		if_there ? "undefined_table OR undefined_object OR undefined_function OR "
+			   "invalid_schema_name"
+			 : NULL);
 }

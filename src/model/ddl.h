@@ -31,10 +31,16 @@ bool hf__index_is_constraint(const hf_index *x);
 /* "CREATE TABLE …", with all but foreign keys and indexes; a view's own SQL. */
 void hf__put_create(hf__strbuf *b, const hf__naming *names, const hf__plan *p, bool if_missing);
 
+/* "CREATE SCHEMA IF NOT EXISTS …", of an enum that says which is its own; else nothing. */
+void hf__put_create_enum_schema(hf__strbuf *b, const hf_labels *l);
+
 /* "CREATE TYPE mood AS ENUM (…)". */
 void hf__put_create_enum(hf__strbuf *b, const hf_labels *l, bool if_missing);
 
 void hf__put_drop_enum(hf__strbuf *b, const hf_labels *l, bool if_there, bool dependents);
+
+/* The same for one that may be missing, and stays where anything depends on it. */
+void hf__put_drop_unused_enum(hf__strbuf *b, const hf_labels *l);
 
 /* "ALTER TABLE … ADD CONSTRAINT … FOREIGN KEY …"; NULL in *e, or why it cannot be. */
 void hf__put_foreign_key(hf__strbuf *b, const hf__naming *names, const hf__plan *p,

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* A row with everything that refers to it, in one statement.
  *
- * It first collects what is doomed, table by table along the foreign keys, as often as it takes:
- * trees within a table and circles between tables are followed to their end. Rows are known by
- * where they lie (tableoid and ctid, which do not move within a statement), so that tables without
- * a key take part. Then all of it is deleted at once, and what may stay is set free. The server
- * checks foreign keys when the statement ends, so that no order is needed; one that does not hold
- * undoes everything, on any carrier. */
+ * It first locks the row, so that nothing else happens where that is not to be deleted. One that
+ * another transaction has changed meanwhile is not seen by the statement, which has found nothing
+ * then, and is sent again. Then it collects what is doomed, table by table along the foreign keys,
+ * as often as it takes: trees within a table and circles between tables are followed to their end.
+ * Rows are known by where they lie (tableoid and ctid, which do not move within a statement), so
+ * that tables without a key take part. Then all of it is deleted at once, and what may stay is set
+ * free. The server checks foreign keys when the statement ends, so that no order is needed; one
+ * that does not hold undoes everything, on any carrier. */
 #include "model/verb.h"
 
 #include "value/error.h"
 
 #include <string.h>
 
-enum { MAX_TABLES = 64 };
+enum { MAX_TABLES = 64, TURNS = 10 };
 
 /* A foreign key between two of the tables. */
 struct edge {
@@ -172,10 +174,11 @@ static void put_next(struct deep *d)
 
 static void put_doomed(struct deep *d, const void *row)
 {
-	hf__put(&d->v->st,
-		"WITH RECURSIVE hf_doomed (t, o, at) AS (SELECT 0, tableoid, ctid::text FROM ");
+	hf__put(&d->v->st, "WITH RECURSIVE hf_root AS (SELECT tableoid AS o, ctid AS at FROM ");
 	hf__put(&d->v->st, d->table[0]->name);
 	hf__put_key_as_read(d->v, row);
+	hf__put(&d->v->st,
+		" FOR UPDATE), hf_doomed (t, o, at) AS (SELECT 0, o, at::text FROM hf_root");
 	put_next(d);
 	hf__put(&d->v->st, ")");
 }
@@ -271,6 +274,7 @@ static void put_update(struct deep *d, size_t child)
 
 static bool run(struct deep *d, const void *row)
 {
+	hf__verb_again(d->v);
 	put_doomed(d, row);
 	for (size_t i = 0; i < d->n; i++) {
 		if (d->doomed[i])
@@ -278,8 +282,29 @@ static bool run(struct deep *d, const void *row)
 		if (frees_any(d, i))
 			put_update(d, i);
 	}
-	hf__put(&d->v->st, " SELECT count(*) FROM hf_gone0");
+	hf__put(&d->v->st,
+		" SELECT (SELECT count(*) FROM hf_root), (SELECT count(*) FROM hf_gone0)");
 	return hf__verb_run(d->v);
+}
+
+static void delete_all(struct deep *d, const void *row)
+{
+	for (int i = 0; i < TURNS && run(d, row); i++) {
+		hf_row counts = hf_result_row(d->v->res, 0);
+
+		if (hf_row_int8(counts, 1, 0) > 0)
+			return;
+		if (hf_row_int8(counts, 0, 0) == 0) {
+			hf__missed(d->v, row);
+			return;
+		}
+	}
+	if (!d->v->st.error)
+		hf__statement_fail(&d->v->st,
+			hf__error_fmt(HF_E_NO_ROWS, 0,
+				"table %s: the row is changed by others all the time, or the "
+				"server keeps it",
+				d->v->p->name));
 }
 
 hf_status hf_delete_deep_at(const hf_site *site, hf_session *s, const hf_table *t, void *row,
@@ -292,8 +317,7 @@ hf_status hf_delete_deep_at(const hf_site *site, hf_session *s, const hf_table *
 		return hf__verb_end(&v);
 	if (add_tables(&d, among) && add_edges(&d, nullable)) {
 		find_doomed(&d);
-		if (run(&d, row) && hf_row_int8(hf_result_row(v.res, 0), 0, 0) == 0)
-			hf__missed(&v, row);
+		delete_all(&d, row);
 	}
 	hf__verb_deleted(&v, row);
 	return hf__verb_end(&v);

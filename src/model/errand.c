@@ -30,13 +30,6 @@ void hf__errand_unref(void *arg)
 
 /* --- what is given --- */
 
-static bool points(const hf_column *c)
-{
-	return (c->type & HF_T_ARRAY) ||
-	       (!c->labels && (c->type == HF_T_TEXT || c->type == HF_T_BYTEA ||
-				      c->type == HF_T_NUMERIC || c->type == HF_T_JSON));
-}
-
 /* What a member points to, as a value; an array of enums is one of ints. */
 static hf_value pointed(const hf_column *c, const void *row, const void *at)
 {
@@ -57,7 +50,7 @@ static hf_error *own_member(hf_find *f, const hf_column *c, void *row)
 
 	if (c->codec)
 		return hf__made_copy(c, at, hf__find_arena(f));
-	v = points(c) ? pointed(c, row, at) : hf_v_null();
+	v = hf__points(c) ? pointed(c, row, at) : hf_v_null();
 	if (v.type == HF_T_NULL)
 		return NULL;
 	v = hf__find_keep(f, &v);

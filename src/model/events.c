@@ -16,7 +16,7 @@ static bool allow(hf__verb *v, hf_status st, const char *what)
 	return false;
 }
 
-static bool there_is(hf__verb *v, const void *row)
+bool hf__there_is(hf__verb *v, const void *row)
 {
 	if (!row)
 		hf__statement_fail(&v->st, hf__error_fmt(HF_E_MISUSE, 0,
@@ -29,12 +29,14 @@ bool hf__verb_may_save(hf__verb *v, void *row, bool creates)
 	const hf_events *on = v->p->table.events;
 	hf_error *e;
 
-	if (!there_is(v, row))
+	if (!hf__there_is(v, row))
 		return false;
-	if (on && (on->before_save || on->after_save))
-		hf__verb_whole(v);
+	if (on && (on->before_save || on->after_save) && !hf__verb_whole(v))
+		return false;
 	if (on && on->before_save &&
 		!allow(v, on->before_save(v->s, row, creates, on->arg), "before_save"))
+		return false;
+	if (v->touches && !hf__touch(v, row))
 		return false;
 	e = hf__row_check(v->p, row, v->only);
 	if (e)
@@ -54,10 +56,10 @@ bool hf__verb_may_delete(hf__verb *v, void *row)
 {
 	const hf_events *on = v->p->table.events;
 
-	if (!there_is(v, row))
+	if (!hf__there_is(v, row))
 		return false;
-	if (on && (on->before_delete || on->after_delete))
-		hf__verb_whole(v);
+	if (on && (on->before_delete || on->after_delete) && !hf__verb_whole(v))
+		return false;
 	return !on || !on->before_delete ||
 	       allow(v, on->before_delete(v->s, row, on->arg), "before_delete");
 }

@@ -41,13 +41,6 @@ static const char *copy_text(hf_find *f, const char *text)
 	return text ? copy(f, text, strlen(text) + 1) : NULL;
 }
 
-static size_t item_size(int type)
-{
-	hf_column c = { .type = (uint16_t)type };
-
-	return hf__member_size(&c);
-}
-
 /* All arrays have one layout. */
 static const void *copy_array(hf_find *f, const hf_value *v)
 {
@@ -57,7 +50,7 @@ static const void *copy_array(hf_find *f, const hf_value *v)
 
 	if (!a)
 		return NULL;
-	a->v = copy(f, from->v, from->n * item_size(item));
+	a->v = copy(f, from->v, from->n * hf__item_size(item));
 	a->null = copy(f, from->null, from->n * sizeof *from->null);
 	if (item == HF_T_TEXT || item == HF_T_NUMERIC) /* one pointer each */
 		for (size_t i = 0; a->v && i < a->n; i++) {
@@ -224,6 +217,9 @@ static bool usable(hf__statement *s, const hf__plan *p, const hf_find *f)
 {
 	if (!f || f->failed)
 		hf__statement_fail(s, hf__error_nomem());
+	else if (!f->table)
+		hf__statement_fail(
+			s, hf__error_fmt(HF_E_MISUSE, 0, "the conditions are of no table: NULL"));
 	else if (f->table->plan != p->table.plan)
 		hf__statement_fail(
 			s, hf__error_fmt(HF_E_MISUSE, 0, "conditions on %s in a statement on %s",
@@ -278,7 +274,7 @@ static hf_error *read_place(
 
 	while (i < p->n && !is(at, name, p->columns[i].name) && !is(at, name, p->columns[i].member))
 		i++;
-	if (i == p->n)
+	if (i == p->n || p->columns[i].hidden) /* an order tells of values, too */
 		return no_column(p, at, name);
 	if (dir + dir_n + strspn(dir + dir_n, BLANKS) < at + n ||
 		(dir_n > 0 && !desc && !(dir_n == 3 && strncasecmp(dir, "asc", 3) == 0)))

@@ -7,6 +7,7 @@
 
 #include <holdfast/finders.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 /* --- by an id --- */
@@ -117,9 +118,9 @@ hf_status hf_all_by_text_at(const hf_site *site, hf_session *s, const hf_table *
 hf_status hf_similar_at(const hf_site *site, hf_session *s, const hf_table *t, hf_rows **out,
 	uint32_t column, const char *text, bool anywhere, int64_t offset, int64_t limit)
 {
-	const hf_term order[2] = { { .op = HF_OP_ASC, .table = t, .column = column },
-		{ .op = HF_OP_END } };
+	hf_term order[HF_MAX_KEY + 2] = { { .op = HF_OP_ASC, .table = t, .column = column } };
 
+	order_by_key(t, HF_OP_ASC, order + 1);
 	return select_where(site, s, t, out,
 		compare(t, column, anywhere ? HF_OP_IHAS : HF_OP_IBEGINS, text), order, offset,
 		limit);
@@ -155,24 +156,30 @@ static hf_find *range_of(const hf_table *t, const hf_range_opts *o, hf_error **e
 	hf_find *f = o->where ? hf_find_copy(o->where) : hf_find_new(t);
 	hf_term by_key[HF_MAX_KEY + 1];
 
-	order_by_key(t, HF_OP_ASC, by_key);
-	for (const hf_term *k = by_key; !o->order && k->op != HF_OP_END; k++)
-		hf_find_order(f, *k);
 	if (o->order && hf_find_order_by(f, o->order, o->any_case, e) != HF_OK)
 		return f;
+	order_by_key(t, HF_OP_ASC, by_key);
+	for (const hf_term *k = by_key; k->op != HF_OP_END; k++)
+		hf_find_order(f, *k);
 	hf_find_offset(f, o->offset);
 	if (o->limit > 0)
 		hf_find_limit(f, o->limit);
 	return f;
 }
 
-/* Its text, for whoever asked; and its rows. */
+/* Its rows; and its text, for whoever asked. */
 static void run_range(hf__verb *v, const hf_table *t, hf_rows **out, char **sql)
 {
-	if (sql && !v->st.text.failed)
-		*sql = strdup(hf__strbuf_text(&v->st.text));
-	if (hf__verb_run(v))
-		hf__verb_rows(v, t, false, out);
+	char *text = NULL;
+
+	if (!hf__verb_run(v))
+		return;
+	if (sql && !(text = strdup(hf__strbuf_text(&v->st.text))))
+		hf__statement_fail(&v->st, hf__error_nomem());
+	else if (!hf__verb_rows(v, t, false, out))
+		free(text);
+	else if (sql)
+		*sql = text;
 }
 
 static void select_range(hf__verb *v, const hf_table *t, hf_rows **out, const hf_range_opts *o)

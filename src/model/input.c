@@ -47,11 +47,6 @@ static const char *as_bool(const char *text)
 	return is_one_of(text, yes) ? "t" : is_one_of(text, no) ? "f" : NULL;
 }
 
-static bool is_integer(const hf_column *c)
-{
-	return c->type == HF_T_INT2 || c->type == HF_T_INT4 || c->type == HF_T_INT8;
-}
-
 /* Without the commas between its digits, and blanks around it. */
 static const char *as_integer(const char *text, char room[DIGITS])
 {
@@ -138,7 +133,7 @@ static hf_error *set(
 		return set_enum(p, c, text, member);
 	if (c->type == HF_T_BOOL)
 		taken = as_bool(text);
-	else if (is_integer(c))
+	else if (hf__is_integer(c))
 		taken = as_integer(text, room);
 	else if (c->type == HF_T_TIMESTAMPTZ)
 		taken = as_utc(text, room, sizeof room);
@@ -146,7 +141,7 @@ static hf_error *set(
 		taken = hf_session_text(s, text); /* what it points to is the session's */
 	if (!taken)
 		return c->type == HF_T_BOOL ? refuse(p, c, text, "neither true nor false")
-		       : is_integer(c)      ? refuse(p, c, text, "no integer")
+		       : hf__is_integer(c)  ? refuse(p, c, text, "no integer")
 					    : hf__error_nomem();
 	return decode(s, p, c, taken, member);
 }
@@ -185,7 +180,7 @@ static const char *unquoted(hf_session *s, const char *sql)
 
 static bool is_number(const hf_column *c, const char *sql)
 {
-	bool fits = is_integer(c) || c->type == HF_T_FLOAT4 || c->type == HF_T_FLOAT8;
+	bool fits = hf__is_integer(c) || c->type == HF_T_FLOAT4 || c->type == HF_T_FLOAT8;
 
 	return fits && strspn(sql, "+-.0123456789eE") == strlen(sql);
 }

@@ -10,15 +10,6 @@
 
 #include <string.h>
 
-static struct hf__fresh *fresh_of(const hf_session *s, const void *row)
-{
-	struct hf__fresh *f = s ? s->fresh : NULL;
-
-	while (f && f->row != row)
-		f = f->next;
-	return f;
-}
-
 /* --- hf_new --- */
 
 static hf_status fill_in(hf_session *s, const hf__plan *p, void *row)
@@ -32,9 +23,13 @@ static hf_status fill_in(hf_session *s, const hf__plan *p, void *row)
 		if (st != HF_OK)
 			return st;
 	}
+	return HF_OK;
+}
+
+static void announce(const hf__plan *p, void *row)
+{
 	if (p->table.events && p->table.events->on_new)
 		p->table.events->on_new(row, p->table.events->arg);
-	return HF_OK;
 }
 
 void *hf_new_at(hf_session *s, const hf_table *t)
@@ -42,10 +37,10 @@ void *hf_new_at(hf_session *s, const hf_table *t)
 	hf_error *e;
 	const hf__plan *p = hf__plan_of(t, &e);
 	size_t size = p ? p->table.row_size : 0;
-	struct hf__fresh *f = p ? hf_session_alloc(s, sizeof *f) : NULL;
-	void *row = f ? hf_session_alloc(s, size) : NULL;
+	void *row = p ? hf_session_alloc(s, size) : NULL;
 	void *image = row ? hf_session_alloc(s, size) : NULL;
-	hf_status st = image ? fill_in(s, p, row) : HF_E_NOMEM;
+	hf_status st =
+		image && hf__session_freshen(s, row, image) ? fill_in(s, p, row) : HF_E_NOMEM;
 
 	if (!e && st != HF_OK)
 		e = st == HF_E_NOMEM
@@ -55,36 +50,36 @@ void *hf_new_at(hf_session *s, const hf_table *t)
 	if (hf__session_told(s, e) != HF_OK)
 		return NULL;
 	memcpy(image, row, size);
-	*f = (struct hf__fresh){ .next = s->fresh, .row = row, .image = image };
-	s->fresh = f;
+	announce(p, row); /* what it sets is the program's, and no default */
 	return row;
 }
 
 /* --- INSERT --- */
 
-static bool is_untouched(const hf_column *c, const void *row, const struct hf__fresh *f)
+/* `image`: as hf_new has made it; NULL: it has not. */
+static bool is_untouched(const hf_column *c, const void *row, const char *image)
 {
-	return f && memcmp((const char *)row + c->offset, (const char *)f->image + c->offset,
-			    hf__member_size(c)) == 0;
+	return image &&
+	       memcmp((const char *)row + c->offset, image + c->offset, hf__member_size(c)) == 0;
 }
 
 /* Whether the server is to fill it in. */
-static bool is_left_out(const hf_column *c, const void *row, const struct hf__fresh *f)
+static bool is_left_out(const hf_column *c, const void *row, const char *image)
 {
 	if (c->generated_sql || (c->identity && c->always))
 		return true;
 	if (c->serial || c->identity)
 		return hf__member_is_unset(c, row);
-	return c->default_sql && !c->on_insert && is_untouched(c, row, f);
+	return c->default_sql && !c->on_insert && is_untouched(c, row, image);
 }
 
-static void put_columns(hf__verb *v, const void *row, const struct hf__fresh *f, bool *left_out)
+static void put_columns(hf__verb *v, const void *row, const char *image, bool *left_out)
 {
 	const char *between = " (";
 	size_t n = 0;
 
 	for (size_t i = 0; i < v->p->n; i++) {
-		left_out[i] = is_left_out(&v->p->columns[i], row, f);
+		left_out[i] = is_left_out(&v->p->columns[i], row, image);
 		if (left_out[i])
 			continue;
 		hf__put(&v->st, between);
@@ -106,7 +101,7 @@ void hf__put_insert(hf__verb *v, const void *row, bool *left_out)
 {
 	hf__put(&v->st, "INSERT INTO ");
 	hf__put(&v->st, v->p->name);
-	put_columns(v, row, fresh_of(v->s, row), left_out);
+	put_columns(v, row, hf__session_image(v->s, row), left_out);
 }
 
 /* RETURNING what the server filled in. Answers how many columns that are. */
@@ -124,14 +119,18 @@ static size_t put_returning(hf__verb *v, const bool *left_out, size_t *which)
 	return n;
 }
 
-static void read_back(hf__verb *v, const size_t *which, size_t n, void *row)
+bool hf__has_inserted(hf__verb *v, size_t n)
 {
-	hf_error *e = n ? hf__row_into(v->p, hf_result_row(v->res, 0), 0, which, n, row) : NULL;
+	int64_t made = hf_result_affected(v->res);
 
-	if (!e && n && !hf__session_keep(v->s, hf_result_ref(v->res)))
-		e = hf__error_nomem();
-	if (e)
-		hf__statement_fail(&v->st, e);
+	if (made == (int64_t)n)
+		return true;
+	hf__statement_fail(&v->st,
+		hf__error_fmt(HF_E_NO_ROWS, 0,
+			"table %s: the server inserted %lld of %zu rows: a trigger or a rule has "
+			"kept the others out",
+			v->p->name, (long long)made, n));
+	return false;
 }
 
 static void insert(hf__verb *v, void *row, bool *left_out, size_t *which)
@@ -140,8 +139,10 @@ static void insert(hf__verb *v, void *row, bool *left_out, size_t *which)
 
 	hf__put_insert(v, row, left_out);
 	n = put_returning(v, left_out, which);
-	if (hf__verb_run(v))
-		read_back(v, which, n, row);
+	if (!hf__verb_run(v) || !hf__has_inserted(v, 1) || n == 0)
+		return;
+	(void)hf__read_back(v, 0, which, n, row);
+	hf__keep_lent(v);
 }
 
 hf_status hf_insert_at(const hf_site *site, hf_session *s, const hf_table *t, void *row)

@@ -8,6 +8,8 @@
 static bool many_begin(hf__verb *v, hf__many *m, void *rows, size_t n)
 {
 	*m = (hf__many){ .rows = rows, .n = n };
+	if (!hf__there_is(v, rows))
+		return false;
 	m->column = hf__arena_alloc(&v->st.arena, v->p->n * sizeof *m->column);
 	if (!m->column)
 		hf__statement_fail(&v->st, hf__error_nomem());
@@ -106,24 +108,6 @@ static void put_insert(hf__verb *v, const hf__many *m)
 	hf__put(&v->st, " ORDER BY hf_given.n");
 }
 
-/* The columns `which` of row `from` + i of the result, into the struct that `place` tells. */
-static void read_row(hf__verb *v, const hf__many *m, size_t result_row, size_t from,
-	const size_t *which, size_t n_which, size_t row)
-{
-	hf_error *e = row < m->n ? hf__row_into(v->p, hf_result_row(v->res, result_row), from,
-					   which, n_which, row_at(v, m, row))
-				 : NULL;
-
-	if (e)
-		hf__statement_fail(&v->st, e);
-}
-
-static void keep_result(hf__verb *v)
-{
-	if (!hf__session_keep(v->s, hf_result_ref(v->res)))
-		hf__statement_fail(&v->st, hf__error_nomem());
-}
-
 static void insert_many(hf__verb *v, hf__many *m)
 {
 	size_t *which = hf__arena_alloc(&v->st.arena, v->p->n * sizeof *which), n = 0;
@@ -140,15 +124,11 @@ static void insert_many(hf__verb *v, hf__many *m)
 		hf__put_read(&v->st.text, v->p, i);
 		which[n++] = i;
 	}
-	if (!hf__verb_run(v) || n == 0)
+	if (!hf__verb_run(v) || !hf__has_inserted(v, m->n) || n == 0)
 		return;
-	if (hf_result_rows(v->res) != m->n)
-		hf__statement_fail(&v->st,
-			hf__error_fmt(HF_E_NO_ROWS, 0, "table %s: %zu of %zu rows were inserted",
-				v->p->name, hf_result_rows(v->res), m->n));
-	for (size_t i = 0; i < m->n && !v->st.error; i++)
-		read_row(v, m, i, 0, which, n, i);
-	keep_result(v);
+	for (size_t i = 0; i < m->n && hf__read_back(v, i, which, n, row_at(v, m, i)); i++)
+		;
+	hf__keep_lent(v);
 }
 
 hf_status hf_insert_many_at(

@@ -4,6 +4,7 @@
 
 #include "base/attr.h"
 #include "value/error.h"
+#include "value/text.h"
 
 #include <string.h>
 
@@ -77,6 +78,11 @@ static const struct layout *layout_of(const hf_column *c)
 size_t hf__member_size(const hf_column *c)
 {
 	return c->codec ? c->codec->size : layout_of(c)->size;
+}
+
+size_t hf__item_size(int type)
+{
+	return plain[type].size;
 }
 
 size_t hf__member_align(const hf_column *c)
@@ -241,6 +247,25 @@ hf_status hf__member_sent(
 	return hf__made_value(c, (const char *)row + c->offset, arena, out, e);
 }
 
+bool hf__values_same(const hf_value *a, const hf_value *b, hf_error **e)
+{
+	hf__strbuf x = HF__STRBUF_INIT, y = HF__STRBUF_INIT;
+	bool same;
+
+	if (hf__value_is_null(a) || hf__value_is_null(b))
+		return hf__value_is_null(a) && hf__value_is_null(b);
+	if (a->type == HF_T_TEXT && b->type == HF_T_TEXT)
+		return strcmp(a->as.s, b->as.s) == 0;
+	same = !hf__put_text(&x, a) && !hf__put_text(&y, b) &&
+	       strcmp(hf__strbuf_text(&x), hf__strbuf_text(&y)) == 0;
+	if (x.failed || y.failed)
+		*e = hf__error_nomem();
+	same = same && !*e;
+	hf__strbuf_finish(&x);
+	hf__strbuf_finish(&y);
+	return same;
+}
+
 static bool is_zero(const char *at, size_t n)
 {
 	while (n > 0 && at[n - 1] == 0)
@@ -271,8 +296,10 @@ hf_status hf__column_value(
 	const hf_column *c, const hf_value *in, hf__arena *arena, hf_value *out, hf_error **e)
 {
 	*out = *in;
-	if (c->labels && in->type == (HF_T_INT4 | HF_T_ARRAY))
+	if (hf__is_enum(c) && in->type == (HF_T_INT4 | HF_T_ARRAY))
 		return hf__labels_value(c, in->as.array, arena, out, e);
+	if (in->type == (HF_T_TEXT | HF_T_ARRAY) && hf__needs_list_type(c))
+		return hf__texts_value(c, in->as.array, arena, out, e);
 	if (!c->labels || in->type != HF_T_INT8)
 		return HF_OK;
 	return label_of(c, in->as.i >= 0 && in->as.i < c->labels->n ? (int)in->as.i : -1, out, e);

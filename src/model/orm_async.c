@@ -116,9 +116,8 @@ static hf_error *make_fresh(const hf__errand *e, hf_session *s)
 	size_t size = e->p->table.row_size;
 	const unsigned char *row = e->given.rows;
 	unsigned char *image = hf_session_alloc(s, size);
-	struct hf__fresh *f = hf_session_alloc(s, sizeof *f);
 
-	if (!image || !f)
+	if (!image || !hf__session_freshen(s, row, image))
 		return hf__error_nomem();
 	for (size_t i = 0; i < size; i++)
 		image[i] = (unsigned char)~row[i];
@@ -130,8 +129,6 @@ static hf_error *make_fresh(const hf__errand *e, hf_session *s)
 			return no_default(e, column);
 		memcpy(image + column->offset, row + column->offset, hf__member_size(column));
 	}
-	*f = (struct hf__fresh){ .row = e->given.rows, .image = image };
-	s->fresh = f;
 	return NULL;
 }
 

@@ -8,6 +8,7 @@
 #include "value/codec.h"
 #include "value/error.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MAX_BASES 8
@@ -121,30 +122,39 @@ static char *list_of(const hf__plan *p)
 	return hf__strbuf_take(&b);
 }
 
-/* "schema.type" or "type", as labels have it, quoted. */
-static char *quote_type(const char *type)
+hf_error *hf__put_enum_schema(hf__strbuf *b, const char *type)
 {
 	const char *dot = strchr(type, '.');
-	char schema[64];
+	char schema[65]; /* what is cut is still too long */
+	hf_error *e = NULL;
 
-	if (!dot || (size_t)(dot - type) >= sizeof schema)
-		return quote(NULL, type);
-	memcpy(schema, type, (size_t)(dot - type));
-	schema[dot - type] = '\0';
-	return quote(schema, dot + 1);
+	if (!dot)
+		return NULL;
+	snprintf(schema, sizeof schema, "%.*s", (int)(dot - type), type);
+	(void)hf__ident(b, schema, "enum's schema", &e);
+	return e;
 }
 
-/* An enum's type, or that of its array. */
+hf_error *hf__put_enum_type(hf__strbuf *b, const char *type)
+{
+	const char *dot = strchr(type, '.');
+	hf_error *e = hf__put_enum_schema(b, type);
+
+	if (!e && dot)
+		hf__strbuf_putc(b, '.');
+	if (!e)
+		(void)hf__ident(b, dot ? dot + 1 : type, "enum", &e);
+	return e;
+}
+
+/* An enum's type, or that of its array; its name was checked. */
 static bool name_enum(hf__plan *p, size_t i)
 {
 	hf_column *c = &p->columns[i];
-	char *name = quote_type(c->labels->sql_type);
 	hf__strbuf b = HF__STRBUF_INIT;
 
-	if (!name)
-		return false;
-	hf__strbuf_printf(&b, "%s%s", name, c->type & HF_T_ARRAY ? "[]" : "");
-	hf__free(name);
+	hf_error_unref(hf__put_enum_type(&b, c->labels->sql_type));
+	hf__strbuf_puts(&b, c->type & HF_T_ARRAY ? "[]" : "");
 	c->sql_type = p->enum_type[i] = hf__strbuf_take(&b);
 	return c->sql_type != NULL;
 }

@@ -26,6 +26,11 @@ typedef struct hf__plan {
 /* Made if it is not there yet. NULL: *e tells what is wrong with the description. */
 const hf__plan *hf__plan_of(const hf_table *t, hf_error **e);
 
+/* The name of an enum's type, or that of its schema alone, as labels have them ("schema.type" or
+ * "type"), quoted; nothing where it has none. NULL, or what is wrong with it. */
+hf_error *hf__put_enum_type(hf__strbuf *b, const char *type);
+hf_error *hf__put_enum_schema(hf__strbuf *b, const char *type);
+
 /* check.c: what is wrong with it, or NULL. The plan has table, columns and key. */
 hf_error *hf__plan_check(const hf__plan *p);
 
@@ -39,7 +44,10 @@ size_t hf__plan_columns(const hf__plan *p, const uint32_t *list, size_t *out);
 /* The position of the column at offset `c` - 1; p->n: none. */
 size_t hf__plan_column(const hf__plan *p, uint32_t c);
 
-/* member.c: bytes and alignment of the member that holds such a column. */
+/* member.c: bytes of an item in an array of this hf_type. */
+size_t hf__item_size(int type);
+
+/* Bytes and alignment of the member that holds such a column. */
 size_t hf__member_size(const hf_column *c);
 size_t hf__member_align(const hf_column *c);
 
@@ -51,6 +59,9 @@ hf_status hf__member_value(const hf_column *c, const void *row, hf_value *out, h
  * an array of enums, a type with a codec. All others may be asked as well. */
 hf_status hf__member_sent(
 	const hf_column *c, const void *row, hf__arena *arena, hf_value *out, hf_error **e);
+
+/* Whether two values of one column are one, by their texts; *e: there is no memory to tell. */
+bool hf__values_same(const hf_value *a, const hf_value *b, hf_error **e);
 
 /* Whether it is what a zeroed struct has: 0, NULL, false. */
 bool hf__member_is_unset(const hf_column *c, const void *row);
@@ -70,6 +81,19 @@ static inline bool hf__is_enum(const hf_column *c)
 	return c->labels && c->as_text;
 }
 
+static inline bool hf__is_integer(const hf_column *c)
+{
+	return !c->labels && (c->type == HF_T_INT2 || c->type == HF_T_INT4 || c->type == HF_T_INT8);
+}
+
+/* Whether such a member points to what it holds, as NULL pointers or arrays without items do; with
+ * a codec nobody knows. */
+static inline bool hf__points(const hf_column *c)
+{
+	return (c->type & HF_T_ARRAY) || c->type == HF_T_TEXT || c->type == HF_T_BYTEA ||
+	       c->type == HF_T_NUMERIC || c->type == HF_T_JSON;
+}
+
 /* The label of an enum's value; NULL: it has none, and *e tells. */
 const char *hf__label_of(const hf_column *c, int v, hf_error **e);
 
@@ -80,6 +104,9 @@ int hf__label_value(const hf_labels *l, const char *label);
 bool hf__column_is_made(const hf_column *c);
 hf_status hf__made_value(
 	const hf_column *c, const void *member, hf__arena *arena, hf_value *out, hf_error **e);
+/* An array as a text that no type was said of, so that the server reads it as the column's. */
+hf_status hf__texts_value(const hf_column *c, const hf_text_array *texts, hf__arena *arena,
+	hf_value *out, hf_error **e);
 hf_status hf__labels_value(const hf_column *c, const hf_int4_array *values, hf__arena *arena,
 	hf_value *out, hf_error **e);
 /* Makes what the member points to its own. */
@@ -100,6 +127,11 @@ static inline void hf__row_loaded(const hf__plan *p, void *row)
 	if (p->table.events && p->table.events->on_load)
 		p->table.events->on_load(row, p->table.events->arg);
 }
+
+/* strip.c: whether a list of texts is none of the column's type before it is cast, and the cast:
+ * "::mood[]". */
+bool hf__needs_list_type(const hf_column *c);
+void hf__put_list_type(hf__strbuf *b, const hf_column *c);
 
 /* What a column's expression has behind it where it is read: "::text", or nothing. */
 const char *hf__read_cast(const hf_column *c);

@@ -230,9 +230,11 @@ static void put_where(hf__statement *s, const hf__plan *p, const hf_clause *clau
 	}
 }
 
+/* Of a clause of this kind; `names`: how they stand in it. */
 static void put_terms(hf__statement *s, const hf__plan *p, const hf_clause *clauses,
-	hf_clause_kind kind, const char *word)
+	hf_clause_kind kind, const char *word, hf__names names)
 {
+	s->names = names;
 	for (const hf_clause *c = clauses; c->kind != HF_CLAUSE_END; c++) {
 		if (c->kind != kind || !c->terms)
 			continue;
@@ -247,6 +249,7 @@ static void put_terms(hf__statement *s, const hf__plan *p, const hf_clause *clau
 			word = ", ";
 		}
 	}
+	s->names = HF__NAMES_PLAIN;
 }
 
 static void put_limit(hf__statement *s, const hf_clause *clauses, bool one)
@@ -307,7 +310,7 @@ static void put_distinct(hf__statement *s, const hf__plan *p, const hf_clause *c
 		return;
 	hf__put(s, "DISTINCT ");
 	if (distinct->terms) {
-		put_terms(s, p, clauses, HF_CLAUSE_DISTINCT, "ON (");
+		put_terms(s, p, clauses, HF_CLAUSE_DISTINCT, "ON (", HF__NAMES_SORTED);
 		hf__put(s, ") ");
 	}
 }
@@ -328,13 +331,14 @@ static void put_core(
 	hf__put(s, p->name);
 	put_joins(s, p, clauses);
 	put_where(s, p, clauses, HF_CLAUSE_WHERE, " WHERE ");
-	put_terms(s, p, clauses, HF_CLAUSE_GROUP, " GROUP BY ");
+	put_terms(s, p, clauses, HF_CLAUSE_GROUP, " GROUP BY ", HF__NAMES_PLAIN);
 	put_where(s, p, clauses, HF_CLAUSE_HAVING, " HAVING ");
 }
 
-static void put_tail(hf__statement *s, const hf__plan *p, const hf_clause *clauses, bool one)
+static void put_tail(
+	hf__statement *s, const hf__plan *p, const hf_clause *clauses, bool one, hf__names names)
 {
-	put_terms(s, p, clauses, HF_CLAUSE_ORDER, " ORDER BY ");
+	put_terms(s, p, clauses, HF_CLAUSE_ORDER, " ORDER BY ", names);
 	put_limit(s, clauses, one);
 	put_lock(s, p, last(clauses, HF_CLAUSE_LOCK));
 }
@@ -343,11 +347,20 @@ static void put_plain(
 	hf__statement *s, const hf__plan *p, const hf__query *q, const hf_clause *clauses)
 {
 	put_core(s, p, q, clauses);
-	put_tail(s, p, clauses, q->one);
+	put_tail(s, p, clauses, q->one, HF__NAMES_SORTED);
 	s->n_joined = 0;
 }
 
-/* --- several --- */
+/* --- several, and one that is sorted from outside --- */
+
+/* Of distinct rows the server sorts by nothing but what is read. */
+static bool sorts_distinct(const hf__query *q, const hf_clause *clauses)
+{
+	const hf_clause *distinct = last(clauses, HF_CLAUSE_DISTINCT);
+
+	return distinct && !distinct->terms && last(clauses, HF_CLAUSE_ORDER) &&
+	       (q->reads == HF__READS_ROWS || q->reads == HF__READS_NOTHING);
+}
 
 static const char *set_operation(hf_clause_kind kind)
 {
@@ -395,7 +408,7 @@ void hf__put_query(hf__statement *s, const hf__plan *p, const hf__query *q)
 
 	if (!clauses)
 		return;
-	if (!has_compound(clauses)) {
+	if (!has_compound(clauses) && !sorts_distinct(q, clauses)) {
 		put_plain(s, p, q, clauses);
 		return;
 	}
@@ -404,7 +417,8 @@ void hf__put_query(hf__statement *s, const hf__plan *p, const hf__query *q)
 	hf__put(s, "SELECT * FROM (");
 	put_sets(s, p, &whole, clauses);
 	hf__put(s, ") AS hf_all");
-	put_tail(s, p, clauses, q->one);
+	put_tail(s, p, clauses, q->one,
+		q->reads == HF__READS_PICKS ? HF__NAMES_PLAIN : HF__NAMES_READ);
 }
 
 /* --- the end of an UPDATE or a DELETE --- */

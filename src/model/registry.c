@@ -109,12 +109,19 @@ hf_models *hf_models_copy(hf_models *m)
 
 /* --- what is in it --- */
 
-static bool among(const hf_table *const *tables, size_t n, const hf_table *t)
+bool hf__among(const hf_table *const *tables, size_t n, const hf_table *t)
 {
 	for (size_t i = 0; i < n; i++)
 		if (tables[i] == t)
 			return true;
 	return false;
+}
+
+const hf_table *hf__table_made(const hf_table *t)
+{
+	const hf__plan *p = __atomic_load_n(&t->plan->made, __ATOMIC_ACQUIRE);
+
+	return &p->table;
 }
 
 static size_t count(const hf_table *const *tables)
@@ -137,7 +144,7 @@ static hf_error *clash(const hf_table *const *tables, size_t n, const hf_table *
 
 		if (other && strcmp(other->name, p->name) == 0)
 			return hf__error_fmt(HF_E_MISUSE, 0, "models %s and %s are both table %s",
-				tables[i]->model, t->model, p->name);
+				other->table.model, p->table.model, p->name);
 	}
 	return e;
 }
@@ -192,7 +199,7 @@ static hf_error *add_all(
 	if (!all)
 		return hf__error_nomem();
 	for (size_t i = 0; i < more && !e; i++)
-		if (!among(except, without, tables[i]) && !among(all, n, tables[i]))
+		if (!hf__among(except, without, tables[i]) && !hf__among(all, n, tables[i]))
 			e = add(all, &n, tables[i]);
 	if (e)
 		hf__free(all);
@@ -271,8 +278,7 @@ static hf_error *unknown(const hf_table *const *tables, size_t n, const char *na
 	hf_error *e;
 
 	for (size_t i = 0; i < n; i++)
-		hf__strbuf_printf(&b, "%s%s", b.n ? ", " : "",
-			tables[i]->model ? tables[i]->model : tables[i]->name);
+		hf__strbuf_printf(&b, "%s%s", b.n ? ", " : "", hf__table_made(tables[i])->model);
 	e = hf__error_fmt(HF_E_MISUSE, 0, "nothing is called \"%.63s\": there %s %.400s", name,
 		n ? "are" : "is", n ? hf__strbuf_text(&b) : "none");
 	hf__strbuf_finish(&b);
@@ -316,11 +322,13 @@ const hf_table *hf_models_table(hf_models *m, const char *name, hf_error **out_e
 
 static hf_error *check_targets(const hf_table *const *all, size_t n, const hf_table *t)
 {
-	for (size_t i = 0; i < t->n_foreign_keys; i++)
-		if (!among(all, n, t->foreign_keys[i].table))
+	const hf_table *own = hf__table_made(t);
+
+	for (size_t i = 0; i < own->n_foreign_keys; i++)
+		if (!hf__among(all, n, own->foreign_keys[i].table))
 			return hf__error_fmt(HF_E_MISUSE, 0,
-				"model %s refers to %s, which is not registered", t->model,
-				t->foreign_keys[i].table->model);
+				"model %s refers to %s, which is not registered", own->model,
+				hf__table_made(own->foreign_keys[i].table)->model);
 	return NULL;
 }
 

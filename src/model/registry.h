@@ -11,6 +11,13 @@ const hf_table **hf__models_list(hf_models *m, size_t more, size_t *n);
 /* Its patterns, which never change. */
 const hf__naming *hf__models_naming(const hf_models *m);
 
+/* Whether it is one of them. */
+bool hf__among(const hf_table *const *tables, size_t n, const hf_table *t);
+
+/* The description of one that has its plan, as those of a registry do, in this library's layout:
+ * what it does not say itself is there, too. */
+const hf_table *hf__table_made(const hf_table *t);
+
 /* A flag beside the public ones: enums may be others' as well, and stay. */
 #define HF__SHARED_ENUMS (1 << 16)
 

@@ -37,44 +37,55 @@ int hf__label_value(const hf_labels *l, const char *label)
 }
 
 /* A label's value, or the number of ENUM_INT4; -1: the program does not know it. */
-static int enum_value(const hf_column *c, hf_row row, int at)
+static int enum_value(const hf_column *c, hf_row row, int at, const char *label)
 {
 	int64_t v;
 
 	if (c->as_text)
-		return hf__label_value(c->labels, hf_row_text(row, at));
+		return hf__label_value(c->labels, label);
 	v = hf_row_int8(row, at, -1);
 	return v >= 0 && v < c->labels->n && c->labels->label[v] ? (int)v : -1;
 }
 
-static hf_error *read_enum(const hf_column *c, hf_row row, int at, void *member)
+static hf_error *unknown_value(const hf_column *c, hf_row row, int at)
 {
-	bool null = hf_row_is_null(row, at);
-	int v = null ? 0 : enum_value(c, row, at);
+	const char *text = hf_row_text(row, at);
 
-	if (null && !c->nullable)
-		return is_null();
+	return text ? hf__error_fmt(HF_E_TYPE, 0,
+			      "enum %s has a %s here that the program does not know: \"%.63s\"",
+			      c->labels->sql_type, c->as_text ? "label" : "number", text)
+		    : hf__error_nomem();
+}
+
+static hf_error *set_enum(const hf_column *c, hf_row row, int at, void *member)
+{
+	const char *label = c->as_text ? hf_row_text(row, at) : "";
+	int v = label ? enum_value(c, row, at, label) : 0;
+
+	if (!label)
+		return hf__error_nomem();
 	if (v < 0)
-		return hf__error_fmt(HF_E_TYPE, 0,
-			"enum %s has a %s here that the program does not know: \"%.63s\"",
-			c->labels->sql_type, c->as_text ? "label" : "number", hf_row_text(row, at));
+		return unknown_value(c, row, at);
 	if (c->nullable)
-		*(hf_enum_opt *)member = (hf_enum_opt){ !null, v };
+		*(hf_enum_opt *)member = (hf_enum_opt){ true, v };
 	else
 		*(int *)member = v;
 	return NULL;
 }
 
-/* Whose NULL is a pointer's, or an array's. */
-static bool points(const hf_column *c)
+static hf_error *read_enum(const hf_column *c, hf_row row, int at, void *member)
 {
-	return (c->type & HF_T_ARRAY) || c->type == HF_T_TEXT || c->type == HF_T_BYTEA ||
-	       c->type == HF_T_NUMERIC || c->type == HF_T_JSON;
+	if (!hf_row_is_null(row, at))
+		return set_enum(c, row, at, member);
+	if (!c->nullable)
+		return is_null();
+	*(hf_enum_opt *)member = (hf_enum_opt){ false, 0 };
+	return NULL;
 }
 
 static int dest_type(const hf_column *c)
 {
-	return (int)c->type | (c->nullable && !points(c) ? HF_T_OPT : 0);
+	return (int)c->type | (c->nullable && !hf__points(c) ? HF_T_OPT : 0);
 }
 
 static hf_error *read_member(const hf_column *c, hf_row row, int at, void *member)
@@ -85,7 +96,7 @@ static hf_error *read_member(const hf_column *c, hf_row row, int at, void *membe
 		return hf__made_read(c, row, at, member);
 	if (c->labels)
 		return read_enum(c, row, at, member);
-	if (points(c) && !c->nullable && hf_row_is_null(row, at))
+	if (hf__points(c) && !c->nullable && hf_row_is_null(row, at))
 		return is_null();
 	(void)hf__result_read(row, at, (hf_dest){ dest_type(c), member }, &e);
 	return e;

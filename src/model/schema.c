@@ -11,19 +11,19 @@
 
 /* --- the order of foreign keys --- */
 
-static bool among(const hf_table *const *tables, size_t n, const hf_table *t)
+static bool is_own_sql(const hf_table *t)
 {
-	for (size_t i = 0; i < n; i++)
-		if (tables[i] == t)
-			return true;
-	return false;
+	return hf__table_made(t)->create_sql != NULL;
 }
 
 /* Whether `t` refers to one of the tables that have not been placed, itself left out. */
 static bool waits(const hf_table *t, const hf_table *const *rest, size_t n)
 {
-	for (size_t i = 0; i < t->n_foreign_keys; i++)
-		if (t->foreign_keys[i].table != t && among(rest, n, t->foreign_keys[i].table))
+	const hf_table *own = hf__table_made(t);
+
+	for (size_t i = 0; i < own->n_foreign_keys; i++)
+		if (own->foreign_keys[i].table != t &&
+			hf__among(rest, n, own->foreign_keys[i].table))
 			return true;
 	return false;
 }
@@ -34,9 +34,9 @@ static size_t next(const hf_table *const *rest, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (!rest[i]->create_sql && !waits(rest[i], rest, n))
+		if (!is_own_sql(rest[i]) && !waits(rest[i], rest, n))
 			return i;
-	for (i = 0; i < n && rest[i]->create_sql; i++)
+	for (i = 0; i < n && is_own_sql(rest[i]); i++)
 		;
 	return i;
 }
@@ -157,15 +157,28 @@ static void each_enum(struct sender *to, void (*put)(struct sender *to, const hf
 	}
 }
 
+static void put_create_enum_schema(struct sender *to, const hf_labels *l)
+{
+	hf__put_create_enum_schema(&to->b, l);
+}
+
+/* One that others have is still there after HF_DROP_FIRST. */
 static void put_create_enum(struct sender *to, const hf_labels *l)
 {
-	hf__put_create_enum(&to->b, l, (to->flags & (HF_IF_MISSING | HF__SHARED_ENUMS)) != 0);
+	const int may_be_there = HF_IF_MISSING | HF_DROP_FIRST | HF__SHARED_ENUMS;
+
+	hf__put_create_enum(&to->b, l, (to->flags & may_be_there) != 0);
 }
 
 static void put_drop_enum(struct sender *to, const hf_labels *l)
 {
 	hf__put_drop_enum(
 		&to->b, l, (to->flags & HF_IF_THERE) != 0, (to->flags & HF_DEPENDENTS) != 0);
+}
+
+static void put_drop_unused_enum(struct sender *to, const hf_labels *l)
+{
+	hf__put_drop_unused_enum(&to->b, l);
 }
 
 static void add_rest(struct sender *to, const hf_table *t)
@@ -198,6 +211,7 @@ static void create_some(struct sender *to, bool by_sql)
 static void create_all(struct sender *to)
 {
 	create_schemas(to);
+	each_enum(to, put_create_enum_schema);
 	each_enum(to, put_create_enum);
 	create_some(to, false);
 	for (size_t i = 0; i < to->n; i++)
@@ -210,12 +224,15 @@ static void create_all(struct sender *to)
 /* Before anything is gone: a view that nobody could drop would be in the way of its tables. */
 static void check_drops(struct sender *to)
 {
-	for (size_t i = 0; i < to->n && !to->e; i++)
-		if (to->all[i]->create_sql && !to->all[i]->drop_sql)
+	for (size_t i = 0; i < to->n && !to->e; i++) {
+		const hf_table *t = hf__table_made(to->all[i]);
+
+		if (t->create_sql && !t->drop_sql)
 			to->e = hf__error_fmt(HF_E_MISUSE, 0,
 				"model %s: it is made by SQL of its own, and has none to be "
 				"dropped by",
-				to->all[i]->model ? to->all[i]->model : to->all[i]->name);
+				t->model);
+	}
 }
 
 /* In one statement, as those of a circle refer to each other. */
@@ -236,7 +253,8 @@ static void put_drop_tables(struct sender *to)
 		hf__strbuf_puts(&to->b, " CASCADE");
 }
 
-static void drop_all(struct sender *to)
+/* All but the enums. */
+static void drop_tables(struct sender *to)
 {
 	check_drops(to);
 	for (size_t i = to->n; i-- > 0;) {
@@ -249,8 +267,18 @@ static void drop_all(struct sender *to)
 	}
 	put_drop_tables(to);
 	deliver(to);
-	if (!(to->flags & HF__SHARED_ENUMS))
-		each_enum(to, put_drop_enum);
+}
+
+/* What is not among them may have columns of the enums, which are nobody's to take away. */
+static void drop_first(struct sender *to)
+{
+	int flags = to->flags;
+
+	to->flags = HF_IF_THERE | HF_DEPENDENTS;
+	drop_tables(to);
+	if (!(flags & HF__SHARED_ENUMS))
+		each_enum(to, put_drop_unused_enum);
+	to->flags = flags;
 }
 
 /* --- in one transaction --- */
@@ -263,14 +291,9 @@ static hf_error *finish(struct sender *to)
 
 static hf_error *create(struct sender *to)
 {
-	int flags = to->flags;
-
 	sort(to->all, to->n);
-	if (flags & HF_DROP_FIRST) {
-		to->flags = HF_IF_THERE | HF_DEPENDENTS | (flags & HF__SHARED_ENUMS);
-		drop_all(to);
-		to->flags = flags;
-	}
+	if (to->flags & HF_DROP_FIRST)
+		drop_first(to);
 	create_all(to);
 	return finish(to);
 }
@@ -278,25 +301,23 @@ static hf_error *create(struct sender *to)
 static hf_error *drop(struct sender *to)
 {
 	sort(to->all, to->n);
-	drop_all(to);
+	drop_tables(to);
+	if (!(to->flags & HF__SHARED_ENUMS))
+		each_enum(to, put_drop_enum);
 	return finish(to);
 }
 
-/* A pool's session has a transaction for it; the others' is their own. */
 static hf_error *as_one(struct sender *to, hf_error *(*run)(struct sender *to))
 {
-	hf_txn *t;
-	hf_error *e, *why = NULL;
+	hf__whole whole = { 0 };
+	hf_error *e = hf__whole_begin(HF_HERE, to->s, &whole), *why;
 
-	if (!to->s || to->s->carrier != HF__ON_POOL)
-		return run(to);
-	t = hf_txn_begin(to->s->on.pool, NULL);
-	to->s = hf_session_on_txn(t);
-	e = to->s ? run(to) : hf__error_nomem();
-	if (!e && hf_await(hf_txn_commit(t), &why) != HF_OK)
-		e = why;
-	hf_session_unref(to->s);
-	hf_txn_unref(t);
+	if (!e)
+		e = run(to);
+	why = hf__whole_end(HF_HERE, to->s, &whole, !e);
+	if (!e)
+		return why;
+	hf_error_unref(why);
 	return e;
 }
 

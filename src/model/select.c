@@ -2,13 +2,9 @@
 /* Reading rows. */
 #include "model/verb.h"
 
-#include "value/codec.h"
 #include "value/error.h"
 
 #include <string.h>
-
-/* Of the parameters of a statement that found nothing so many bytes are told, or one more. */
-enum { ARGS_TOLD = 400 };
 
 /* --- one --- */
 
@@ -27,22 +23,12 @@ static bool find_rows(hf__verb *v, const hf_term *conditions, int limit)
 	return hf__verb_run(v);
 }
 
-/* "$1 = 'Ann', $2 = 7": for the operator. */
-static void put_args(hf__strbuf *b, const hf__statement *s)
-{
-	for (size_t i = 0; i < s->n && b->n < ARGS_TOLD; i++) {
-		hf__strbuf_printf(b, "%s$%zu = ", i ? ", " : "", i + 1);
-		if (hf__value_literal(b, &s->args[i], NULL) != HF_OK)
-			hf__strbuf_puts(b, "?");
-	}
-}
-
 static hf_error *none_found(const hf__verb *v)
 {
 	hf__strbuf args = HF__STRBUF_INIT;
 	hf_error *e;
 
-	put_args(&args, &v->st);
+	hf__tell_args(&v->st, &args);
 	e = hf__error_new(&(hf__error_spec){ .status = HF_E_NO_ROWS,
 		.message = "no row of the table fits",
 		.field[HF_ERR_QUERY] = hf__strbuf_text(&v->st.text),

@@ -2,6 +2,7 @@
 #include "model/statement.h"
 
 #include "base/mem.h"
+#include "value/codec.h"
 #include "value/error.h"
 
 void hf__statement_finish(hf__statement *s)
@@ -50,12 +51,23 @@ static bool room(hf__statement *s)
 	return true;
 }
 
+void hf__add_arg(hf__statement *s, hf_value v)
+{
+	if (room(s))
+		s->args[s->n++] = v;
+}
+
 void hf__put_arg(hf__statement *s, hf_value v)
 {
-	if (!room(s))
-		return;
-	s->args[s->n++] = v;
+	hf__add_arg(s, v);
 	hf__strbuf_printf(&s->text, "$%zu", s->n);
+}
+
+void hf__put_arg_of(hf__statement *s, const hf_column *c, hf_value v)
+{
+	if (c->hidden && s->n < 64)
+		s->hidden |= UINT64_C(1) << s->n;
+	hf__put_arg(s, v);
 }
 
 void hf__put_value(hf__statement *s, const hf_column *c, const hf_value *v)
@@ -64,7 +76,7 @@ void hf__put_value(hf__statement *s, const hf_column *c, const hf_value *v)
 	hf_error *e = NULL;
 
 	if (hf__column_value(c, v, &s->arena, &settled, &e) == HF_OK)
-		hf__put_arg(s, settled);
+		hf__put_arg_of(s, c, settled);
 	else
 		hf__statement_fail(s, e);
 }
@@ -75,7 +87,38 @@ void hf__put_member(hf__statement *s, const hf_column *c, const void *row)
 	hf_error *e = NULL;
 
 	if (hf__member_sent(c, row, &s->arena, &v, &e) == HF_OK)
-		hf__put_arg(s, v);
+		hf__put_arg_of(s, c, v);
 	else
 		hf__statement_fail(s, e);
+}
+
+/* --- what is told of it --- */
+
+enum { TOLD = 400, TOLD_OF_ONE = 100 }; /* bytes */
+
+/* Not in the middle of a character. */
+static void cut(hf__strbuf *b, size_t n)
+{
+	while (n > 0 && ((unsigned char)b->s[n] & 0xc0) == 0x80)
+		n--;
+	b->s[b->n = n] = '\0';
+	hf__strbuf_puts(b, "...");
+}
+
+static void tell_arg(const hf__statement *s, size_t i, hf__strbuf *b)
+{
+	size_t was = b->n;
+
+	if (i >= 64 || (s->hidden >> i & 1) || hf__value_literal(b, &s->args[i], NULL) != HF_OK)
+		hf__strbuf_puts(b, "?");
+	if (b->n - was > TOLD_OF_ONE && !b->failed)
+		cut(b, was + TOLD_OF_ONE);
+}
+
+void hf__tell_args(const hf__statement *s, hf__strbuf *b)
+{
+	for (size_t i = 0; i < s->n && b->n < TOLD; i++) {
+		hf__strbuf_printf(b, "%s$%zu = ", i ? ", " : "", i + 1);
+		tell_arg(s, i, b);
+	}
 }

@@ -11,14 +11,23 @@
 
 enum { HF__JOINS = 8 };
 
+/* How columns are named where they stand. */
+typedef enum hf__names {
+	HF__NAMES_PLAIN,  /* alone, but with their table where there are several */
+	HF__NAMES_SORTED, /* with their table: alone they would be what is read, an enum's text */
+	HF__NAMES_READ, /* around a SELECT: as it has them, which are brought back to their types */
+} hf__names;
+
 typedef struct hf__statement {
 	hf__strbuf text;
 	hf_value *args;
 	size_t n, cap;
+	uint64_t hidden;                   /* of the first 64 args: they are of HF_HIDDEN columns */
 	hf_error *error;                   /* the first */
 	hf__arena arena;                   /* of patterns */
 	const hf__plan *joined[HF__JOINS]; /* the further tables of the SELECT that is being put */
 	size_t n_joined;
+	hf__names names;
 } hf__statement;
 
 #define HF__STATEMENT_INIT                                                                         \
@@ -35,6 +44,14 @@ void hf__statement_fail(hf__statement *s, hf_error *e); /* keeps the first */
 
 void hf__put(hf__statement *s, const char *sql);
 void hf__put_arg(hf__statement *s, hf_value v); /* "$7" */
+void hf__add_arg(hf__statement *s, hf_value v); /* the value alone */
+
+/* The same, and that it is a value of this column's. */
+void hf__put_arg_of(hf__statement *s, const hf_column *c, hf_value v);
+
+/* "$1 = 'Ann', $2 = 7", for the operator: cut where they are long, and "?" for those of hidden
+ * columns. */
+void hf__tell_args(const hf__statement *s, hf__strbuf *b);
 
 /* A value for a column, which settles what an enum's number means. */
 void hf__put_value(hf__statement *s, const hf_column *c, const hf_value *v);

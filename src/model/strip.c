@@ -4,6 +4,7 @@
  * take apart. */
 #include "model/strip.h"
 
+#include "base/attr.h"
 #include "base/mem.h"
 #include "value/error.h"
 #include "value/text.h"
@@ -17,13 +18,6 @@ struct strip {
 	bool *null;
 	int type; /* of the items */
 };
-
-static size_t item_bytes(int type)
-{
-	hf_column c = { .type = (uint16_t)type };
-
-	return hf__member_size(&c);
-}
 
 static bool travels_natively(const hf_column *c)
 {
@@ -45,6 +39,82 @@ static bool travels_natively(const hf_column *c)
 		return false;
 	}
 }
+
+/* --- types --- */
+
+static bool is_word(const char *s, size_t n, const char *word)
+{
+	return strlen(word) == n && strncasecmp(s, word, n) == 0;
+}
+
+/* What means one character where no length is said. */
+static bool is_character(const char *s, size_t n)
+{
+	static const char *const words[] = { "char", "character", "nchar", "national char",
+		"national character" };
+
+	for (size_t i = 0; i < hf_countof(words); i++)
+		if (is_word(s, n, words[i]))
+			return true;
+	return false;
+}
+
+/* The type without its length: an explicit cast to varchar(3) would cut what is too long, and the
+ * column is to refuse it. Where no length means 1, the type that has none. */
+static void put_open_type(hf__strbuf *b, const char *type)
+{
+	size_t n = strcspn(type, "([");
+	const char *rest = type[n] == '(' ? type + n + strcspn(type + n, ")") : type + n;
+
+	if (strchr(type, '"')) { /* a name of the user's */
+		hf__strbuf_puts(b, type);
+		return;
+	}
+	rest += *rest == ')';
+	while (n > 0 && type[n - 1] == ' ')
+		n--;
+	if (is_character(type, n))
+		hf__strbuf_puts(b, "bpchar");
+	else if (is_word(type, n, "bit"))
+		hf__strbuf_puts(b, "bit varying");
+	else
+		hf__strbuf_add(b, type, n);
+	hf__strbuf_puts(b, rest);
+}
+
+/* Of arrays there are no arrays. */
+static bool is_array(const hf_column *c)
+{
+	return (c->type & HF_T_ARRAY) || strchr(c->sql_type, '[') ||
+	       strcasestr(c->sql_type, " array");
+}
+
+/* Travels as text: each item as an array of one, "{…}", which the server reads by the type's own
+ * input. That refuses what a cast of the text itself would cut. */
+static bool is_boxed(const hf_column *c)
+{
+	return !travels_natively(c) && !is_array(c);
+}
+
+/* Text, which compares with blanks at its end where such a column has none. */
+static bool is_padded(const hf_column *c)
+{
+	return c->type == HF_T_TEXT && is_character(c->sql_type, strcspn(c->sql_type, "("));
+}
+
+bool hf__needs_list_type(const hf_column *c)
+{
+	return is_boxed(c) || is_padded(c);
+}
+
+void hf__put_list_type(hf__strbuf *b, const hf_column *c)
+{
+	hf__strbuf_puts(b, "::");
+	put_open_type(b, c->sql_type);
+	hf__strbuf_puts(b, "[]");
+}
+
+/* --- values --- */
 
 /* The value as an item of an array of its type. */
 static void store(void *item, int type, const hf_value *v)
@@ -85,11 +155,27 @@ static void store(void *item, int type, const hf_value *v)
 	}
 }
 
+static const char *put_item(hf__strbuf *b, const hf_column *c, const hf_value *value)
+{
+	hf__strbuf text = HF__STRBUF_INIT;
+	const char *why;
+
+	if (!is_boxed(c))
+		return hf__put_text(b, value);
+	why = hf__put_text(&text, value);
+	hf__strbuf_putc(b, '{');
+	hf__put_item(b, hf__strbuf_text(&text), text.n);
+	hf__strbuf_putc(b, '}');
+	b->failed |= text.failed;
+	hf__strbuf_finish(&text);
+	return why;
+}
+
 static bool store_text(hf__verb *v, const hf_column *c, const hf_value *value, const char **item)
 {
 	hf__strbuf b = HF__STRBUF_INIT;
-	const char *why = hf__put_text(&b, value);
-	char *text = why ? NULL : hf__arena_alloc(&v->st.arena, b.n + 1);
+	const char *why = put_item(&b, c, value);
+	char *text = why || b.failed ? NULL : hf__arena_alloc(&v->st.arena, b.n + 1);
 
 	if (text)
 		memcpy(text, hf__strbuf_text(&b), b.n + 1);
@@ -104,7 +190,7 @@ static bool store_text(hf__verb *v, const hf_column *c, const hf_value *value, c
 
 static bool fill(hf__verb *v, const hf_column *c, struct strip *s, const char *rows, size_t n)
 {
-	size_t size = item_bytes(s->type);
+	size_t size = hf__item_size(s->type);
 
 	for (size_t i = 0; i < n; i++) {
 		char *item = (char *)(uintptr_t)s->array.v + i * size;
@@ -132,7 +218,7 @@ static struct strip *strip_new(hf__verb *v, const hf_column *c, const void *rows
 {
 	struct strip *s = hf__arena_alloc(&v->st.arena, sizeof *s);
 	int type = travels_natively(c) ? (int)c->type : HF_T_TEXT;
-	void *items = s ? hf__arena_alloc(&v->st.arena, n * item_bytes(type)) : NULL;
+	void *items = s ? hf__arena_alloc(&v->st.arena, n * hf__item_size(type)) : NULL;
 	bool *null = items ? hf__arena_alloc(&v->st.arena, n * sizeof *null) : NULL;
 
 	if (!null) {
@@ -178,44 +264,14 @@ void hf__put_given(hf__verb *v, const hf__many *m)
 	hf__put(&v->st, "n)");
 }
 
-static bool is_word(const char *s, size_t n, const char *word)
+void hf__put_given_column(hf__verb *v, const hf__many *m, size_t i)
 {
-	return strlen(word) == n && strncasecmp(s, word, n) == 0;
-}
+	const hf_column *c = &v->p->columns[m->column[i]];
 
-/* The type without its length: an explicit cast to varchar(3) would cut what is too long, and the
- * column is to refuse it. Where no length means 1, the type that has none. */
-static void put_open_type(hf__strbuf *b, const char *type)
-{
-	size_t n = strcspn(type, "([");
-	const char *rest = type[n] == '(' ? type + n + strcspn(type + n, ")") : type + n;
-
-	if (strchr(type, '"')) { /* a name of the user's */
-		hf__strbuf_puts(b, type);
-		return;
-	}
-	rest += *rest == ')';
-	while (n > 0 && type[n - 1] == ' ')
-		n--;
-	if (is_word(type, n, "char") || is_word(type, n, "character"))
-		hf__strbuf_puts(b, "bpchar");
-	else if (is_word(type, n, "bit"))
-		hf__strbuf_puts(b, "bit varying");
-	else
-		hf__strbuf_add(b, type, n);
-	hf__strbuf_puts(b, rest);
-}
-
-static void put_cast(hf__verb *v, const hf_column *c)
-{
-	if (travels_natively(c))
+	hf__strbuf_printf(&v->st.text, "%shf_given.c%zu", is_boxed(c) ? "(" : "", i);
+	if (travels_natively(c) && !is_padded(c))
 		return;
 	hf__put(&v->st, "::");
 	put_open_type(&v->st.text, c->sql_type);
-}
-
-void hf__put_given_column(hf__verb *v, const hf__many *m, size_t i)
-{
-	hf__strbuf_printf(&v->st.text, "hf_given.c%zu", i);
-	put_cast(v, &v->p->columns[m->column[i]]);
+	hf__put(&v->st, is_boxed(c) ? "[])[1]" : "");
 }

@@ -16,7 +16,7 @@ typedef struct hf__many {
  * value that cannot be sent is the statement's error. */
 void hf__put_given(hf__verb *v, const hf__many *m);
 
-/* The i-th of the columns that travel, as the table's type: "hf_given.c1::mood". */
+/* The i-th of the columns that travel, as the table's type: "(hf_given.c1::mood[])[1]". */
 void hf__put_given_column(hf__verb *v, const hf__many *m, size_t i);
 
 #endif

@@ -118,10 +118,21 @@ static long long version_of(const hf__verb *v, const void *row)
 	return value.as.i;
 }
 
+/* With the version that it was read with it is not stale. */
+static hf_error *refused(const hf__verb *v)
+{
+	return hf__error_new(&(hf__error_spec){ .status = HF_E_NO_ROWS,
+		.message = "the row is there, as it was read, and the server has left it alone: a "
+			   "trigger or a policy does not let it be changed",
+		.field[HF_ERR_TABLE] = v->p->table.name });
+}
+
 static hf_error *stale(const hf__verb *v, const void *row)
 {
 	char why[160];
 
+	if (version_of(v, v->stale) == version_of(v, row))
+		return refused(v);
 	snprintf(why, sizeof why,
 		"the row was changed by another: its \"%.63s\" is %lld, and it was read with %lld",
 		v->p->version->name, version_of(v, v->stale), version_of(v, row));
@@ -147,12 +158,17 @@ void hf__missed(hf__verb *v, const void *row)
 		return;
 	}
 	hf_error_unref(e);
-	hf__statement_fail(&v->st, stale(v, row));
+	e = stale(v, row);
+	if (hf_error_status(e) != HF_E_STALE)
+		v->stale = NULL;
+	hf__statement_fail(&v->st, e);
 }
 
 void *hf_stale_at(const hf_session *s, const hf_table *t)
 {
-	return s && s->stale && t && t->plan && s->stale_of == t->plan->made ? s->stale : NULL;
+	const void *plan = t && t->plan ? __atomic_load_n(&t->plan->made, __ATOMIC_ACQUIRE) : NULL;
+
+	return s && s->stale && s->stale_of == plan ? s->stale : NULL;
 }
 
 /* --- by their key --- */
@@ -173,19 +189,9 @@ bool hf__touch(hf__verb *v, void *row)
 	return true;
 }
 
-void hf__read_all_back(hf__verb *v, void *row)
-{
-	hf_error *e = hf__row_into(v->p, hf_result_row(v->res, 0), 0, NULL, v->p->n, row);
-
-	if (!e && !hf__session_keep(v->s, hf_result_ref(v->res)))
-		e = hf__error_nomem();
-	if (e)
-		hf__statement_fail(&v->st, e);
-}
-
 static void update(hf__verb *v, void *row, const uint32_t *only)
 {
-	if (!hf__may_write(v, only) || !hf__touch(v, row))
+	if (!hf__may_write(v, only))
 		return;
 	hf__put(&v->st, "UPDATE ");
 	hf__put(&v->st, v->p->name);
@@ -212,6 +218,7 @@ hf_status hf_update_at(
 	bool there = hf__verb_begin(&v, site, s, t);
 
 	v.only = only;
+	v.touches = true;
 	if (there && hf__verb_may_save(&v, row, false)) {
 		update(&v, row, only);
 		hf__verb_saved(&v, row, false);
@@ -219,22 +226,38 @@ hf_status hf_update_at(
 	return hf__verb_end(&v);
 }
 
+/* Whether the key says that the row is not in the table yet. Of several columns one may be 0 like
+ * any other, but not what counts up. */
+static bool is_new(const hf__plan *p, const void *row)
+{
+	size_t unset = 0;
+
+	for (size_t i = 0; i < p->n_key; i++) {
+		const hf_column *c = &p->columns[p->key[i]];
+
+		if (!hf__member_is_unset(c, row))
+			continue;
+		if (c->serial || c->identity || hf__points(c))
+			return true;
+		unset++;
+	}
+	return unset == p->n_key;
+}
+
 hf_status hf_save_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *row, bool *created)
 {
 	hf_error *e;
 	const hf__plan *p = hf__plan_of(t, &e);
-	bool makes = false;
 	hf_status st;
+	bool makes;
 
 	if (!p)
 		return hf__session_told(s, e);
-	for (size_t i = 0; row && i < p->n_key; i++)
-		makes |= hf__member_is_unset(&p->columns[p->key[i]], row);
-	st = makes || p->n_key == 0 ? hf_insert_at(site, s, t, row)
-				    : hf_update_at(site, s, t, row, NULL);
+	makes = row && is_new(p, row);
+	st = makes ? hf_insert_at(site, s, t, row) : hf_update_at(site, s, t, row, NULL);
 	if (st == HF_OK && created)
-		*created = makes || p->n_key == 0;
+		*created = makes;
 	return st;
 }
 

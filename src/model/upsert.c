@@ -7,6 +7,7 @@
 
 #include "base/strbuf.h"
 #include "value/error.h"
+#include "value/number.h"
 #include "value/text.h"
 
 #include <string.h>
@@ -134,14 +135,14 @@ static bool put_sets(hf__verb *v, const struct same *by, const uint32_t *update)
 static bool insert_or_update(
 	hf__verb *v, void *row, const struct same *by, const uint32_t *update, bool *created)
 {
-	if (!hf__touch(v, row) || !put_insert(v, row))
+	if (!put_insert(v, row))
 		return false;
 	put_conflict(v, by);
 	if (!put_sets(v, by, update))
 		return false;
 	put_returning(v);
 	hf__put(&v->st, created ? ", xmax = 0" : "");
-	if (!hf__verb_run(v))
+	if (!hf__verb_run(v) || !hf__has_inserted(v, 1))
 		return false;
 	if (created)
 		*created = hf_row_bool(hf_result_row(v->res, 0), (int)v->p->n, false);
@@ -183,11 +184,13 @@ hf_status hf_upsert_at(const hf_site *site, hf_session *s, const hf_table *t, vo
 	const uint32_t *conflict, const uint32_t *update, bool *created)
 {
 	struct same by;
-	bool made = false, done, asked;
 	hf__verb v;
+	bool there = hf__verb_begin(&v, site, s, t);
+	bool made = false, done, asked;
+	hf_status st;
 
-	if (!hf__verb_begin(&v, site, s, t) || !same_columns(&v, conflict, &by) ||
-		!hf__verb_may_save(&v, row, true))
+	v.touches = update != NULL;
+	if (!there || !same_columns(&v, conflict, &by) || !hf__verb_may_save(&v, row, true))
 		return hf__verb_end(&v);
 	asked = created || has_after_save(&v);
 	done = update ? insert_or_update(&v, row, &by, update, asked ? &made : NULL)
@@ -196,9 +199,10 @@ hf_status hf_upsert_at(const hf_site *site, hf_session *s, const hf_table *t, vo
 		hf__read_all_back(&v, row);
 	if (done && (made || update))
 		hf__verb_saved(&v, row, made);
-	if (done && created)
+	st = hf__verb_end(&v);
+	if (st == HF_OK && created)
 		*created = made;
-	return hf__verb_end(&v);
+	return st;
 }
 
 /* --- hf_get_or_create --- */
@@ -211,30 +215,26 @@ static hf_error *not_equal(const hf__verb *v)
 		v->p->table.model);
 }
 
-/* Whether the row has the value that is looked for; numbers may be written in several ways. */
+static bool same_value(const hf_value *a, const hf_value *b, hf_error **e)
+{
+	if (a->type == HF_T_NUMERIC && b->type == HF_T_NUMERIC && !hf__value_is_null(b))
+		return hf__numeric_same(a->as.s, b->as.s);
+	return hf__values_same(a, b, e);
+}
+
+/* Whether the row has the value that is looked for. */
 static bool has_value(hf__verb *v, const hf_term *t, const hf_column *c, const void *row)
 {
-	hf__strbuf want = HF__STRBUF_INIT, have = HF__STRBUF_INIT;
 	hf_value a, b;
 	hf_error *e = NULL;
-	bool same = false;
+	bool same = hf__column_value(c, &t->value, &v->st.arena, &a, &e) == HF_OK &&
+		    hf__member_sent(c, row, &v->st.arena, &b, &e) == HF_OK &&
+		    same_value(&a, &b, &e);
 
-	if (hf__column_value(c, &t->value, &v->st.arena, &a, &e) == HF_OK &&
-		hf__member_sent(c, row, &v->st.arena, &b, &e) == HF_OK) {
-		same = !hf__put_text(&want, &a) && !hf__put_text(&have, &b) &&
-		       !hf__value_is_null(&b) &&
-		       (a.type == HF_T_NUMERIC ||
-			       strcmp(hf__strbuf_text(&want), hf__strbuf_text(&have)) == 0);
-		if (want.failed || have.failed)
-			e = hf__error_nomem();
-		else if (!same)
-			e = hf__error_fmt(HF_E_MISUSE, 0,
-				"model %s: the row to be created has another \"%s\" than is looked "
-				"for",
-				v->p->table.model, c->name);
-	}
-	hf__strbuf_finish(&want);
-	hf__strbuf_finish(&have);
+	if (!same && !e)
+		e = hf__error_fmt(HF_E_MISUSE, 0,
+			"model %s: the row to be created has another \"%s\" than is looked for",
+			v->p->table.model, c->name);
 	if (e)
 		hf__statement_fail(&v->st, e);
 	return !e;
@@ -275,16 +275,21 @@ hf_status hf_get_or_create_at(const hf_site *site, hf_session *s, const hf_table
 {
 	bool made = false;
 	struct same same;
+	hf_status st;
+	void *got;
 	hf__verb v;
 
-	if (!hf__verb_begin(&v, site, s, t) || !same_values(&v, by, row, &same) ||
-		!find_same(&v, row, &same))
+	if (!hf__verb_begin(&v, site, s, t) || !hf__there_is(&v, row) ||
+		!same_values(&v, by, row, &same) || !find_same(&v, row, &same))
 		return hf__verb_end(&v);
 	if (hf_result_rows(v.res) == 0 &&
 		(!hf__verb_may_save(&v, row, true) || !insert_or_find(&v, row, &same, &made)))
 		return hf__verb_end(&v);
-	*(void **)out = take_row(&v, row, made);
-	if (created)
+	got = take_row(&v, row, made);
+	st = hf__verb_end(&v);
+	if (st == HF_OK)
+		*(void **)out = got;
+	if (st == HF_OK && created)
 		*created = made;
-	return hf__verb_end(&v);
+	return st;
 }

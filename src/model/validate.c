@@ -49,6 +49,12 @@ static bool may_be_null(const hf_column *c)
 	return c->nullable || c->default_sql || c->generated_sql;
 }
 
+/* numeric(3, 5) has room for nothing in front of the point. */
+static int32_t whole_room(const hf_column *c)
+{
+	return c->length > c->scale ? c->length - c->scale : 0;
+}
+
 static hf_status check_value(const hf_column *c, const hf_value *v, const char **why)
 {
 	switch ((int)v->type) {
@@ -60,7 +66,7 @@ static hf_status check_value(const hf_column *c, const hf_value *v, const char *
 	case HF_T_TEXT:
 		return check_text(c, v->as.s, why);
 	case HF_T_NUMERIC:
-		if (c->length == 0 || whole_digits(v->as.s) <= c->length - c->scale)
+		if (c->length == 0 || whole_digits(v->as.s) <= whole_room(c))
 			return HF_OK;
 		*why = "the number has more digits than its column";
 		return HF_E_TYPE;
@@ -103,9 +109,10 @@ static hf_status check_member(const hf_column *c, void *row, const char **why)
 
 /* --- a row --- */
 
+/* What on_update sets is always written. */
 static bool is_in(const uint32_t *only, const hf_column *c)
 {
-	if (!only)
+	if (!only || c->on_update)
 		return true;
 	while (*only && *only != c->offset + 1)
 		only++;
@@ -248,12 +255,14 @@ static size_t columns_of(const hf__plan *p, const hf__naming *names, const hf_er
 	const char *name = hf_error_field(e, HF_ERR_CONSTRAINT);
 	size_t n = 0;
 
+	if (!is_of(p, e))
+		return 0;
 	for (size_t i = 0; column && i < p->n; i++)
 		if (strcmp(p->columns[i].name, column) == 0) {
 			out[0] = &p->columns[i];
 			return 1;
 		}
-	if (!name || !is_of(p, e))
+	if (!name)
 		return 0;
 	if (blame_column(p, names, name, out, &n) || blame_index(p, names, name, out, &n) ||
 		blame_foreign_key(p, names, name, out, &n) || blame_check(p, name, out, &n))

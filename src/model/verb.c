@@ -38,30 +38,16 @@ void hf__verb_again(hf__verb *v)
 		hf__statement_fail(&v->st, hf__error_nomem());
 	hf__strbuf_clear(&v->st.text);
 	v->st.n = 0;
+	v->st.hidden = 0;
 }
 
-/* The session is carried by it meanwhile, also for verbs of the handlers. */
-void hf__verb_whole(hf__verb *v)
+bool hf__verb_whole(hf__verb *v)
 {
-	if (v->own || !v->s || v->s->carrier != HF__ON_POOL)
-		return;
-	v->pool = v->s->on.pool;
-	v->own = hf_txn_begin_at(v->site, v->pool, NULL);
-	v->s->carrier = HF__ON_TXN;
-	v->s->on.txn = v->own;
-}
+	hf_error *e = hf__whole_begin(v->site, v->s, &v->whole);
 
-static void end_whole(hf__verb *v)
-{
-	hf_future *f = v->st.error || v->st.text.failed ? hf_txn_rollback_at(v->site, v->own)
-							: hf_txn_commit_at(v->site, v->own);
-	hf_error *e;
-
-	if (hf_await(f, &e) != HF_OK)
+	if (e)
 		hf__statement_fail(&v->st, e);
-	v->s->carrier = HF__ON_POOL;
-	v->s->on.pool = v->pool;
-	v->own = hf_txn_unref(v->own);
+	return !e;
 }
 
 hf_status hf__verb_end(hf__verb *v)
@@ -69,10 +55,10 @@ hf_status hf__verb_end(hf__verb *v)
 	hf_error *e;
 	hf_status st;
 
-	if (v->own)
-		end_whole(v);
+	e = hf__whole_end(v->site, v->s, &v->whole, !v->st.error && !v->st.text.failed);
+	if (e)
+		hf__statement_fail(&v->st, e);
 	e = hf__statement_error(&v->st);
-
 	hf_result_unref(v->res);
 	hf__statement_finish(&v->st);
 	st = hf__session_told(v->s, e);

@@ -15,9 +15,11 @@ typedef struct hf__verb {
 	hf__statement st;
 	hf_result *res;       /* of the last run; NULL: none */
 	const uint32_t *only; /* the columns that are written; NULL: all */
-	void *stale;          /* the row as it is, where it is not the one that was read */
-	hf_txn *own;          /* the verb's own transaction, see hf__verb_whole; NULL: none */
-	hf_pool *pool;        /* with that: what carries the session otherwise */
+	bool touches;    /* it may be an UPDATE: on_update is called, before the row is checked */
+	void *stale;     /* the row as it is, where it is not the one that was read */
+	hf__whole whole; /* see hf__verb_whole */
+	char *scratch;   /* a row, see hf__read_back; NULL: not needed yet */
+	bool lent;       /* a row of the caller's points into the result */
 } hf__verb;
 
 /* True: there is a plan. In any case hf__verb_end is to be called. */
@@ -30,8 +32,8 @@ bool hf__verb_run(hf__verb *v);
 void hf__verb_again(hf__verb *v);
 
 /* From here on the verb is one transaction, whatever carries it: so that handlers see its work, and
- * undo it. Where there is one anyway nothing happens. */
-void hf__verb_whole(hf__verb *v);
+ * undo it. Where there is one anyway nothing happens. False: the error tells. */
+bool hf__verb_whole(hf__verb *v);
 
 /* Lets go of all, and tells the session. */
 hf_status hf__verb_end(hf__verb *v);
@@ -52,6 +54,9 @@ int hf__positions(hf__verb *v, const uint32_t *list, size_t *out, size_t max);
 /* insert.c: "INSERT INTO t (a, b) VALUES ($1, $2)"; left_out tells, by column, what the server is
  * to fill in. */
 void hf__put_insert(hf__verb *v, const void *row, bool *left_out);
+
+/* Whether the last run has inserted n rows; false: the error tells that a trigger kept some out. */
+bool hf__has_inserted(hf__verb *v, size_t n);
 
 /* update.c: " WHERE a = $1 AND b = $2", of the row's key. */
 void hf__put_key(hf__verb *v, const void *row);
@@ -76,14 +81,24 @@ bool hf__touch(hf__verb *v, void *row);
 /* There was no row to be changed: HF_E_NO_ROWS, or HF_E_STALE, and then the session has it. */
 void hf__missed(hf__verb *v, const void *row);
 
-/* The first row of the result, which begins with all columns, into the struct. */
+/* read_back.c: n columns of a row of the result (positions; NULL: all) into the caller's, where
+ * what it points to stays if it reads the same. False: the error tells, and the row is as it was.
+ * Behind the last of them hf__keep_lent keeps the result as long as the session's rows, if need be.
+ */
+bool hf__read_back(hf__verb *v, size_t result_row, const size_t *which, size_t n, void *row);
+void hf__keep_lent(hf__verb *v);
+
+/* All columns, with which the first row of the result begins. */
 void hf__read_all_back(hf__verb *v, void *row);
 
 /* upsert.c: " ON CONFLICT (a) DO UPDATE SET b = EXCLUDED.b", or DO NOTHING where `update` is NULL.
  */
 bool hf__put_on_conflict(hf__verb *v, const uint32_t *conflict, const uint32_t *update);
 
-/* events.c: before and after; the former also check the row. */
+/* events.c: whether a row was given; false: the error tells. */
+bool hf__there_is(hf__verb *v, const void *row);
+
+/* Before and after; the former also check the row. */
 bool hf__verb_may_save(hf__verb *v, void *row, bool creates);
 void hf__verb_saved(hf__verb *v, void *row, bool created);
 bool hf__verb_may_delete(hf__verb *v, void *row);

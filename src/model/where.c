@@ -48,13 +48,22 @@ static struct place place_of(hf__statement *s, const hf__plan *p, const hf_term 
 }
 
 /* With a join a name alone might be either table's. */
+static bool needs_table(const hf__statement *s)
+{
+	return s->names == HF__NAMES_SORTED || (s->names == HF__NAMES_PLAIN && s->n_joined > 0);
+}
+
 static void put_name(hf__statement *s, struct place at)
 {
-	if (s->n_joined > 0) {
+	if (needs_table(s)) {
 		hf__put(s, at.p->name);
 		hf__put(s, ".");
 	}
 	hf__put(s, at.p->quoted[at.c - at.p->columns]);
+	if (s->names == HF__NAMES_SORTED && at.c->system)
+		hf__put(s, hf__read_cast(at.c)); /* what it is has no order */
+	if (s->names == HF__NAMES_READ && at.c->as_text)
+		hf__strbuf_printf(&s->text, "::%s", at.c->sql_type);
 }
 
 void hf__put_column(hf__statement *s, const hf__plan *p, size_t column)
@@ -64,23 +73,31 @@ void hf__put_column(hf__statement *s, const hf__plan *p, size_t column)
 
 /* --- expressions --- */
 
+/* Another's would be a value of another condition. */
+static void put_param(hf__statement *s, const hf_term *t, size_t base, const char *param)
+{
+	unsigned long i = strtoul(param + 1, NULL, 10);
+
+	if (i >= 1 && i <= t->n_args)
+		hf__strbuf_printf(&s->text, "$%zu", base + i);
+	else
+		hf__statement_fail(
+			s, hf__error_fmt(HF_E_MISUSE, 0, "\"%.200s\" has $%lu, and %zu values",
+				   t->sql, i, t->n_args));
+}
+
 /* The parameters of an expression of the user's count from 1, and go on with ours. */
 static void put_sql(hf__statement *s, const hf_term *t)
 {
 	hf__scan sc = { t->sql, t->sql };
 	size_t base = s->n;
 
-	for (size_t i = 0; i < t->n_args; i++) {
-		size_t was = s->text.n;
-
-		hf__put_arg(s, t->args[i]);
-		if (s->text.s && !s->text.failed)
-			s->text.s[s->text.n = was] = '\0'; /* the value alone */
-	}
+	for (size_t i = 0; i < t->n_args; i++)
+		hf__add_arg(s, t->args[i]);
 	hf__put(s, "(");
 	for (hf__token k = hf__scan_next(&sc); k != HF__TOKEN_END; k = hf__scan_next(&sc)) {
 		if (k == HF__TOKEN_PARAM)
-			hf__strbuf_printf(&s->text, "$%zu", base + strtoul(sc.from + 1, NULL, 10));
+			put_param(s, t, base, sc.from);
 		else
 			hf__strbuf_add(&s->text, sc.from, (size_t)(sc.at - sc.from));
 	}
@@ -236,7 +253,7 @@ static void put_like(hf__statement *s, struct place at, const hf_term *t)
 	hf__put(s, kind[t->op].any_case ? " ILIKE " : " LIKE ");
 	if (text && !kind[t->op].as_is)
 		text = pattern(s, text, kind[t->op].front, kind[t->op].end);
-	hf__put_arg(s, hf_v_text(text));
+	hf__put_arg_of(s, at.c, hf_v_text(text));
 }
 
 static void put_same_letters(hf__statement *s, struct place at, const hf_term *t)
@@ -244,7 +261,7 @@ static void put_same_letters(hf__statement *s, struct place at, const hf_term *t
 	hf__put(s, "lower(");
 	put_name(s, at);
 	hf__put(s, ") = lower(");
-	hf__put_arg(s, t->value);
+	hf__put_arg_of(s, at.c, t->value);
 	hf__put(s, ")");
 }
 
@@ -290,6 +307,8 @@ static void put_of_column(hf__statement *s, const hf__plan *p, const hf_term *t)
 		put_name(s, at);
 		hf__put(s, " = ANY(");
 		hf__put_value(s, at.c, &t->value);
+		if (hf__needs_list_type(at.c))
+			hf__put_list_type(&s->text, at.c);
 		hf__put(s, ")");
 		return;
 	case HF_OP_NULL:

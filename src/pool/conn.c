@@ -58,6 +58,11 @@ static bool in_txn(const hf_conn *c)
 	return c->txn_auto || hf__link_session(c->link) != HF__SESSION_IDLE;
 }
 
+bool hf__conn_alone(const hf_conn *c)
+{
+	return hf__conn_usable(c) && c->manual && !in_txn(c);
+}
+
 /* Only what goes through the calls below is known to end what, so nothing else is allowed where
  * that matters. */
 static const char *control_belongs_to(const hf_conn *c)

@@ -287,6 +287,9 @@ void hf__conn_use(hf_conn *c);
 /* conn.c: whether the calling thread may use the handle now; what to answer if not; and the answer
  * of a statement: a failure, consumed, fails the interaction as well. */
 bool hf__conn_usable(const hf_conn *c);
+
+/* conn.c: whether each of its statements is a transaction of its own: a .manual job without one. */
+bool hf__conn_alone(const hf_conn *c);
 hf_status hf__conn_misuse(const hf_conn *c);
 hf_status hf__conn_failed(hf_conn *c, hf_error *e);
 

@@ -36,6 +36,9 @@ hf__got hf__numeric_wire(hf__strbuf *b, const char *data, size_t n);
  * them. */
 hf__got hf__numeric_put_wire(hf__strbuf *b, const char *s, size_t n);
 
+/* Whether two texts are one number, "12.5" and "1.250e1"; what is none is the same in any case. */
+bool hf__numeric_same(const char *a, const char *b);
+
 /* HF__GOT_BAD: it is not an integer. */
 hf__got hf__numeric_int(const char *s, size_t n, int64_t *out);
 

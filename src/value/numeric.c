@@ -218,6 +218,29 @@ static void take_apart(struct decimal *d, const char *s, size_t n)
 	d->power = (long)d->whole - 1 - (long)d->from + exponent;
 }
 
+static bool same_digits(const struct decimal *a, const struct decimal *b)
+{
+	for (size_t i = 0; i < a->to - a->from; i++)
+		if (digit(a, a->from + i) != digit(b, b->from + i))
+			return false;
+	return true;
+}
+
+bool hf__numeric_same(const char *a, const char *b)
+{
+	size_t n = strlen(a), m = strlen(b);
+	struct decimal x, y;
+
+	if (!hf__decimal_valid(a, n) || !hf__decimal_valid(b, m))
+		return strcasecmp(a, b) == 0;
+	take_apart(&x, a, n);
+	take_apart(&y, b, m);
+	if (x.from == x.to || y.from == y.to)
+		return x.from == x.to && y.from == y.to;
+	return x.negative == y.negative && x.power == y.power && x.to - x.from == y.to - y.from &&
+	       same_digits(&x, &y);
+}
+
 static void put_be16(hf__strbuf *b, long x)
 {
 	const char two[2] = { (char)(x >> 8 & 0xff), (char)(x & 0xff) };

@@ -2,6 +2,7 @@
 /* Rows that are deleted with what refers to them. */
 #include "models.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,9 +189,105 @@ START_TEST(test_partitions)
 }
 END_TEST
 
+/* --- while another changes the row --- */
+
+struct deletion {
+	hf_pool *pool;
+	const hf_table *table;
+	void *row;
+	const hf_table *const *among;
+	hf_status st;
+};
+
+static void *delete_deep(void *arg)
+{
+	struct deletion *d = arg;
+	hf_session *s = hf_session_on_pool(d->pool);
+
+	d->st = hf_delete_deep_at(HF_HERE, s, d->table, d->row, d->among, true);
+	hf_session_unref(s);
+	return NULL;
+}
+
+static bool waits_for_lock(void *arg)
+{
+	(void)arg;
+	return t_psql_int("select count(*) from pg_stat_activity where wait_event_type = 'Lock'") >
+	       0;
+}
+
+/* Deletes it while another transaction, which has done `sql`, is not committed yet. */
+static hf_status delete_while(const char *sql, struct deletion d)
+{
+	hf_txn *other = hf_txn_begin(d.pool, NULL);
+	pthread_t thread;
+
+	t_done(hf_txn_query(other, sql));
+	ck_assert_int_eq(pthread_create(&thread, NULL, delete_deep, &d), 0);
+	ck_assert(t_wait_until(waits_for_lock, NULL, 10000));
+	t_done(hf_txn_commit(other));
+	pthread_join(thread, NULL);
+	hf_txn_unref(other);
+	return d.st;
+}
+
+START_TEST(test_changed_meanwhile)
+{
+	hf_pool *p = t_pool(NULL);
+	hf_session *s = grow(p);
+	struct node one = { .id = 1 };
+
+	ck_assert_int_eq(delete_while("update node set above = 4 where id = 1",
+				 (struct deletion){ p, &node_table, &one, all, HF_OK }),
+		HF_OK);
+	t_sql_gives("select string_agg(id::text, ' ') from node", "4");
+	t_sql_gives("select string_agg(text, ' ') from leaf", "b");
+	hf_session_unref(s);
+	t_close(p);
+}
+END_TEST
+
+/* A row with a version, and what refers to it. */
+struct tree {
+	int32_t id, version;
+};
+static const hf_column tree_columns[] = {
+	HF_COLUMN(tree, id, INT4, NOT_NULL, HF_PK),
+	HF_COLUMN(tree, version, INT4, NOT_NULL, HF_ROW_VERSION),
+};
+HF_TABLE(tree, .name = "tree");
+
+struct twig {
+	int32_t tree_id;
+};
+static const hf_column twig_columns[] = { HF_COLUMN(twig, tree_id, INT4, NOT_NULL, HF_PLAIN) };
+static const hf_foreign_key twig_keys[] = { HF_FOREIGN_KEY(twig, tree_id, tree, id, .name = NULL) };
+HF_TABLE(twig, .foreign_keys = twig_keys, .n_foreign_keys = 1);
+
+START_TEST(test_stale_meanwhile)
+{
+	static const hf_table *const twigs[] = { &twig_table, NULL };
+	hf_pool *p = t_pool(NULL);
+	struct tree one = { .id = 1 };
+
+	free(t_psql("set client_min_messages to warning; drop table if exists twig, tree;"
+		    "create table tree (id int primary key, version int not null);"
+		    "create table twig (tree_id int not null);"
+		    "insert into tree values (1, 0); insert into twig values (1), (1)"));
+	ck_assert_int_eq(delete_while("update tree set version = 1",
+				 (struct deletion){ p, &tree_table, &one, twigs, HF_OK }),
+		HF_E_STALE);
+	ck_assert_int_eq(t_psql_int("select count(*) from tree"), 1);
+	ck_assert_int_eq(t_psql_int("select count(*) from twig"), 2);
+	t_close(p);
+}
+END_TEST
+
 T_MAIN("delete_deep", { "H10 what refers to it goes first", test_delete_instance_recursive, 0 },
 	{ "H10 what may stay is set free", test_delete_instance_recursive_nullable, 0 },
 	{ "H10 or goes as well, to any depth", test_delete_instance_recursive_delete_nullable, 0 },
 	{ "H10 after a failure midway nothing is deleted", test_failure_midway, 0 },
 	{ "H10 tables in a circle", test_circle, 0 },
-	{ "H10 tables in partitions", test_partitions, 0 })
+	{ "H10 tables in partitions", test_partitions, 0 },
+	{ "H10 a row that another changes meanwhile", test_changed_meanwhile, 0 },
+	{ "H10 J8 one that is stale by then keeps what refers to it", test_stale_meanwhile, 0 })

@@ -136,6 +136,40 @@ START_TEST(test_pre_init)
 }
 END_TEST
 
+/* What it sets in a column that has a default is not left to the server. */
+struct memo {
+	int32_t id;
+	const char *text, *state;
+};
+static void begin_memo(void *row, void *arg)
+{
+	struct memo *m = row;
+
+	(void)arg;
+	ck_assert_str_eq(m->state, "open"); /* constants are there */
+	m->text = "from on_new";
+}
+static const hf_events memo_events = { .on_new = begin_memo };
+static const hf_column memo_columns[] = {
+	HF_COLUMN(memo, id, INT4, NOT_NULL, HF_SERIAL),
+	HF_COLUMN(memo, text, TEXT, NOT_NULL, HF_DEFAULT("'none'")),
+	HF_COLUMN(memo, state, TEXT, NOT_NULL, HF_DEFAULT("'open'")),
+};
+HF_TABLE(memo, .events = &memo_events);
+
+START_TEST(test_new_and_default)
+{
+	hf_pool *p = t_pool(NULL);
+	hf_session *s = hf_session_on_pool(p);
+
+	t_verb(s, hf_table_create(s, &memo_table, HF_DROP_FIRST));
+	t_verb(s, hf_insert(s, memo, hf_new(s, memo)));
+	t_sql_gives("select text || ', ' || state from memo", "from on_new, open");
+	t_verb(s, hf_table_drop(s, &memo_table, 0));
+	done(p, s);
+}
+END_TEST
+
 /* In a transaction a handler sees what is not committed, and nobody else does. */
 START_TEST(test_in_transaction)
 {
@@ -184,6 +218,54 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* So it does wherever statements stand alone: in a scope that commits each, and in an interaction
+ * without a transaction. */
+static hf_status refused_alone(hf_session *s)
+{
+	struct note n = { .text = "one" };
+	hf_status st = hf_insert(s, note, &n);
+
+	told("before_create(not there) after_create(there) ");
+	return st;
+}
+
+static hf_status in_manual(hf_conn *c, void *arg, hf_reply *reply)
+{
+	hf_session *s = hf_session_on_conn(c);
+
+	(void)arg;
+	(void)reply;
+	ck_assert_int_eq(refused_alone(s), HF_E_USER);
+	hf_session_unref(s);
+	return HF_OK;
+}
+
+START_TEST(test_refused_alone)
+{
+	hf_session *s;
+	hf_pool *p = notes(&s);
+	hf_engines *e = hf_engines_new();
+	hf_scope *scope;
+
+	refuse = "after_create";
+	ck_assert_int_eq(
+		hf_engines_add(e, "log", p,
+			HF_ENGINE_OPTS(.mode = HF_MODE_AUTOCOMMIT, .is_default = true), NULL),
+		HF_OK);
+	scope = hf_scope_new(e, NULL);
+	ck_assert_int_eq(refused_alone(hf_scope_session(scope, NULL)), HF_E_USER);
+	ck_assert_int_eq(t_psql_int("select count(*) from note"), 0);
+	t_done(hf_submit(p, HF_JOB(.fn = in_manual, .manual = true)));
+	ck_assert_int_eq(t_psql_int("select count(*) from note"), 0);
+	refuse = NULL;
+	ck_assert_int_eq(refused_alone(hf_scope_session(scope, NULL)), HF_OK);
+	ck_assert_int_eq(t_psql_int("select count(*) from note"), 1); /* and stands */
+	hf_scope_unref(scope);
+	hf_engines_unref(e);
+	done(p, s);
+}
+END_TEST
+
 /* The verbs that may insert tell the same; a row that was there already is not told of. */
 START_TEST(test_maybe)
 {
@@ -204,9 +286,34 @@ START_TEST(test_maybe)
 }
 END_TEST
 
+/* What is undone is not told of. */
+START_TEST(test_refused_maybe)
+{
+	hf_session *s;
+	hf_pool *p = notes(&s);
+	struct note a = { .text = "one" }, *n = NULL;
+	const uint32_t *by = HF_COLUMNS(HF_C(note, text));
+	bool created = false;
+
+	refuse = "after_create";
+	ck_assert_int_eq(
+		hf_get_or_create(s, note, &n, &created, &a, HF_EQ(note, text, "one")), HF_E_USER);
+	ck_assert(!n && !created);
+	a.id = 0;
+	ck_assert_int_eq(hf_upsert(s, note, &a, by, by, &created), HF_E_USER);
+	ck_assert(!created);
+	ck_assert_int_eq(t_psql_int("select count(*) from note"), 0);
+	refuse = NULL;
+	done(p, s);
+}
+END_TEST
+
 T_MAIN("events", { "H32 before a save there is no row, after it there is", test_aio_pre_save, 0 },
 	{ "H32 before a delete there is one, after it none", test_aio_pre_delete, 0 },
 	{ "H32 a new row is filled in", test_pre_init, 0 },
+	{ "H32 G25 and what was filled in is inserted", test_new_and_default, 0 },
 	{ "H32 handlers query in the same transaction", test_in_transaction, 0 },
 	{ "H32 who says no stops the verb", test_refused, 0 },
-	{ "H32 around verbs that may insert", test_maybe, 0 })
+	{ "H32 and undoes it wherever statements stand alone", test_refused_alone, 0 },
+	{ "H32 around verbs that may insert", test_maybe, 0 },
+	{ "H32 H7 H12 what is undone is not told of", test_refused_maybe, 0 })

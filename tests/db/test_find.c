@@ -158,9 +158,28 @@ START_TEST(test_wrong_table)
 }
 END_TEST
 
+/* Its parameters are its own, and never another condition's. */
+START_TEST(test_no_such_parameter)
+{
+	struct t_store st = three_people();
+	hf_rows *rows;
+
+	ck_assert_int_eq(hf_select(st.s, person, &rows,
+				 HF_WHERE(HF_SQL_TERM("age < $2", 25), HF_EQ(person, age, 10))),
+		HF_E_MISUSE);
+	ck_assert_str_eq(
+		hf_error_message(hf_session_error(st.s)), "\"age < $2\" has $2, and 1 values");
+	ck_assert_int_eq(
+		hf_select(st.s, person, &rows, HF_WHERE(HF_SQL_TERM("age < $0", 25))), HF_E_MISUSE);
+	finds(&st, "50%,", HF_WHERE(HF_SQL_TERM("age < $1 or age < $1 or name = '$2'", 15)));
+	t_store_close(&st);
+}
+END_TEST
+
 T_MAIN("find", { "H16 H37 conditions, orders, limits", test_conditions, 0 },
 	{ "H34 what is looked for means itself", test_like, 0 },
 	{ "H20 counts, existence, the first", test_counts, 0 },
 	{ "H11 H13 H14 rows are changed and deleted by a condition", test_by_condition, 0 },
 	{ "H35 H38 H40 conditions are collected, and orders read from a text", test_collected, 0 },
-	{ "a condition belongs to its table", test_wrong_table, 0 })
+	{ "a condition belongs to its table", test_wrong_table, 0 },
+	{ "H37 an expression's parameters are its own", test_no_such_parameter, 0 })

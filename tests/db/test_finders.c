@@ -157,6 +157,9 @@ START_TEST(test__get__by__column__similar)
 	sorted_ids(rows, "1,2,");
 	t_verb(shop.s, hf_similar(shop.s, thing, &rows, name, "c", true, 0, -1));
 	ids(rows, "4,");
+	free(t_psql("update thing set name = 'aaaaa' where id = 1"));
+	t_verb(shop.s, hf_similar(shop.s, thing, &rows, name, "AA", false, 0, 1));
+	ids(rows, "1,"); /* equals by the key */
 	free(t_psql("update thing set name = 'aab' where id = 1"));
 	t_verb(shop.s, hf_similar(shop.s, thing, &rows, name, "AA", false, 0, 1));
 	ids(rows, "2,");
@@ -210,13 +213,16 @@ START_TEST(test__get__range)
 	has_range(&shop, HF_RANGE(.limit = 2, .order = "name, id", .any_case = true), "1,2,");
 	has_range(&shop, HF_RANGE(.order = "status desc, id"), "2,4,1,3,");
 
+	has_range(&shop, HF_RANGE(.order = "status"), "1,3,2,4,"); /* equals by the key */
+	has_range(&shop, HF_RANGE(.order = "status desc", .offset = 1, .limit = 2), "4,1,");
+
 	hf_find_and(f, HF_EQ(thing, status, 3));
 	has_range(&shop, HF_RANGE(.where = f, .order = "name desc"), "4,2,");
 	has_range(&shop, HF_RANGE(.where = f), "2,4,");
 	hf_find_unref(f);
 
 	t_verb(shop.s, hf_range(shop.s, thing, &rows, HF_RANGE(.order = "status", .sql = &sql)));
-	ck_assert_ptr_nonnull(strstr(sql, "ORDER BY \"status\""));
+	ck_assert_ptr_nonnull(strstr(sql, "ORDER BY \"thing\".\"status\""));
 	free(sql);
 	hf_rows_unref(rows);
 	ck_assert_int_eq(
@@ -227,7 +233,7 @@ START_TEST(test__get__range)
 		HF_E_MISUSE);
 	ck_assert_int_eq(hf_range(shop.s, thing, &rows, HF_RANGE(.order = "nothing", .sql = &sql)),
 		HF_E_MISUSE);
-	free(sql);
+	ck_assert_ptr_null(sql);
 	ck_assert_int_eq(
 		hf_range(shop.s, thing, &rows, &(hf_range_opts){ .limit = 1 }), HF_E_MISUSE);
 	close_shop(&shop);

@@ -3,6 +3,7 @@
 #include "models.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* † peewee-async: test_aio_get_or_create__get, …__created; test_get_or_create. */
@@ -132,7 +133,27 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* A number is looked for by what it is, however it is written. */
+START_TEST(test_numeric)
+{
+	struct t_store st = t_store_open();
+	struct line row = { 5, 1, { "12.50" } }, *l;
+	hf_numeric other = { "12.51" }, same = { "1.25e1" };
+	bool created;
+
+	free(t_psql("create unique index on line (price)"));
+	refuses(st.s, hf_get_or_create(st.s, line, &l, NULL, &row, HF_EQ(line, price, other)),
+		"model line: the row to be created has another \"price\" than is looked for");
+	t_verb(st.s, hf_get_or_create(st.s, line, &l, &created, &row, HF_EQ(line, price, same)));
+	ck_assert(created);
+	t_verb(st.s, hf_get_or_create(st.s, line, &l, &created, &row, HF_EQ(line, price, same)));
+	ck_assert(!created);
+	t_store_close(&st);
+}
+END_TEST
+
 T_MAIN("get_or_create", { "H7 got, or created", test_get_or_create, 0 },
 	{ "H7 of 20 threads one creates", test_race, 0 },
 	{ "H7 of 20 transactions one creates", test_race_in_transactions, 0 },
-	{ "what cannot be got or created says why", test_refused, 0 })
+	{ "what cannot be got or created says why", test_refused, 0 },
+	{ "H7 a number, however it is written", test_numeric, 0 })

@@ -2,6 +2,8 @@
 /* Single rows: made, read, changed, deleted. */
 #include "models.h"
 
+#include "engine/scope.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +112,36 @@ START_TEST(test_composite_key)
 }
 END_TEST
 
+/* What a row points to is the caller's as long as the server has the same; the session, which may
+ * write for ever, keeps nothing then. */
+START_TEST(test_own_texts)
+{
+	struct t_store st = t_store_open();
+	char name[] = "Ann", price[] = "12.5";
+	struct person p = { .name = name }, many[] = { { .name = "Bob" }, { .name = "Cid" } };
+	struct line l = { 5, 1, { price } };
+
+	t_verb(st.s, hf_insert(st.s, person, &p));
+	p.mood = MOOD_HAPPY;
+	t_verb(st.s, hf_update(st.s, person, &p));
+	t_verb(st.s, hf_upsert(st.s, person, &p, HF_COLUMNS(HF_C(person, name)), HF_REST, NULL));
+	t_verb(st.s, hf_insert_many(st.s, person, many, 2));
+	ck_assert_ptr_eq(p.name, name);
+	ck_assert_ptr_null(st.s->kept);
+	t_verb(st.s, hf_insert(st.s, line, &l));
+	t_verb(st.s, hf_update(st.s, line, &l));
+	ck_assert_str_eq(l.price.s, "12.50"); /* the column's own way to write it */
+	ck_assert_ptr_nonnull(st.s->kept);
+	hf_session_clear(st.s);
+	ck_assert_str_eq(p.name, "Ann");
+	/* what was not sent is not looked at */
+	p.name = (const char *)(uintptr_t)1;
+	t_verb(st.s, hf_update_only(st.s, person, &p, HF_C(person, mood)));
+	ck_assert_str_eq(p.name, "Ann");
+	t_store_close(&st);
+}
+END_TEST
+
 /* What is wrong is told before anything is sent. */
 START_TEST(test_refused)
 {
@@ -124,6 +156,32 @@ START_TEST(test_refused)
 	t.subject = text;
 	ck_assert_int_eq(hf_insert(st.s, task, &t), HF_E_TYPE);
 	ck_assert_int_eq(hf_update(st.s, task, &t), HF_E_TYPE);
+	t_store_close(&st);
+}
+END_TEST
+
+/* What a trigger keeps out of the table was not inserted, whether or not something is read back. */
+START_TEST(test_kept_out)
+{
+	struct t_store st = t_store_open();
+	struct line l[] = { { 5, 1, { "12.50" } }, { 5, 2, { "0.01" } } };
+	const uint32_t *key = HF_COLUMNS(HF_C(line, order_id), HF_C(line, no));
+	struct person p = { .name = "Ann" };
+
+	free(t_psql("create or replace function nothing() returns trigger language plpgsql as "
+		    "$$begin return null; end$$;"
+		    "create trigger t before insert on line for each row execute function "
+		    "nothing();"
+		    "create trigger t before insert on person for each row execute function "
+		    "nothing()"));
+	ck_assert_int_eq(hf_insert(st.s, line, &l[0]), HF_E_NO_ROWS);
+	ck_assert_str_eq(hf_error_message(hf_session_error(st.s)),
+		"table \"line\": the server inserted 0 of 1 rows: a trigger or a rule has kept the "
+		"others out");
+	ck_assert_int_eq(hf_insert(st.s, person, &p), HF_E_NO_ROWS);
+	ck_assert_int_eq(p.id, 0);
+	ck_assert_int_eq(hf_insert_many(st.s, line, l, 2), HF_E_NO_ROWS);
+	ck_assert_int_eq(hf_upsert(st.s, line, &l[0], key, HF_REST, NULL), HF_E_NO_ROWS);
 	t_store_close(&st);
 }
 END_TEST
@@ -167,5 +225,7 @@ T_MAIN("rows", { "G1 H1 a row is made, and has what the server filled in", test_
 	{ "H4 H5 H6 one row, none, several", test_get, 0 },
 	{ "H2 H9 rows are saved, in part, and deleted", test_change, 0 },
 	{ "G27 a key of two columns", test_composite_key, 0 },
+	{ "H1 H2 what a row points to stays the caller's", test_own_texts, 0 },
 	{ "a row that cannot be is not sent", test_refused, 0 },
+	{ "H1 H11 a row that a trigger keeps out was not inserted", test_kept_out, 0 },
 	{ "H26 the same verbs in a transaction and in an interaction", test_carriers, 0 })

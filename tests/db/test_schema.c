@@ -124,6 +124,45 @@ START_TEST(test_nothing_is_half_made)
 }
 END_TEST
 
+/* On whatever carries it. */
+static hf_status half_made(hf_conn *c, void *arg, hf_reply *reply)
+{
+	struct place *p = arg;
+	hf_session *s = hf_session_on_conn(c);
+
+	(void)reply;
+	ck_assert_int_eq(hf_models_create(p->m, s, 0), HF_E_SQL);
+	hf_session_unref(s);
+	return HF_OK;
+}
+
+START_TEST(test_nothing_is_half_made_alone)
+{
+	struct place p = open_place(people);
+	hf_engines *e = hf_engines_new();
+	hf_scope *scope;
+
+	free(t_psql("create table task (x int)"));
+	ck_assert_int_eq(
+		hf_engines_add(e, "log", p.pool,
+			HF_ENGINE_OPTS(.mode = HF_MODE_AUTOCOMMIT, .is_default = true), NULL),
+		HF_OK);
+	scope = hf_scope_new(e, NULL);
+	ck_assert_int_eq(hf_models_create(p.m, hf_scope_session(scope, NULL), 0), HF_E_SQL);
+	ck_assert(!has_table(&p, &person_table));
+	t_done(hf_submit(p.pool, HF_JOB(.fn = half_made, .arg = &p, .manual = true)));
+	ck_assert(!has_table(&p, &person_table));
+	free(t_psql("drop table task"));
+	t_verb(hf_scope_session(scope, NULL),
+		hf_models_create(p.m, hf_scope_session(scope, NULL), 0));
+	ck_assert(has_table(&p, &person_table)); /* it is committed */
+	t_verb(p.s, hf_models_drop(p.m, p.s, 0));
+	hf_scope_unref(scope);
+	hf_engines_unref(e);
+	close_place(&p);
+}
+END_TEST
+
 START_TEST(test_drop_first)
 {
 	struct place p = open_place(people);
@@ -141,6 +180,32 @@ START_TEST(test_drop_first)
 	t_verb(p.s, hf_models_drop(p.m, p.s, 0));
 	t_verb(p.s, hf_models_create(p.m, p.s, HF_DROP_FIRST)); /* nothing to be dropped */
 	t_verb(p.s, hf_models_drop(p.m, p.s, 0));
+	close_place(&p);
+}
+END_TEST
+
+/* An enum that others have columns of is not taken away from them, but by who says so. */
+START_TEST(test_enum_of_others)
+{
+	struct place p = open_place(people);
+	struct person ann = { .name = "Ann", .mood = MOOD_HAPPY };
+
+	t_verb(p.s, hf_models_create(p.m, p.s, 0));
+	free(t_psql("create table other (mood mood, n int); insert into other values ('ok', 1)"));
+	t_verb(p.s, hf_insert(p.s, person, &ann));
+	t_verb(p.s, hf_models_create(p.m, p.s, HF_DROP_FIRST));
+	t_sql_gives("select mood::text || n from other", "ok1");
+	ck_assert_int_eq(t_psql_int("select count(*) from person"), 0);
+	t_verb(p.s, hf_insert(p.s, person, &ann));
+	ck_assert_int_eq(hf_models_drop(p.m, p.s, 0), HF_E_SQL);
+	ck_assert_str_eq(hf_error_sqlstate(hf_session_error(p.s)), "2BP01");
+	t_sql_gives("select mood::text || n from other", "ok1");
+	t_verb(p.s, hf_models_drop(p.m, p.s, HF_DEPENDENTS));
+	ck_assert_int_eq(
+		t_psql_int("select count(*) from pg_attribute where attrelid = 'other'::regclass "
+			   "and attname = 'mood' and not attisdropped"),
+		0);
+	free(t_psql("drop table other"));
 	close_place(&p);
 }
 END_TEST
@@ -298,7 +363,10 @@ END_TEST
 
 T_MAIN("schema", { "G1 G11 created, created again safely, dropped", test_aio_create_table, 0 },
 	{ "G11 nothing is half made", test_nothing_is_half_made, 0 },
+	{ "G11 nothing is half made where statements stand alone", test_nothing_is_half_made_alone,
+		0 },
 	{ "G12 what is there is dropped first", test_drop_first, 0 },
+	{ "G12 G20 an enum of others stays theirs", test_enum_of_others, 0 },
 	{ "G28 G11 tables that refer to each other and themselves", test_circle, 0 },
 	{ "G15 indexes and sequences come and go", test_aio_create_table__sequences, 0 },
 	{ "G17 what exists", test_aio_table_exists, 0 },

@@ -114,6 +114,26 @@ START_TEST(test_delete)
 }
 END_TEST
 
+/* What a trigger keeps as it is is not stale. */
+START_TEST(test_kept)
+{
+	struct t_store st = open_store();
+	struct page p = { .text = "a" };
+
+	t_verb(st.s, hf_insert(st.s, page, &p));
+	free(t_psql("create or replace function nothing() returns trigger language plpgsql as "
+		    "$$begin return null; end$$;"
+		    "create trigger t before update or delete on page for each row execute "
+		    "function nothing()"));
+	ck_assert_int_eq(hf_update(st.s, page, &p), HF_E_NO_ROWS);
+	told(st.s, "the row is there, as it was read, and the server has left it alone: a trigger "
+		   "or a policy does not let it be changed");
+	ck_assert_ptr_null(hf_stale(st.s, page));
+	ck_assert_int_eq(hf_delete(st.s, page, &p), HF_E_NO_ROWS);
+	t_store_close(&st);
+}
+END_TEST
+
 /* Of many only those that are as they were read; conditions and upserts count it up. */
 START_TEST(test_many)
 {
@@ -202,6 +222,7 @@ END_TEST
 T_MAIN("stale", { "J8 a stale update is refused with the row", test_version, 0 },
 	{ "J8 by xmin, without a change of the table", test_xmin, 0 },
 	{ "J8 a stale delete is refused as well", test_delete, 0 },
+	{ "J8 what a trigger keeps is not stale", test_kept, 0 },
 	{ "J8 of many only those that are as they were", test_many, 0 },
 	{ "J8 two transactions at once", test_two_transactions, 0 },
 	{ "J8 what cannot be a version", test_description, 0 })

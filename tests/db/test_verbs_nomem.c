@@ -62,6 +62,17 @@ static hf_status many(hf_session *s)
 	return st == HF_OK ? hf_update_many(s, line, l, 2, NULL, &n) : st;
 }
 
+/* Numbers where labels were to be, which memory is needed to read: as a label there is none. */
+static hf_status labels(hf_session *s)
+{
+	hf_rows *rows = NULL;
+	hf_status st = hf_select_sql(
+		s, person, &rows, "select 1 as id, 'x' as name, 2 as mood, null::int as age");
+
+	hf_rows_unref(rows);
+	return st == HF_E_TYPE ? HF_OK : st;
+}
+
 /* Until it comes through without meeting a failure. */
 static void without_memory(verb *run)
 {
@@ -110,7 +121,14 @@ START_TEST(test_many)
 }
 END_TEST
 
+START_TEST(test_labels)
+{
+	without_memory(labels);
+}
+END_TEST
+
 T_MAIN("verbs_nomem", { "selects without memory", test_selects, 60 },
 	{ "joins and values without memory", test_joins, 60 },
 	{ "upserts and deep deletes without memory", test_upserts, 60 },
-	{ "many rows without memory", test_many, 60 })
+	{ "many rows without memory", test_many, 60 },
+	{ "G21 labels without memory", test_labels, 60 })

@@ -32,6 +32,33 @@ struct endless {
 static const hf_column endless_columns[] = { HF_COLUMN(endless, n, INT4, NULLABLE, HF_PLAIN) };
 HF_VIEW(endless, .create_sql = "CREATE VIEW %s AS SELECT 1 AS n");
 
+/* What is no table at all, in a schema that there is not yet. */
+HF_SQL_TABLE(grade, .create_sql = "CREATE DOMAIN %s AS int", .drop_sql = "DROP DOMAIN %s");
+HF_SQL_TABLE(half,
+	.create_sql = "CREATE FUNCTION %s(int) RETURNS int LANGUAGE sql AS 'select $1 / 2'",
+	.drop_sql = "DROP FUNCTION %s(int)");
+HF_SQL_TABLE(nowhere, .schema = "nowhere", .create_sql = "CREATE TABLE %s (x int)",
+	.drop_sql = "DROP TABLE %s");
+
+START_TEST(test_drop_if_there)
+{
+	static const hf_table *const own[] = { &grade_table, &half_table, &nowhere_table, NULL };
+	hf_pool *p = t_pool(NULL);
+	hf_session *s = hf_session_on_pool(p);
+	hf_models *m = hf_models_new(NULL);
+
+	ck_assert_int_eq(hf_models_add(m, own, NULL, NULL), HF_OK);
+	t_verb(s, hf_models_drop(m, s, HF_IF_THERE));
+	t_verb(s, hf_models_create(m, s, HF_DROP_FIRST));
+	t_verb(s, hf_models_create(m, s, HF_DROP_FIRST));
+	t_verb(s, hf_models_drop(m, s, 0));
+	free(t_psql("drop schema nowhere"));
+	hf_models_unref(m);
+	hf_session_unref(s);
+	t_close(p);
+}
+END_TEST
+
 static struct t_store open_store(void)
 {
 	static const hf_table *const own[] = { &open_task_table, &task_tag_table, NULL };
@@ -164,4 +191,5 @@ END_TEST
 T_MAIN("views", { "G13 a view shows its rows as structs, and only shows", test_view, 0 },
 	{ "G13 G8 made after the tables, dropped before them", test_made_and_dropped, 0 },
 	{ "G13 one without SQL to be dropped by is told", test_no_drop_sql, 0 },
-	{ "G13 its name goes into its SQL, and nothing else", test_placeholders, 0 })
+	{ "G13 its name goes into its SQL, and nothing else", test_placeholders, 0 },
+	{ "G12 G13 what is no table is dropped if it is there", test_drop_if_there, 0 })
