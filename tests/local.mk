@@ -178,6 +178,7 @@ DB_TESTS = \
 	tests/db/test_secrets \
 	tests/db/test_session_carriers \
 	tests/db/test_session_reset \
+	tests/db/test_shapes \
 	tests/db/test_shutdown \
 	tests/db/test_sql_server \
 	tests/db/test_stale \
