@@ -168,7 +168,7 @@ static void put_drop_enum(struct sender *to, const hf_labels *l)
 		&to->b, l, (to->flags & HF_IF_THERE) != 0, (to->flags & HF_DEPENDENTS) != 0);
 }
 
-static void add_rest(struct sender *to, const hf_table *t)
+static void add_indexes(struct sender *to, const hf_table *t)
 {
 	const hf__plan *p = plan_of(to, t);
 
@@ -176,6 +176,12 @@ static void add_rest(struct sender *to, const hf_table *t)
 		hf__put_index(&to->b, to->names, p, &p->table.indexes[i], if_missing(to));
 		deliver(to);
 	}
+}
+
+static void add_foreign_keys(struct sender *to, const hf_table *t)
+{
+	const hf__plan *p = plan_of(to, t);
+
 	for (size_t i = 0; p && i < p->table.n_foreign_keys && !to->e; i++) {
 		hf__put_foreign_key(
 			&to->b, to->names, p, &p->table.foreign_keys[i], if_missing(to), &to->e);
@@ -201,7 +207,9 @@ static void create_all(struct sender *to)
 	each_enum(to, put_create_enum);
 	create_some(to, false);
 	for (size_t i = 0; i < to->n; i++)
-		add_rest(to, to->all[i]);
+		add_indexes(to, to->all[i]);
+	for (size_t i = 0; i < to->n; i++) /* to what is unique by now */
+		add_foreign_keys(to, to->all[i]);
 	create_some(to, true);
 }
 
