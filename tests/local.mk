@@ -76,6 +76,7 @@ DB_TESTS = \
 	tests/db/test_codecs_server \
 	tests/db/test_codecs_settings \
 	tests/db/test_codecs_user \
+	tests/db/test_composite_keys \
 	tests/db/test_compound \
 	tests/db/test_connect_refused \
 	tests/db/test_copy \
