@@ -118,6 +118,7 @@ DB_TESTS = \
 	tests/db/test_hermitage \
 	tests/db/test_holders \
 	tests/db/test_hooks \
+	tests/db/test_indexes \
 	tests/db/test_interaction \
 	tests/db/test_interaction_txn \
 	tests/db/test_lifetime \
