@@ -99,6 +99,11 @@ HF_OWNED hf_future *hf_update_many_async_at(const hf_site *site, hf_pool *p, con
 HF_CHECK hf_status hf_await_part_of(
 	hf_future *f, const hf_table *t, hf_rows **out, hf_error **out_error);
 
+/* As hf_await_rows, for updates and deletes of a table with a version: where the answer is
+ * HF_E_STALE *out is the row as it is now (see hf_stale), else NULL or what hf_await_rows gives. */
+HF_CHECK hf_status hf_await_stale_of(
+	hf_future *f, const hf_table *t, hf_rows **out, hf_error **out_error);
+
 /* Waits, gives the number, and lets the future go. Of a statement of your own: the integer in the
  * first column of its only row, else how many rows it has changed. Blocks as hf_await. */
 HF_CHECK hf_status hf_await_count(hf_future *f, int64_t *out, hf_error **out_error);
@@ -130,6 +135,7 @@ HF__END
 #define hf_upsert_many_async(p, T, rows, n, conflict, update) \
 	hf_upsert_many_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, rows), (n), (conflict), (update))
 #define hf_await_part(f, T, rows, why) hf_await_part_of((f), &T##_table, (rows), (why))
+#define hf_await_stale(f, T, rows, why) hf_await_stale_of((f), &T##_table, (rows), (why))
 #define hf_delete_where_async(p, T, ...) \
 	hf_delete_where_async_at(HF_HERE, (p), &T##_table, false, HF__CLAUSES(__VA_ARGS__))
 #define hf_insert_async(p, T, row) hf_insert_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row))
