@@ -184,6 +184,7 @@ SRC_MODEL = \
 	src/model/export.c \
 	src/model/find.c \
 	src/model/finders.c \
+	src/model/finders_async.c \
 	src/model/input.c \
 	src/model/insert.c \
 	src/model/many.c \
@@ -195,6 +196,7 @@ SRC_MODEL = \
 	src/model/registry.c src/model/registry.h \
 	src/model/rows.c src/model/rows.h \
 	src/model/schema.c \
+	src/model/schema_async.c \
 	src/model/select.c \
 	src/model/statement.c src/model/statement.h \
 	src/model/strip.c src/model/strip.h \

@@ -104,6 +104,7 @@ DB_TESTS = \
 	tests/db/test_fetch_load \
 	tests/db/test_find \
 	tests/db/test_finders \
+	tests/db/test_finders_async \
 	tests/db/test_fixture \
 	tests/db/test_fork \
 	tests/db/test_formats \

@@ -83,6 +83,10 @@ void hf__read_all_back(hf__verb *v, void *row);
  */
 bool hf__put_on_conflict(hf__verb *v, const uint32_t *conflict, const uint32_t *update);
 
+/* finders.c: the column called "id", else the key, as an offset and 1; 0 and an error: there is no
+ * such. */
+uint32_t hf__id_column(const hf_table *t, hf_error **e);
+
 /* events.c: before and after; the former also check the row. */
 bool hf__verb_may_save(hf__verb *v, void *row, bool creates);
 void hf__verb_saved(hf__verb *v, void *row, bool created);
