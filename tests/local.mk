@@ -95,6 +95,7 @@ DB_TESTS = \
 	tests/db/test_enums \
 	tests/db/test_errors \
 	tests/db/test_events \
+	tests/db/test_events_seen \
 	tests/db/test_every_carrier \
 	tests/db/test_export \
 	tests/db/test_extras \

@@ -116,6 +116,7 @@ START_TEST(test_by_condition)
 }
 END_TEST
 
+/* † pulsar, legacy: test_query: what is made of a copy leaves the first as it was. */
 START_TEST(test_collected)
 {
 	struct t_store st = three_people();
