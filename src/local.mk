@@ -173,6 +173,7 @@ SRC_ENGINE = \
 SRC_MODEL = \
 	src/model/await.c \
 	src/model/bound.c \
+	src/model/changed.c \
 	src/model/check.c \
 	src/model/check_keys.c \
 	src/model/codec.c \

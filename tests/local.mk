@@ -211,6 +211,7 @@ DB_TESTS = \
 	tests/db/test_txn_waits \
 	tests/db/test_types_edges \
 	tests/db/test_types_tables \
+	tests/db/test_update_changed \
 	tests/db/test_upkeep \
 	tests/db/test_views \
 	tests/db/test_upsert \

@@ -71,6 +71,9 @@ HF_OWNED hf_future *hf_insert_default_async_at(const hf_site *site, hf_pool *p, 
 	const void *row, const uint32_t *columns);
 HF_OWNED hf_future *hf_update_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const void *row, const uint32_t *only);
+/* Its count is 0 where nothing differs, and the row is then the one that was handed in. */
+HF_OWNED hf_future *hf_update_changed_async_at(
+	const hf_site *site, hf_pool *p, const hf_table *t, const void *row, const void *before);
 HF_OWNED hf_future *hf_save_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const void *row);
 HF_OWNED hf_future *hf_upsert_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
@@ -115,8 +118,8 @@ HF_OWNED hf_future *hf_range_async_at(
 
 /* --- tables: see schema.h ---
  *
- * For hf_await. A registry and a table are made and dropped in one transaction; the registry is kept
- * until then, and is what it is when that begins. */
+ * For hf_await. A registry and a table are made and dropped in one transaction; the registry is
+ * kept until then, and is what it is when that begins. */
 HF_OWNED hf_future *hf_models_create_async(hf_models *m, hf_pool *p, int flags);
 HF_OWNED hf_future *hf_models_drop_async(hf_models *m, hf_pool *p, int flags);
 HF_OWNED hf_future *hf_table_create_async(hf_pool *p, const hf_table *t, int flags);
@@ -148,9 +151,6 @@ HF__END
 #ifndef __cplusplus
 
 /* clang-format off */
-/* A row that is handed in: of struct T, and nothing else. */
-#define HF__GIVEN(T, p) _Generic((p), struct T * : (p), const struct T * : (p))
-
 #define hf_select_async(p, T, ...) hf_select_async_at(HF_HERE, (p), &T##_table, HF__CLAUSES(__VA_ARGS__))
 #define hf_first_async(p, T, ...) \
 	hf_select_async_at(HF_HERE, (p), &T##_table, HF__CLAUSES(__VA_ARGS__, HF_LIMIT(1)))
@@ -180,6 +180,8 @@ HF__END
 #define hf_update_async(p, T, row) hf_update_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), NULL)
 #define hf_update_only_async(p, T, row, ...) \
 	hf_update_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), (const uint32_t[]){ __VA_ARGS__, 0 })
+#define hf_update_changed_async(p, T, row, before) \
+	hf_update_changed_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), HF__GIVEN(T, before))
 #define hf_save_async(p, T, row) hf_save_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row))
 #define hf_upsert_async(p, T, row, conflict, update) \
 	hf_upsert_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), (conflict), (update))

@@ -83,6 +83,10 @@ void hf__read_all_back(hf__verb *v, void *row);
  */
 bool hf__put_on_conflict(hf__verb *v, const uint32_t *conflict, const uint32_t *update);
 
+/* changed.c: the columns in which the row differs from what it was, ended by 0: to be freed. NULL,
+ * and *e tells why. */
+uint32_t *hf__changed_columns(const hf_table *t, const void *row, const void *before, hf_error **e);
+
 /* finders.c: the column called "id", else the key, as an offset and 1; 0 and an error: there is no
  * such. */
 uint32_t hf__id_column(const hf_table *t, hf_error **e);
