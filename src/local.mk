@@ -26,6 +26,7 @@ SRC_VALUE = \
 	src/value/array.c \
 	src/value/blocking.c src/value/blocking.h \
 	src/value/codec.h \
+	src/value/convert.c \
 	src/value/copy_native.c \
 	src/value/copy_put.h \
 	src/value/copy_read.c \
@@ -216,6 +217,7 @@ hfinclude_HEADERS = \
 	include/holdfast/binding.h \
 	include/holdfast/blocking.h \
 	include/holdfast/conn.h \
+	include/holdfast/convert.h \
 	include/holdfast/copy.h \
 	include/holdfast/copy_structs.h \
 	include/holdfast/engine.h \

@@ -9,6 +9,7 @@ UNIT_TESTS = \
 	tests/unit/test_codec_fuzz \
 	tests/unit/test_combine \
 	tests/unit/test_completion \
+	tests/unit/test_convert \
 	tests/unit/test_copy_row \
 	tests/unit/test_dsn \
 	tests/unit/test_engines \
