@@ -264,7 +264,12 @@ START_TEST(test_broken_reference)
 	hf_foreign_key to_loose = {
 		.table = &loose, .here = { HF_C(task, owner_id) }, .there = { HF_C(person, id) }
 	};
-	hf_foreign_key to_text = HF_FOREIGN_KEY(task, owner_id, person, name, .name = "x");
+	hf_foreign_key to_text = { /* HF_FOREIGN_KEY would not compile */
+		.name = "x",
+		.table = &person_table,
+		.here = { HF_C(task, owner_id) },
+		.there = { HF_C(person, name) }
+	};
 	hf_foreign_key set_null = HF_FOREIGN_KEY(task, id, person, id, .on_delete = HF_SET_NULL);
 	hf_foreign_key late = HF_FOREIGN_KEY(task, owner_id, person, id, .deferred = true);
 	hf_foreign_key none = { .table = &person_table };
