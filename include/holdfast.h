@@ -10,6 +10,7 @@
 #include <holdfast/status.h>
 #include <holdfast/blocking.h>
 #include <holdfast/value.h>
+#include <holdfast/convert.h>
 #include <holdfast/result.h>
 #include <holdfast/future.h>
 #include <holdfast/inbox.h>

@@ -26,6 +26,7 @@ SRC_VALUE = \
 	src/value/array.c \
 	src/value/blocking.c src/value/blocking.h \
 	src/value/codec.h \
+	src/value/convert.c \
 	src/value/copy_native.c \
 	src/value/copy_put.h \
 	src/value/copy_read.c \
@@ -174,6 +175,7 @@ SRC_ENGINE = \
 SRC_MODEL = \
 	src/model/await.c \
 	src/model/bound.c \
+	src/model/changed.c \
 	src/model/check.c \
 	src/model/check_keys.c \
 	src/model/codec.c \
@@ -185,6 +187,7 @@ SRC_MODEL = \
 	src/model/export.c \
 	src/model/find.c \
 	src/model/finders.c \
+	src/model/finders_async.c \
 	src/model/input.c \
 	src/model/insert.c \
 	src/model/many.c \
@@ -197,6 +200,7 @@ SRC_MODEL = \
 	src/model/registry.c src/model/registry.h \
 	src/model/rows.c src/model/rows.h \
 	src/model/schema.c \
+	src/model/schema_async.c \
 	src/model/select.c \
 	src/model/statement.c src/model/statement.h \
 	src/model/strip.c src/model/strip.h \
@@ -215,6 +219,7 @@ hfinclude_HEADERS = \
 	include/holdfast/binding.h \
 	include/holdfast/blocking.h \
 	include/holdfast/conn.h \
+	include/holdfast/convert.h \
 	include/holdfast/copy.h \
 	include/holdfast/copy_structs.h \
 	include/holdfast/engine.h \

@@ -9,6 +9,7 @@ UNIT_TESTS = \
 	tests/unit/test_codec_fuzz \
 	tests/unit/test_combine \
 	tests/unit/test_completion \
+	tests/unit/test_convert \
 	tests/unit/test_copy_row \
 	tests/unit/test_dsn \
 	tests/unit/test_engines \
@@ -78,6 +79,7 @@ DB_TESTS = \
 	tests/db/test_codecs_server \
 	tests/db/test_codecs_settings \
 	tests/db/test_codecs_user \
+	tests/db/test_composite_keys \
 	tests/db/test_compound \
 	tests/db/test_connect_refused \
 	tests/db/test_copy \
@@ -96,6 +98,8 @@ DB_TESTS = \
 	tests/db/test_enums \
 	tests/db/test_errors \
 	tests/db/test_events \
+	tests/db/test_events_seen \
+	tests/db/test_every_carrier \
 	tests/db/test_export \
 	tests/db/test_extras \
 	tests/db/test_failover \
@@ -106,6 +110,7 @@ DB_TESTS = \
 	tests/db/test_fetch_load \
 	tests/db/test_find \
 	tests/db/test_finders \
+	tests/db/test_finders_async \
 	tests/db/test_fixture \
 	tests/db/test_fork \
 	tests/db/test_fork_calls \
@@ -121,6 +126,7 @@ DB_TESTS = \
 	tests/db/test_hermitage \
 	tests/db/test_holders \
 	tests/db/test_hooks \
+	tests/db/test_indexes \
 	tests/db/test_interaction \
 	tests/db/test_interaction_txn \
 	tests/db/test_lifetime \
@@ -186,6 +192,7 @@ DB_TESTS = \
 	tests/db/test_secrets \
 	tests/db/test_session_carriers \
 	tests/db/test_session_reset \
+	tests/db/test_shapes \
 	tests/db/test_shutdown \
 	tests/db/test_sorting \
 	tests/db/test_sql_server \
@@ -214,6 +221,7 @@ DB_TESTS = \
 	tests/db/test_txn_waits \
 	tests/db/test_types_edges \
 	tests/db/test_types_tables \
+	tests/db/test_update_changed \
 	tests/db/test_upkeep \
 	tests/db/test_views \
 	tests/db/test_upsert \
@@ -248,8 +256,8 @@ SCRIPT_TESTS = \
 
 if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la tests/libapr.la
-tests_db_test_corpus_SOURCES = tests/db/catalog.c tests/db/catalog.h tests/db/random_row.c \
-	tests/db/test_corpus.c
+tests_db_test_corpus_SOURCES = tests/db/catalog.c tests/db/catalog.h tests/db/corpus.h \
+	tests/db/corpus_verbs.c tests/db/random_row.c tests/db/test_corpus.c
 tests_libapr_la_SOURCES = src/adapt/apr.c
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/apr.h \

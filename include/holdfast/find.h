@@ -203,10 +203,24 @@ static inline hf_value hf__v_enum(unsigned x) { return hf_v_int8((long long)x); 
 #define HF_IEQ(T, m, text)      HF__TEXT(T, m, HF_OP_IEQ, text)
 
 /* HF_ANY(task, id, &HF_ARRAY(int4, ids, n)): one text and one plan for any number. */
-#define HF_ANY(T, m, array) ((hf_term){ HF__TERM(T, m, HF_OP_ANY), .value = HF_V(array) })
+#define HF_ANY(T, m, array) ((hf_term){ HF__TERM(T, m, HF_OP_ANY), .value = HF__ARRAY_FOR(T, m, array) })
+#define HF__ARRAY_FOR(T, m, array) _Generic(HF__MEMBER(T, m), \
+	bool: hf_v_bool_array, hf_bool_opt: hf_v_bool_array, \
+	short: hf_v_int2_array, hf_int2_opt: hf_v_int2_array, \
+	int: hf_v_int4_array, hf_int4_opt: hf_v_int4_array, \
+	unsigned: hf_v_int4_array, hf_enum_opt: hf_v_int4_array, \
+	long: hf_v_int8_array, long long: hf_v_int8_array, hf_int8_opt: hf_v_int8_array, \
+	float: hf_v_float4_array, hf_float4_opt: hf_v_float4_array, \
+	double: hf_v_float8_array, hf_float8_opt: hf_v_float8_array, \
+	hf_numeric: hf_v_numeric_array, const char *: hf_v_text_array, \
+	hf_timestamptz: hf_v_timestamptz_array, hf_timestamptz_opt: hf_v_timestamptz_array, \
+	hf_timestamp: hf_v_timestamp_array, hf_timestamp_opt: hf_v_timestamp_array, \
+	hf_date: hf_v_date_array, hf_date_opt: hf_v_date_array, \
+	hf_uuid: hf_v_uuid_array, hf_uuid_opt: hf_v_uuid_array)(array)
 
 /* HF_IN_SELECT(task, owner_id, person, id, HF_EQ(person, name, "Ann")) */
-#define HF_IN_SELECT(T, m, U, um, ...) ((hf_term){ HF__TERM(T, m, HF_OP_IN_SELECT), \
+#define HF_IN_SELECT(T, m, U, um, ...) ((hf_term){ .op = HF_OP_IN_SELECT, \
+	.table = &T##_table, .column = HF__C_AS(T, m, U, um), \
 	.other = &U##_table, .other_column = HF_C(U, um), .terms = HF__TERMS(__VA_ARGS__) })
 
 #define HF__TERMS(...) (const hf_term[]){ __VA_ARGS__, { .op = HF_OP_END } }
@@ -235,7 +249,11 @@ static inline hf_term hf__sql_term(const char *sql, const hf_value *args, size_t
 /* Assignments, for hf_update_where. */
 #define HF_SET(T, m, x)      HF__COMPARE(T, m, HF_OP_SET, x)
 #define HF_SET_TO_NULL(T, m) ((hf_term){ HF__TERM(T, m, HF_OP_SET), .value = hf_v_null() })
-#define HF_INCREASE(T, m, x) HF__COMPARE(T, m, HF_OP_ADD, x)
+#define HF_INCREASE(T, m, x) ((hf_term){ HF__SUMMED(T, m, HF_OP_ADD), .value = HF__VALUE(T, m, x) })
+/* Numbers and intervals are added up, and nothing else. */
+#define HF__SUMMED(T, m, o) .op = (o), .table = &T##_table, \
+	.column = HF_C(T, m) + (uint32_t)HF__ASSERT(HF__KIND(T, m) <= HF__SPAN, \
+		"holdfast: " #T "." #m " is no number: it cannot be added up")
 /* HF_SET_SQL(task, note, "upper(subject) || $1", "!"): an expression as it is. */
 #define HF_SET_SQL(T, m, ...) hf__set_sql(&T##_table, HF_C(T, m), HF__SQL(__VA_ARGS__))
 static inline hf_term hf__set_sql(
@@ -251,10 +269,10 @@ static inline hf_term hf__set_sql(
 #define HF_COUNT_ROWS           ((hf_term){ .op = HF_OP_COUNT_ROWS })
 #define HF_COUNT_OF(T, m)       ((hf_term){ HF__TERM(T, m, HF_OP_COUNT) })
 #define HF_COUNT_DISTINCT(T, m) ((hf_term){ HF__TERM(T, m, HF_OP_COUNT_DISTINCT) })
-#define HF_SUM(T, m)            ((hf_term){ HF__TERM(T, m, HF_OP_SUM) })
+#define HF_SUM(T, m)            ((hf_term){ HF__SUMMED(T, m, HF_OP_SUM) })
 #define HF_MIN(T, m)            ((hf_term){ HF__TERM(T, m, HF_OP_MIN) })
 #define HF_MAX(T, m)            ((hf_term){ HF__TERM(T, m, HF_OP_MAX) })
-#define HF_AVG(T, m)            ((hf_term){ HF__TERM(T, m, HF_OP_AVG) })
+#define HF_AVG(T, m)            ((hf_term){ HF__SUMMED(T, m, HF_OP_AVG) })
 
 /* HF_THAT(HF_SUM(line, price), HF_OP_GT, 100): a condition on an expression, for HF_HAVING and
  * HF_WHERE. HF_ASC_OF, HF_DESC_OF: an order by one. */
@@ -283,7 +301,7 @@ static inline hf_term hf__set_sql(
 
 /* HF_JOIN(task, owner_id, person, id): conditions, orders and expressions may be the other table's
  * then. HF_JOIN_ON(HF_ON(…), HF_ON(…)): by several columns. A table joins in once. */
-#define HF_ON(T, m, U, um) ((hf_term){ HF__TERM(T, m, HF_OP_ON), .other = &U##_table, .other_column = HF_C(U, um) })
+#define HF_ON(T, m, U, um) ((hf_term){ .op = HF_OP_ON, .table = &T##_table, .column = HF__C_AS(T, m, U, um), .other = &U##_table, .other_column = HF_C(U, um) })
 #define HF_JOIN_ON(...)      ((hf_clause){ .kind = HF_CLAUSE_JOIN, .terms = HF__TERMS(__VA_ARGS__) })
 #define HF_LEFT_JOIN_ON(...) ((hf_clause){ .kind = HF_CLAUSE_LEFT_JOIN, .terms = HF__TERMS(__VA_ARGS__) })
 #define HF_JOIN(T, m, U, um)      HF_JOIN_ON(HF_ON(T, m, U, um))

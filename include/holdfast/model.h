@@ -214,6 +214,26 @@ HF__END
 #define HF__MEMBER(T, m)    (((struct T *)0)->m)
 #define HF__IS(T, m, ctype) _Generic(HF__MEMBER(T, m), ctype : 1, default : 0)
 
+/* What can be compared with what: kinds of C types. 0: nobody can tell (enums, arrays, types of
+ * one's own). Numbers are of one kind, as they are to the server. */
+/* clang-format off */
+#define HF__SPAN 2 /* numbers and intervals are up to here */
+#define HF__KIND(T, m) _Generic(HF__MEMBER(T, m), \
+	short: 1, hf_int2_opt: 1, int: 1, hf_int4_opt: 1, long: 1, long long: 1, hf_int8_opt: 1, \
+	float: 1, hf_float4_opt: 1, double: 1, hf_float8_opt: 1, hf_numeric: 1, \
+	hf_interval: 2, hf_interval_opt: 2, \
+	bool: 3, hf_bool_opt: 3, const char *: 4, hf_bytes: 5, hf_json: 6, \
+	hf_timestamptz: 7, hf_timestamptz_opt: 7, hf_timestamp: 8, hf_timestamp_opt: 8, \
+	hf_date: 9, hf_date_opt: 9, hf_time_of_day: 10, hf_time_of_day_opt: 10, \
+	hf_timetz: 11, hf_timetz_opt: 11, hf_uuid: 12, hf_uuid_opt: 12, hf_inet: 13, hf_inet_opt: 13, \
+	hf_mac: 14, hf_mac_opt: 14, hf_lsn: 15, hf_lsn_opt: 15, default: 0)
+
+/* HF_C of the first, which is compared with the second. */
+#define HF__C_AS(T, m, U, um) (HF_C(T, m) + (uint32_t)HF__ASSERT( \
+	HF__KIND(T, m) == HF__KIND(U, um) || HF__KIND(T, m) == 0 || HF__KIND(U, um) == 0, \
+	"holdfast: " #T "." #m " and " #U "." #um " are of types that do not compare"))
+/* clang-format on */
+
 #define HF_COUNT(list) (sizeof(list) / sizeof(*(list)))
 
 /* clang-format off */
@@ -232,11 +252,11 @@ HF__END
 
 /* A key of one column, of two, of three. */
 #define HF_FOREIGN_KEY(T, m, U, um, ...) \
-	{ .table = &U##_table, .here = { HF_C(T, m) }, .there = { HF_C(U, um) }, __VA_ARGS__ }
+	{ .table = &U##_table, .here = { HF__C_AS(T, m, U, um) }, .there = { HF_C(U, um) }, __VA_ARGS__ }
 #define HF_FOREIGN_KEY2(T, m1, m2, U, u1, u2, ...) \
-	{ .table = &U##_table, .here = { HF_C(T, m1), HF_C(T, m2) }, .there = { HF_C(U, u1), HF_C(U, u2) }, __VA_ARGS__ }
+	{ .table = &U##_table, .here = { HF__C_AS(T, m1, U, u1), HF__C_AS(T, m2, U, u2) }, .there = { HF_C(U, u1), HF_C(U, u2) }, __VA_ARGS__ }
 #define HF_FOREIGN_KEY3(T, m1, m2, m3, U, u1, u2, u3, ...) \
-	{ .table = &U##_table, .here = { HF_C(T, m1), HF_C(T, m2), HF_C(T, m3) }, \
+	{ .table = &U##_table, .here = { HF__C_AS(T, m1, U, u1), HF__C_AS(T, m2, U, u2), HF__C_AS(T, m3, U, u3) }, \
 		.there = { HF_C(U, u1), HF_C(U, u2), HF_C(U, u3) }, __VA_ARGS__ }
 
 /* HF_UNIQUE_ON(HF_C(task, owner_id), HF_C(task, subject)), HF_INDEX_ON(…): in a list of hf_index. */

@@ -65,6 +65,13 @@ HF_CHECK hf_status hf_insert_at(const hf_site *site, hf_session *s, const hf_tab
 HF_CHECK hf_status hf_update_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *row, const uint32_t *only);
 
+/* Updates what differs from `before`, a copy of the struct as it was read: these columns, those
+ * with an on_update, and no more. Where nothing does, nothing is sent: HF_OK, and *changed (may be
+ * NULL) is false. An array, or a type of your own, counts as changed when it lies elsewhere.
+ * HF_E_MISUSE: `before` has another key. Otherwise as hf_update_only. */
+HF_CHECK hf_status hf_update_changed_at(const hf_site *site, hf_session *s, const hf_table *t,
+	void *row, const void *before, bool *changed);
+
 /* Of a table with an HF_ROW_VERSION or HF_XMIN column, hf_update, hf_save, hf_delete and
  * hf_delete_deep answer HF_E_STALE, and change nothing, where the row is not the one any more that
  * was read; this is the row as it is now: the session's, until its next verb. NULL: the last verb
@@ -176,6 +183,7 @@ HF__END
 
 /* `p` as a pointer to struct T: another does not compile. */
 #define HF__ROW(T, p)     _Generic((p), struct T * : (p))
+#define HF__GIVEN(T, p)   _Generic((p), struct T * : (p), const struct T * : (p))
 #define HF__ROW_OUT(T, p) ((void *)_Generic((p), struct T * * : (p)))
 
 /* Lists of columns: HF_COLUMNS(HF_C(task, id), HF_C(task, no)); HF_REST: see hf_upsert_at. */
@@ -192,6 +200,9 @@ HF__END
 /* hf_update_only(s, task, t, HF_C(task, done), HF_C(task, note)) */
 #define hf_update_only(s, T, row, ...) \
 	hf_update_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), (const uint32_t[]){ __VA_ARGS__, 0 })
+/* struct task was = *t; t->done = true; hf_update_changed(s, task, t, &was, NULL) */
+#define hf_update_changed(s, T, row, before, changed) \
+	hf_update_changed_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), HF__GIVEN(T, before), (changed))
 #define hf_stale(s, T) ((struct T *)hf_stale_at((s), &T##_table))
 #define hf_save(s, T, row, created) hf_save_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), (created))
 /* hf_upsert(s, person, p, HF_COLUMNS(HF_C(person, name)), HF_REST, &created) */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The verbs of orm.h as futures: on a pool, without waiting.
+/* The verbs of orm.h, finders.h and schema.h as futures: on a pool, without waiting.
  *
  *     hf_future *f = hf_select_async(pool, task, HF_WHERE(HF_EQ(task, done, false)));
  *     hf_future *g = hf_insert_async(pool, person, &ann);
@@ -25,7 +25,8 @@
 #ifndef HOLDFAST_ORM_ASYNC_H
 #define HOLDFAST_ORM_ASYNC_H
 
-#include <holdfast/orm.h>
+#include <holdfast/finders.h>
+#include <holdfast/schema.h>
 
 HF__BEGIN
 
@@ -70,6 +71,9 @@ HF_OWNED hf_future *hf_insert_default_async_at(const hf_site *site, hf_pool *p, 
 	const void *row, const uint32_t *columns);
 HF_OWNED hf_future *hf_update_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const void *row, const uint32_t *only);
+/* Its count is 0 where nothing differs, and the row is then the one that was handed in. */
+HF_OWNED hf_future *hf_update_changed_async_at(
+	const hf_site *site, hf_pool *p, const hf_table *t, const void *row, const void *before);
 HF_OWNED hf_future *hf_save_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const void *row);
 HF_OWNED hf_future *hf_upsert_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
@@ -93,10 +97,49 @@ HF_OWNED hf_future *hf_upsert_many_async_at(const hf_site *site, hf_pool *p, con
 HF_OWNED hf_future *hf_update_many_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
 	const void *rows, size_t n, const uint32_t *only);
 
+/* --- finders: see finders.h ---
+ *
+ * The rows, for hf_await_rows; by_id, by_text and exact_first give one row or none, and
+ * HF_E_MANY_ROWS as the finders do. */
+HF_OWNED hf_future *hf_by_id_async_at(
+	const hf_site *site, hf_pool *p, const hf_table *t, uint32_t column, hf_value id);
+HF_OWNED hf_future *hf_by_ids_async_at(
+	const hf_site *site, hf_pool *p, const hf_table *t, uint32_t column, hf_value ids);
+HF_OWNED hf_future *hf_by_text_async_at(
+	const hf_site *site, hf_pool *p, const hf_table *t, uint32_t column, const char *text);
+HF_OWNED hf_future *hf_all_by_text_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
+	uint32_t column, const char *text, int64_t offset, int64_t limit);
+HF_OWNED hf_future *hf_similar_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
+	uint32_t column, const char *text, bool anywhere, int64_t offset, int64_t limit);
+HF_OWNED hf_future *hf_exact_first_async_at(
+	const hf_site *site, hf_pool *p, const hf_table *t, uint32_t column, const char *text);
+HF_OWNED hf_future *hf_range_async_at(
+	const hf_site *site, hf_pool *p, const hf_table *t, const hf_range_opts *opts);
+
+/* --- tables: see schema.h ---
+ *
+ * For hf_await. A registry and a table are made and dropped in one transaction; the registry is
+ * kept until then, and is what it is when that begins. */
+HF_OWNED hf_future *hf_models_create_async(hf_models *m, hf_pool *p, int flags);
+HF_OWNED hf_future *hf_models_drop_async(hf_models *m, hf_pool *p, int flags);
+HF_OWNED hf_future *hf_table_create_async(hf_pool *p, const hf_table *t, int flags);
+HF_OWNED hf_future *hf_table_drop_async(hf_pool *p, const hf_table *t, int flags);
+HF_OWNED hf_future *hf_table_truncate_async(hf_pool *p, const hf_table *t, int flags);
+
+/* 0 or 1, for hf_await_count. */
+HF_OWNED hf_future *hf_table_exists_async(hf_pool *p, const hf_table *t);
+HF_OWNED hf_future *hf_relation_exists_async(hf_pool *p, const char *schema, const char *name);
+HF_OWNED hf_future *hf_sequence_exists_async(hf_pool *p, const char *schema, const char *name);
+
 /* --- what they hand over --- */
 
 /* As hf_await_rows, for a select with HF_ONLY: what is not in it stays zero (see hf_rows_have). */
 HF_CHECK hf_status hf_await_part_of(
+	hf_future *f, const hf_table *t, hf_rows **out, hf_error **out_error);
+
+/* As hf_await_rows, for updates and deletes of a table with a version: where the answer is
+ * HF_E_STALE *out is the row as it is now (see hf_stale), else NULL or what hf_await_rows gives. */
+HF_CHECK hf_status hf_await_stale_of(
 	hf_future *f, const hf_table *t, hf_rows **out, hf_error **out_error);
 
 /* Waits, gives the number, and lets the future go. Of a statement of your own: the integer in the
@@ -108,9 +151,6 @@ HF__END
 #ifndef __cplusplus
 
 /* clang-format off */
-/* A row that is handed in: of struct T, and nothing else. */
-#define HF__GIVEN(T, p) _Generic((p), struct T * : (p), const struct T * : (p))
-
 #define hf_select_async(p, T, ...) hf_select_async_at(HF_HERE, (p), &T##_table, HF__CLAUSES(__VA_ARGS__))
 #define hf_first_async(p, T, ...) \
 	hf_select_async_at(HF_HERE, (p), &T##_table, HF__CLAUSES(__VA_ARGS__, HF_LIMIT(1)))
@@ -130,6 +170,7 @@ HF__END
 #define hf_upsert_many_async(p, T, rows, n, conflict, update) \
 	hf_upsert_many_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, rows), (n), (conflict), (update))
 #define hf_await_part(f, T, rows, why) hf_await_part_of((f), &T##_table, (rows), (why))
+#define hf_await_stale(f, T, rows, why) hf_await_stale_of((f), &T##_table, (rows), (why))
 #define hf_delete_where_async(p, T, ...) \
 	hf_delete_where_async_at(HF_HERE, (p), &T##_table, false, HF__CLAUSES(__VA_ARGS__))
 #define hf_insert_async(p, T, row) hf_insert_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row))
@@ -139,6 +180,8 @@ HF__END
 #define hf_update_async(p, T, row) hf_update_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), NULL)
 #define hf_update_only_async(p, T, row, ...) \
 	hf_update_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), (const uint32_t[]){ __VA_ARGS__, 0 })
+#define hf_update_changed_async(p, T, row, before) \
+	hf_update_changed_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), HF__GIVEN(T, before))
 #define hf_save_async(p, T, row) hf_save_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row))
 #define hf_upsert_async(p, T, row, conflict, update) \
 	hf_upsert_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), (conflict), (update))
@@ -153,6 +196,20 @@ HF__END
 	hf_get_or_create_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), HF__TERMS(__VA_ARGS__))
 #define hf_insert_many_async(p, T, rows, n) \
 	hf_insert_many_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, rows), (n))
+#define hf_by_id_async(p, T, id) hf_by_id_async_at(HF_HERE, (p), &T##_table, 0, HF_V(id))
+#define hf_by_id_of_async(p, T, m, id) \
+	hf_by_id_async_at(HF_HERE, (p), &T##_table, HF_C(T, m), HF__VALUE(T, m, id))
+#define hf_by_ids_async(p, T, ids) hf_by_ids_async_at(HF_HERE, (p), &T##_table, 0, HF_V(ids))
+#define hf_by_ids_of_async(p, T, m, ids) hf_by_ids_async_at(HF_HERE, (p), &T##_table, HF_C(T, m), HF_V(ids))
+#define hf_by_text_async(p, T, m, text) \
+	hf_by_text_async_at(HF_HERE, (p), &T##_table, HF__TEXT_C(T, m), (text))
+#define hf_all_by_text_async(p, T, m, text, offset, limit) \
+	hf_all_by_text_async_at(HF_HERE, (p), &T##_table, HF__TEXT_C(T, m), (text), (offset), (limit))
+#define hf_similar_async(p, T, m, text, anywhere, offset, limit) \
+	hf_similar_async_at(HF_HERE, (p), &T##_table, HF__TEXT_C(T, m), (text), (anywhere), (offset), (limit))
+#define hf_exact_first_async(p, T, m, text) \
+	hf_exact_first_async_at(HF_HERE, (p), &T##_table, HF__TEXT_C(T, m), (text))
+#define hf_range_async(p, T, opts) hf_range_async_at(HF_HERE, (p), &T##_table, (opts))
 #define hf_update_many_async(p, T, rows, n, only) \
 	hf_update_many_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, rows), (n), (only))
 /* clang-format on */

@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-static hf_error *errand_rows(hf__errand *e, const hf_table *t, hf_rows **out)
+static hf_error *errand_rows(
+	hf__errand *e, const hf_table *t, const void *structs, size_t n, hf_rows **out)
 {
 	hf_error *why;
 
@@ -18,7 +19,7 @@ static hf_error *errand_rows(hf__errand *e, const hf_table *t, hf_rows **out)
 	if (t->plan != e->t->plan)
 		return hf__error_fmt(HF_E_MISUSE, 0,
 			"the future has rows of model %s, not of model %s", e->t->model, t->model);
-	*out = hf__rows_of_structs(e->p, t, e->out, e->n_out, hf__errand_ref(e), hf__errand_unref);
+	*out = hf__rows_of_structs(e->p, t, structs, n, hf__errand_ref(e), hf__errand_unref);
 	return *out ? NULL : hf__error_nomem();
 }
 
@@ -30,7 +31,7 @@ static hf_error *take_rows(hf_future *f, const hf_table *t, bool partial, hf_row
 	hf_error *e;
 
 	if (errand)
-		return errand_rows(errand, t, out);
+		return errand_rows(errand, t, errand->out, errand->n_out, out);
 	res = hf_future_take(f);
 	e = hf__rows_make(t, res, partial, out);
 	hf_result_unref(res);
@@ -57,6 +58,28 @@ hf_status hf_await_rows_of(hf_future *f, const hf_table *t, hf_rows **out, hf_er
 hf_status hf_await_part_of(hf_future *f, const hf_table *t, hf_rows **out, hf_error **out_error)
 {
 	return await_rows(f, t, true, out, out_error);
+}
+
+/* The row of a verb that has failed for it. */
+static hf_error *stale_row(hf_future *f, const hf_table *t, hf_rows **out)
+{
+	hf__errand *errand = hf__errand_of(f);
+
+	return errand ? errand_rows(errand, t, errand->stale, 1, out) : NULL;
+}
+
+hf_status hf_await_stale_of(hf_future *f, const hf_table *t, hf_rows **out, hf_error **out_error)
+{
+	hf_error *e = NULL;
+
+	*out = NULL;
+	if (hf_future_get(f, NULL) != HF_E_STALE)
+		return await_rows(f, t, false, out, out_error);
+	e = stale_row(f, t, out);
+	if (!e)
+		return hf_await(f, out_error);
+	hf_future_unref(f);
+	return hf__error_give(e, out_error);
 }
 
 static int64_t number(const hf_result *res)

@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "value/error.h"
 
+#include <holdfast/orm.h>
+
 #include <string.h>
 
 /* --- life --- */
@@ -130,11 +132,15 @@ static hf_status run(hf_conn *c, void *arg, hf_reply *reply)
 	if (!e->s)
 		return hf__reply_fail(reply, hf__error_nomem());
 	st = e->given.run(e, e->s);
-	if (st != HF_OK)
-		return hf__reply_fail(reply, hf_error_ref(hf_session_error(e->s)));
 	e->s->on.conn = NULL; /* only its memory is wanted from now on */
-	hf_reply_value(reply, hf__errand_ref(e), hf__errand_unref);
-	return HF_OK;
+	e->stale = hf_stale_at(e->s, e->t);
+	if (st == HF_OK || e->stale)
+		hf_reply_value(reply, hf__errand_ref(e), hf__errand_unref);
+	if (st == HF_OK)
+		return HF_OK;
+	if (e->stale)
+		hf__reply_keep(reply);
+	return hf__reply_fail(reply, hf_error_ref(hf_session_error(e->s)));
 }
 
 hf_future *hf__errand_send(const hf_site *site, hf_pool *p, const hf_table *t, const hf__given *g)

@@ -37,13 +37,15 @@ struct hf__errand {
 	hf_session *s;   /* that of what was read */
 	void *out;       /* n_out structs */
 	size_t n_out;
+	void *stale; /* the row that it met instead; NULL: none, and all is well if there is a value */
 	int64_t count;
 };
 
 /* Sends it; `rows` of what is given are not written to. Never NULL. */
 hf_future *hf__errand_send(const hf_site *site, hf_pool *p, const hf_table *t, const hf__given *g);
 
-/* What a future has for its value if it is an errand's: lent by the future. */
+/* What a future has for its value if it is an errand's, also of one that has failed with
+ * HF_E_STALE: lent by the future. */
 hf__errand *hf__errand_of(hf_future *f);
 
 void *hf__errand_ref(hf__errand *e);

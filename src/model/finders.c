@@ -12,8 +12,7 @@
 
 /* --- by an id --- */
 
-/* The column called "id", else the key; 0 and an error: there is no such. */
-static uint32_t id_column(const hf_table *t, hf_error **e)
+uint32_t hf__id_column(const hf_table *t, hf_error **e)
 {
 	const hf__plan *p = hf__plan_of(t, e);
 	size_t at = 0;
@@ -40,7 +39,7 @@ hf_status hf_by_id_at(const hf_site *site, hf_session *s, const hf_table *t, voi
 		{ .op = HF_OP_END } };
 
 	if (!column)
-		is[0].column = id_column(t, &e);
+		is[0].column = hf__id_column(t, &e);
 	return e ? hf__session_told(s, e) : hf_get_or_null_at(site, s, t, out, is);
 }
 
@@ -54,7 +53,7 @@ hf_status hf_by_ids_at(const hf_site *site, hf_session *s, const hf_table *t, hf
 		{ .kind = HF_CLAUSE_END } };
 
 	if (!column)
-		is[0].column = id_column(t, &e);
+		is[0].column = hf__id_column(t, &e);
 	return e ? hf__session_told(s, e) : hf_select_at(site, s, t, out, where);
 }
 

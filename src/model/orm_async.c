@@ -2,9 +2,12 @@
 /* The verbs as futures. Those of one statement whose result says all go through a session that
  * sends what the verb has put together and does not wait; the others are errands. */
 #include "model/errand.h"
+#include "model/verb.h"
 
 #include "engine/scope.h"
+#include "pool/pool.h"
 
+#include "base/mem.h"
 #include "value/error.h"
 
 #include <holdfast/orm_async.h>
@@ -145,6 +148,14 @@ static hf_status update(hf__errand *e, hf_session *s)
 	return hf_update_at(&e->site, s, e->t, e->given.rows, e->given.list);
 }
 
+/* The row is as it was: it goes to nobody but back. */
+static hf_status leave(hf__errand *e, hf_session *s)
+{
+	(void)s;
+	hand_over(e, 0);
+	return HF_OK;
+}
+
 static hf_status save(hf__errand *e, hf_session *s)
 {
 	bool created = false;
@@ -219,6 +230,27 @@ hf_future *hf_update_async_at(
 	return hf__errand_send(site, p, t,
 		&(hf__given){
 			.run = update, .rows = (void *)(uintptr_t)row, .n = 1, .list = only });
+}
+
+/* What differs is looked for in the caller's rows: in copies all that they point to lies elsewhere.
+ */
+hf_future *hf_update_changed_async_at(
+	const hf_site *site, hf_pool *p, const hf_table *t, const void *row, const void *before)
+{
+	hf_error *e;
+	uint32_t *list = hf__changed_columns(t, row, before, &e);
+	hf_future *f;
+
+	if (!list)
+		return hf__job_refuse(p, e, site, NULL, NULL);
+	f = *list ? hf_update_async_at(site, p, t, row, list)
+		  : hf__errand_send(site, p, t,
+			    &(hf__given){ .run = leave,
+				    .reads = true,
+				    .rows = (void *)(uintptr_t)row,
+				    .n = 1 });
+	hf__free(list);
+	return f;
 }
 
 hf_future *hf_save_async_at(const hf_site *site, hf_pool *p, const hf_table *t, const void *row)

@@ -181,7 +181,7 @@ static void put_drop_unused_enum(struct sender *to, const hf_labels *l)
 	hf__put_drop_unused_enum(&to->b, l);
 }
 
-static void add_rest(struct sender *to, const hf_table *t)
+static void add_indexes(struct sender *to, const hf_table *t)
 {
 	const hf__plan *p = plan_of(to, t);
 
@@ -189,6 +189,12 @@ static void add_rest(struct sender *to, const hf_table *t)
 		hf__put_index(&to->b, to->names, p, &p->table.indexes[i], if_missing(to));
 		deliver(to);
 	}
+}
+
+static void add_foreign_keys(struct sender *to, const hf_table *t)
+{
+	const hf__plan *p = plan_of(to, t);
+
 	for (size_t i = 0; p && i < p->table.n_foreign_keys && !to->e; i++) {
 		hf__put_foreign_key(
 			&to->b, to->names, p, &p->table.foreign_keys[i], if_missing(to), &to->e);
@@ -215,7 +221,9 @@ static void create_all(struct sender *to)
 	each_enum(to, put_create_enum);
 	create_some(to, false);
 	for (size_t i = 0; i < to->n; i++)
-		add_rest(to, to->all[i]);
+		add_indexes(to, to->all[i]);
+	for (size_t i = 0; i < to->n; i++) /* to what is unique by now */
+		add_foreign_keys(to, to->all[i]);
 	create_some(to, true);
 }
 

@@ -98,7 +98,15 @@ bool hf__put_on_conflict(hf__verb *v, const uint32_t *conflict, const uint32_t *
 /* events.c: whether a row was given; false: the error tells. */
 bool hf__there_is(hf__verb *v, const void *row);
 
-/* Before and after; the former also check the row. */
+/* changed.c: the columns in which the row differs from what it was, ended by 0: to be freed. NULL,
+ * and *e tells why. */
+uint32_t *hf__changed_columns(const hf_table *t, const void *row, const void *before, hf_error **e);
+
+/* finders.c: the column called "id", else the key, as an offset and 1; 0 and an error: there is no
+ * such. */
+uint32_t hf__id_column(const hf_table *t, hf_error **e);
+
+/* events.c: before and after; the former also check the row. */
 bool hf__verb_may_save(hf__verb *v, void *row, bool creates);
 void hf__verb_saved(hf__verb *v, void *row, bool created);
 bool hf__verb_may_delete(hf__verb *v, void *row);

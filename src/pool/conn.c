@@ -360,7 +360,7 @@ static void hand_over(hf_reply *to, hf_reply *from)
 hf_status hf_conn_atomic_at(
 	const hf_site *site, hf_conn *c, hf_nesting nesting, hf_fn *fn, void *arg, hf_reply *reply)
 {
-	hf_reply inner = { { .status = HF_OK } };
+	hf_reply inner = { .outcome = { .status = HF_OK } };
 	hf_error *e;
 
 	if (!hf__conn_usable(c))

@@ -35,6 +35,11 @@ hf_status hf__reply_fail(hf_reply *r, hf_error *e)
 	return HF_E_USER;
 }
 
+void hf__reply_keep(hf_reply *r)
+{
+	r->keeps = true;
+}
+
 hf_status hf_fail(hf_reply *r, const char *fmt, ...)
 {
 	va_list ap;

@@ -197,7 +197,7 @@ static hf_error *call_fn(hf_conn *c, hf__job *j, hf_reply *reply)
 
 static hf__outcome attempt_fn(hf_conn *c, hf__job *j)
 {
-	hf_reply reply = { { .status = HF_OK } };
+	hf_reply reply = { .outcome = { .status = HF_OK } };
 	hf_error *e = call_fn(c, j, &reply), *undo = NULL;
 
 	if (!j->more->txn && !e && c->txn_auto)
@@ -205,7 +205,7 @@ static hf__outcome attempt_fn(hf_conn *c, hf__job *j)
 	if (!j->more->txn && e && c->txn_auto)
 		undo = hf__conn_rollback(c);
 	hf_error_unref(undo); /* the first error is the one that counts; the link is broken now */
-	if (e)
+	if (e && !reply.keeps)
 		hf__reply_drop(&reply);
 	reply.outcome.status = hf_error_status(e);
 	/* What a manual job has committed by itself stays, so it must not simply be run again. */

@@ -83,10 +83,14 @@ struct hf_conn {
 
 struct hf_reply {
 	hf__outcome outcome;
+	bool keeps; /* its value, although it fails */
 };
 
 /* Fails with this error, consumed: what the function is to return. */
 hf_status hf__reply_fail(hf_reply *r, hf_error *e);
+
+/* The value stays with the future although that fails: of a job that is not tried again. */
+void hf__reply_keep(hf_reply *r);
 
 typedef enum hf__hold { HF__HOLD_IDLE, HF__HOLD_RUNNING, HF__HOLD_PARKED } hf__hold;
 

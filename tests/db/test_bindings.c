@@ -129,7 +129,8 @@ static void lands(const char *table, const char *schema)
 	free(is);
 }
 
-/* † pulsar-odm: bind labels, "label.table" before "label" before the default; test_model_base. */
+/* † pulsar-odm: bind labels, "label.table" before "label" before the default; test_mapper: there
+ * are bindings. */
 START_TEST(test_precedence)
 {
 	hf_engines *e = three();
@@ -163,6 +164,52 @@ START_TEST(test_precedence)
 	ck_assert_int_eq(t_psql_int("select count(*) from at_archive.note"), 1);
 	ck_assert_int_eq(t_psql_int("select count(*) from at_warm.memo"), 1);
 	ck_assert_int_eq(t_psql_int("select count(*) from at_main.person"), 1);
+	hf_scope_unref(s);
+	close_all(e);
+}
+END_TEST
+
+/* A label comes from the base, or from that one's; the table's own counts before them. */
+struct entry {
+	int32_t id;
+	const char *text;
+};
+static const hf_column entry_columns[] = {
+	HF_COLUMN(entry, id, INT4, NOT_NULL, HF_SERIAL),
+	HF_COLUMN(entry, text, TEXT, NOT_NULL, HF_PLAIN),
+};
+static const hf_table root = { .label = "archive", .schema = "at_archive" };
+static const hf_table base = { .base = &root };
+HF_TABLE(entry, .base = &base);
+
+struct issue {
+	int32_t id;
+	const char *text;
+};
+static const hf_column issue_columns[] = {
+	HF_COLUMN(issue, id, INT4, NOT_NULL, HF_SERIAL),
+	HF_COLUMN(issue, text, TEXT, NOT_NULL, HF_PLAIN),
+};
+HF_TABLE(issue, .base = &base, .label = "warm");
+
+/* † pulsar-odm: test_model_base, test_table_args: the label is inherited. */
+START_TEST(test_table_args)
+{
+	hf_engines *e = three();
+	hf_scope *s = hf_scope_new(e, NULL);
+	struct entry n = { .text = "an entry" };
+	hf_error *why = NULL;
+
+	bound(e, &entry_table, false, "archive");
+	bound(e, &issue_table, false, "warm");
+	bind(e, "archive.entry", "warm", NULL);
+	bound(e, &entry_table, false, "warm");
+	bind(e, "archive.entry", NULL, NULL);
+	t_verb(hf_writes(s, entry), hf_table_create(hf_writes(s, entry), &entry_table, 0));
+	t_verb(hf_writes(s, entry), hf_insert(hf_writes(s, entry), entry, &n));
+	ck_assert_str_eq(hf_session_engine(hf_writes(s, entry)), "archive");
+	works(hf_scope_commit(s, &why), why);
+	lands("entry", "at_archive");
 	hf_scope_unref(s);
 	close_all(e);
 }
@@ -322,6 +369,7 @@ START_TEST(test_read_store)
 END_TEST
 
 T_MAIN("bindings", { "F27 label.table before label before the default", test_precedence, 0 },
+	{ "F27 G10 a label is inherited", test_table_args, 0 },
 	{ "F27 what cannot be bound is told", test_refused, 0 },
 	{ "F38 a model is bound before its engine is there, and to another later",
 		test_late_and_again, 0 },

@@ -152,7 +152,8 @@ START_TEST(test_distinct)
 }
 END_TEST
 
-/* The operators of † peewee-async's filters: gt, lt, ne, in, and a sub-query. */
+/* The operators of † pulsar's legacy test_filter_username, filter and exclude: gt, lt, ne, in,
+ * startswith, endswith and their kin in any case, and a sub-query. */
 START_TEST(test_filters)
 {
 	struct t_store st = with_tasks();
@@ -167,6 +168,15 @@ START_TEST(test_filters)
 		HF_WHERE(HF_IN_SELECT(task, owner_id, person, id, HF_LT(person, age, 30))));
 	tasks_are(&st, "door sink", HF_WHERE(HF_NE(task, subject, "roof")), BY_ID);
 	tasks_are(&st, "door", HF_WHERE(HF_BETWEEN(task, subject, "a", "f")));
+	tasks_are(&st, "door", HF_WHERE(HF_ENDS(task, subject, "or")));
+	tasks_are(&st, "", HF_WHERE(HF_ENDS(task, subject, "OR")));
+	tasks_are(&st, "", HF_WHERE(HF_ENDS(task, subject, "doo")));
+	tasks_are(&st, "", HF_WHERE(HF_ENDS(task, subject, "_r")));
+	tasks_are(&st, "door", HF_WHERE(HF_IENDS(task, subject, "OR")));
+	tasks_are(&st, "", HF_WHERE(HF_IENDS(task, subject, "%R")));
+	tasks_are(&st, "roof roof", HF_WHERE(HF_BEGINS(task, subject, "roo")));
+	tasks_are(&st, "roof roof",
+		HF_WHERE(HF_IHAS(task, subject, "OO"), HF_IENDS(task, subject, "F")));
 	tasks_are(&st, "roof door", BY_ID, HF_LIMIT(2));
 	tasks_are(&st, "roof sink", BY_ID, HF_LIMIT(5), HF_OFFSET(2));
 	t_store_close(&st);
@@ -253,7 +263,8 @@ static void *read_often(void *arg)
 	return NULL;
 }
 
-/* Four threads use one, and go on from copies of it: each finds what it asked for. */
+/* † pulsar, legacy: test_query: a further condition makes another query, and the first stays. Four
+ * threads use one, and go on from copies of it: each finds what it asked for. */
 START_TEST(test_find_from_threads)
 {
 	struct t_store st = with_tasks();

@@ -54,7 +54,7 @@ START_TEST(test_conditions)
 }
 END_TEST
 
-/* † pyramid_sqlassist: what is looked for means itself. */
+/* † pyramid_sqlassist leaves % and _ as they are; here what is looked for means itself. */
 START_TEST(test_like)
 {
 	struct t_store st = three_people();
@@ -68,7 +68,7 @@ START_TEST(test_like)
 }
 END_TEST
 
-/* † peewee-async: test_count, test_exists: 5 limit 3 counts 3. */
+/* The numbers of † test_count_query are those of test_aggregates.c. */
 START_TEST(test_counts)
 {
 	struct t_store st = three_people();
@@ -116,6 +116,7 @@ START_TEST(test_by_condition)
 }
 END_TEST
 
+/* † pulsar, legacy: test_query: what is made of a copy leaves the first as it was. */
 START_TEST(test_collected)
 {
 	struct t_store st = three_people();

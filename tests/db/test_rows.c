@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* † pulsar-odm: tests/readme.py; peewee-async: test_create. */
+/* † pulsar-odm: tests/readme.py; legacy test_create_user; peewee-async: test_insert__return_id,
+ * test_insert__return_model. */
 START_TEST(test_create)
 {
 	struct t_store st = t_store_open();
@@ -69,7 +70,7 @@ START_TEST(test_get)
 }
 END_TEST
 
-/* † peewee-async: test_save, test_delete_instance. */
+/* † peewee-async: test_aio_save, test_aio_delete_instance. */
 START_TEST(test_change)
 {
 	struct t_store st = t_store_open();
@@ -94,8 +95,7 @@ START_TEST(test_change)
 }
 END_TEST
 
-/* † peewee-async: composite keys, (5,'boots'). */
-START_TEST(test_composite_key)
+START_TEST(test_two_numbers)
 {
 	struct t_store st = t_store_open();
 	struct line a = { 5, 1, { "12.50" } }, b = { 5, 2, { "0.01" } }, *l;
@@ -224,7 +224,7 @@ T_MAIN("rows", { "G1 H1 a row is made, and has what the server filled in", test_
 	{ "G25 unset is not zero", test_unset_is_not_zero, 0 },
 	{ "H4 H5 H6 one row, none, several", test_get, 0 },
 	{ "H2 H9 rows are saved, in part, and deleted", test_change, 0 },
-	{ "G27 a key of two columns", test_composite_key, 0 },
+	{ "G27 a key of two columns", test_two_numbers, 0 },
 	{ "H1 H2 what a row points to stays the caller's", test_own_texts, 0 },
 	{ "a row that cannot be is not sent", test_refused, 0 },
 	{ "H1 H11 a row that a trigger keeps out was not inserted", test_kept_out, 0 },

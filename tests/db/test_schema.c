@@ -87,7 +87,8 @@ static bool has_index(const char *name)
 
 static const hf_table *const people[] = { &task_table, &line_table, &person_table, NULL };
 
-/* † peewee-async: test_aio_create_table__safe, test_aio_create_table; pulsar-odm: table_create. */
+/* † peewee-async: test_aio_create_table__safe, test_aio_create_table, test_create_drop_tables;
+ * pulsar-odm: table_create. */
 START_TEST(test_aio_create_table)
 {
 	struct place p = open_place(people);

@@ -195,6 +195,53 @@ START_TEST(test_two_transactions)
 }
 END_TEST
 
+/* By futures the row comes as well, and lives as long as anybody wants it. */
+START_TEST(test_future)
+{
+	struct t_store st = open_store();
+	struct page mine = { .text = "mine" }, theirs;
+	hf_rows *rows = NULL, *none = NULL;
+	hf_error *why = NULL;
+
+	t_verb(st.s, hf_insert(st.s, page, &mine));
+	theirs = mine;
+	theirs.text = "theirs";
+	ck_assert_int_eq(
+		hf_await_stale(hf_update_async(st.pool, page, &theirs), page, &rows, &why), HF_OK);
+	ck_assert_str_eq(HF_ROWS(page, rows)->text, "theirs");
+	ck_assert_int_eq(HF_ROWS(page, rows)->version, 1);
+	hf_rows_unref(rows);
+	ck_assert_int_eq(hf_await_rows(hf_update_async(st.pool, page, &mine), page, &none, &why),
+		HF_E_STALE);
+	ck_assert_ptr_null(none);
+	hf_error_unref(why);
+	ck_assert_int_eq(
+		hf_await_count(hf_update_async(st.pool, page, &mine), NULL, NULL), HF_E_STALE);
+	t_failed(hf_save_async(st.pool, page, &mine), HF_E_STALE);
+	ck_assert_int_eq(hf_await_stale(hf_delete_deep_async(st.pool, page, &mine, NULL, true),
+				 page, &rows, NULL),
+		HF_E_STALE);
+	hf_rows_unref(rows);
+	ck_assert_int_eq(hf_await_stale(hf_delete_async(st.pool, page, &mine), page, &rows, &why),
+		HF_E_STALE);
+	ck_assert_str_eq(hf_error_message(why),
+		"the row was changed by another: its \"version\" is 1, and it was read with 0");
+	hf_error_unref(why);
+	t_sql_gives("select text || version from page", "theirs1");
+	ck_assert_uint_eq(hf_rows_count(rows), 1);
+	mine = *HF_ROWS(page, rows);
+	mine.text = "merged";
+	t_done(hf_update_async(st.pool, page, &mine));
+	free(t_psql("delete from page"));
+	ck_assert_int_eq(hf_await_stale(hf_update_async(st.pool, page, &mine), page, &none, NULL),
+		HF_E_NO_ROWS);
+	ck_assert_ptr_null(none);
+	t_store_close(&st);
+	ck_assert_str_eq(HF_ROWS(page, rows)->text, "theirs");
+	hf_rows_unref(rows);
+}
+END_TEST
+
 /* What cannot be a version. */
 struct no_version {
 	int32_t id;
@@ -225,4 +272,5 @@ T_MAIN("stale", { "J8 a stale update is refused with the row", test_version, 0 }
 	{ "J8 what a trigger keeps is not stale", test_kept, 0 },
 	{ "J8 of many only those that are as they were", test_many, 0 },
 	{ "J8 two transactions at once", test_two_transactions, 0 },
+	{ "J8 a future that meets a stale row gives it", test_future, 0 },
 	{ "J8 what cannot be a version", test_description, 0 })

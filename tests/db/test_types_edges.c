@@ -2,6 +2,7 @@
 /* Where types do not fit, and what the server fills in. */
 #include "models.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -270,10 +271,50 @@ START_TEST(test_too_long)
 }
 END_TEST
 
+/* † pulsar: test_datetime_field: text without a zone is UTC, on a connection of any zone. */
+struct moment {
+	int32_t id;
+	hf_timestamptz at;
+};
+static const hf_column moment_columns[] = {
+	HF_COLUMN(moment, id, INT4, NOT_NULL, HF_SERIAL),
+	HF_COLUMN(moment, at, TIMESTAMPTZ, NOT_NULL, HF_PLAIN),
+};
+HF_TABLE(moment, .name = "moment");
+
+START_TEST(test_datetime_field)
+{
+	char dsn[1024];
+	struct place p;
+	struct moment m = { .id = 0 }, *read;
+	const char *zone;
+
+	if (strstr(t_dsn(), "://"))
+		t_skip("a time zone needs a connection string of keys and values");
+	snprintf(dsn, sizeof dsn, "%s options='-c TimeZone=Asia/Kolkata'", t_dsn());
+	p.pool = t_pool_on(dsn, NULL);
+	p.s = hf_session_on_pool(p.pool);
+	t_verb(p.s, hf_table_create(p.s, &moment_table, HF_DROP_FIRST));
+	t_verb(p.s, hf_set_text(p.s, moment, &m, "at", "2024-05-01 12:00:00"));
+	t_verb(p.s, hf_insert(p.s, moment, &m));
+	t_verb(p.s,
+		hf_scalar(p.s, moment, &zone, HF_SQL_TERM("current_setting('TimeZone')"), HF_ALL));
+	ck_assert_str_eq(zone, "Asia/Kolkata");
+	t_sql_gives("select to_char(at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') from moment",
+		"2024-05-01 12:00:00");
+	t_verb(p.s, hf_get(p.s, moment, &read, HF_EQ(moment, id, m.id)));
+	ck_assert_int_eq(read->at.us, 1714564800000000);
+	t_verb(p.s, hf_table_drop(p.s, &moment_table, 0));
+	hf_session_unref(p.s);
+	t_close(p.pool);
+}
+END_TEST
+
 T_MAIN("types_edges",
 	{ "G18 G19 G22 a UUID as key, JSON changed, an address", test_insert__uuid_pk, 0 },
 	{ "G23 times beyond the C type are told", test_beyond, 0 },
 	{ "columns of other types, NULL, missing", test_other_types, 0 },
 	{ "columns are found by their names", test_columns_by_name, 0 },
 	{ "H11 what is too long for its column is refused, alone or among many", test_too_long, 0 },
+	{ "G23 a naive time is stored as UTC", test_datetime_field, 0 },
 	{ "G25 H1 a default that is a constant is in a new row", test_presets, 0 })

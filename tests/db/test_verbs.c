@@ -86,8 +86,8 @@ START_TEST(test_aio_save__force_insert)
 }
 END_TEST
 
-/* † peewee-async: test_aio_get: two are found, one is missing; test_aio_get_or_none. The story has
- * the SQL. */
+/* † peewee-async: test_aio_get: two are found, one is missing; test_get_obj_by_id;
+ * test_aio_get_or_none; legacy test_not_found, test_query_errors. The story has the SQL. */
 START_TEST(test_aio_get)
 {
 	struct t_store st = three();

@@ -77,15 +77,20 @@ static hf_plan *new_plan(void)
 		.n_columns = HF_COUNT(list), .plan = new_plan(), __VA_ARGS__                       \
 	}
 
+/* † pulsar-odm: test_register_module, test_table: 'task' and 'testmodel', as the classes are
+ * called. */
 START_TEST(test_table_name)
 {
 	hf_table named = OF_PERSON("person", person_columns, .name = "people", .schema = "shop");
+	hf_table model = OF_PERSON("testmodel", person_columns, .name = NULL);
 	hf_models *m = hf_models_new(NULL);
 	char *sql;
 
 	add(m, &task_table);
+	add(m, &model);
 	sql = hf_models_sql(m, 0);
 	ck_assert_ptr_nonnull(strstr(sql, "CREATE TABLE \"task\" ("));
+	ck_assert_ptr_nonnull(strstr(sql, "CREATE TABLE \"testmodel\" ("));
 	free(sql);
 	hf_models_unref(m);
 	m = hf_models_new(NULL);
@@ -259,7 +264,12 @@ START_TEST(test_broken_reference)
 	hf_foreign_key to_loose = {
 		.table = &loose, .here = { HF_C(task, owner_id) }, .there = { HF_C(person, id) }
 	};
-	hf_foreign_key to_text = HF_FOREIGN_KEY(task, owner_id, person, name, .name = "x");
+	hf_foreign_key to_text = { /* HF_FOREIGN_KEY would not compile */
+		.name = "x",
+		.table = &person_table,
+		.here = { HF_C(task, owner_id) },
+		.there = { HF_C(person, name) }
+	};
 	hf_foreign_key set_null = HF_FOREIGN_KEY(task, id, person, id, .on_delete = HF_SET_NULL);
 	hf_foreign_key late = HF_FOREIGN_KEY(task, owner_id, person, id, .deferred = true);
 	hf_foreign_key none = { .table = &person_table };
@@ -275,6 +285,7 @@ START_TEST(test_broken_reference)
 }
 END_TEST
 
+/* † pulsar-odm: test_register_polimorfic: what a model is made of may come after it. */
 START_TEST(test_check_at_start)
 {
 	hf_models *m = hf_models_new(NULL);
@@ -310,7 +321,8 @@ START_TEST(test_getitem)
 }
 END_TEST
 
-/* † pulsar-odm: test_model_sandbox: each registry has its own, of the same description. */
+/* † pulsar-odm: test_model_sandbox: each registry has its own, of the same description; legacy
+ * test_unregister_models: none is left. */
 START_TEST(test_model_sandbox)
 {
 	hf_models *a = hf_models_new(NULL), *b = hf_models_new(NULL);
@@ -346,7 +358,8 @@ START_TEST(test_twice)
 }
 END_TEST
 
-/* † pulsar-odm: test_register_module, test_copy_modules: a plain table is no model. */
+/* † pulsar-odm: test_register_module, test_copy_modules, test_table: a plain table is no model;
+ * legacy test_register_applications: three. */
 START_TEST(test_register_module)
 {
 	static const hf_table *const module[] = { &task_table, &task_tag_table, &person_table,
@@ -365,7 +378,7 @@ START_TEST(test_register_module)
 	ck_assert_ptr_ne(copy, m);
 	ck_assert_uint_eq(hf_models_count(copy), 2);
 	add(copy, &person_table);
-	ck_assert_uint_eq(hf_models_count(copy), 3);
+	ck_assert_uint_eq(hf_models_count(copy), 3); /* test_register_applications */
 	ck_assert_uint_eq(hf_models_count(m), 2);
 	hf_models_unref(m);
 	hf_models_unref(copy);
