@@ -67,13 +67,13 @@ hf_error *hf__whole_begin(const hf_site *site, hf_session *s, hf__whole *w)
 static hf_error *end_txn(const hf_site *site, hf_session *s, hf__whole *w, bool keep)
 {
 	hf_error *e = NULL;
+	hf_future *end = keep ? hf_txn_commit_at(site, w->txn) : hf_txn_rollback_at(site, w->txn);
+	hf_status st = hf_await(end, &e);
 
-	(void)hf_await(
-		keep ? hf_txn_commit_at(site, w->txn) : hf_txn_rollback_at(site, w->txn), &e);
 	s->carrier = w->carrier;
 	s->on.pool = w->pool;
 	w->txn = hf_txn_unref(w->txn);
-	return e;
+	return st == HF_OK ? NULL : e;
 }
 
 hf_error *hf__whole_end(const hf_site *site, hf_session *s, hf__whole *w, bool keep)

@@ -67,7 +67,8 @@ static hf_future *send_chore(hf_pool *p, const struct chore *given, const char *
 	if (!c)
 		return hf__job_refuse(p, hf__error_nomem(), NULL, NULL, NULL);
 	*c = *given;
-	hf_models_ref(c->models);
+	if (c->models)
+		c->models = hf_models_ref(c->models);
 	return hf_submit_at(
 		NULL, p, HF_JOB(.fn = run, .arg = c, .free_arg = free_chore, .label = label));
 }
