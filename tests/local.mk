@@ -182,6 +182,7 @@ DB_TESTS = \
 	tests/db/test_pipeline \
 	tests/db/test_query \
 	tests/db/test_relay \
+	tests/db/test_relay_woken \
 	tests/db/test_rows \
 	tests/db/test_schema \
 	tests/db/test_scope_commit \
