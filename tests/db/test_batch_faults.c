@@ -235,40 +235,41 @@ T_BOTH_WAYS(refused_reads)
 /* --- swallowed without a word --------------------------------------------------------------------
  */
 
-/* Nothing tells but time: the limit of a statement is kept by the client as well. */
+/* Nothing tells but time: the limit of a statement is kept by the client as well, and then three
+ * cancels come to nothing, which takes two seconds. The last half of the sends vanishes. */
 static void swallowed(int depth, bool reads)
 {
 	enum claim claim[N];
-	int sends, lost, step;
+	int sends;
 
 	begin(t_pool(HF_POOL_OPTS(.max_conns = 1, .max_pipeline = depth, .max_queue = HF_FOREVER,
-
-		.statement_ms = 500 * t_slow())));
+		.statement_ms = 200 * t_slow())));
 	sends = count_sends(reads);
-	step = sends > 1 ? sends - 1 : 1;
-	for (int at = 0; at < sends; at += step) {
-		lost = c.n_of[NOT_WRITTEN] + c.n_of[UNKNOWN];
-		one_batch(claim, at, 0, reads, -1);
-		disarm();
-		ck_assert_int_gt(c.n_of[NOT_WRITTEN] + c.n_of[UNKNOWN], lost);
-	}
+	one_batch(claim, sends / 2, 0, reads, -1);
+	ck_assert_int_gt(disarm(), sends / 2);
+	ck_assert_int_gt(c.n_of[NOT_WRITTEN] + c.n_of[UNKNOWN], 0);
 	t_expect_sane(c.pool);
-	ck_assert_uint_ge(t_stats(c.pool).connects, 2);
+	ck_assert_uint_eq(t_stats(c.pool).connects, 2);
 	end(reads);
 }
 
-static void swallowed_writes(int depth)
+START_TEST(test_swallowed_writes)
 {
-	swallowed(depth, false);
+	swallowed(T_DEPTH, false);
 }
+END_TEST
 
-static void swallowed_reads(int depth)
+START_TEST(test_swallowed_alone)
 {
-	swallowed(depth, true);
+	swallowed(T_ALONE, false);
 }
+END_TEST
 
-T_BOTH_WAYS(swallowed_writes)
-T_BOTH_WAYS(swallowed_reads)
+START_TEST(test_swallowed_reads)
+{
+	swallowed(T_DEPTH, true);
+}
+END_TEST
 
 /* --- an answer of transaction control ------------------------------------------------------------
  */
@@ -344,9 +345,8 @@ T_MAIN("batch_faults",
 	{ "what the kernel refuses at each send, one by one", refused_writes_alone, 60 },
 	{ "what the kernel refuses at each send of a group", refused_reads_together, 60 },
 	{ "what the kernel refuses at each send of a read, one by one", refused_reads_alone, 60 },
-	{ "what vanishes on its way ends with its limit", swallowed_writes_together, 60 },
-	{ "what vanishes on its way, one by one", swallowed_writes_alone, 60 },
-	{ "what vanishes on its way of a group", swallowed_reads_together, 60 },
-	{ "what vanishes on its way of a read, one by one", swallowed_reads_alone, 60 },
+	{ "what vanishes on its way ends with its limit", test_swallowed_writes, 60 },
+	{ "what vanishes on its way, one by one", test_swallowed_alone, 60 },
+	{ "what vanishes on its way of a group", test_swallowed_reads, 60 },
 	{ "nothing behind an answer of transaction control is done", test_control, 60 },
 	{ "an answer of transaction control among reads", test_control_shared, 60 })
