@@ -237,12 +237,12 @@ T_BOTH_WAYS(refused_reads)
 
 /* Nothing tells but time: the limit of a statement is kept by the client as well, and then three
  * cancels come to nothing, which takes two seconds. The last half of the sends vanishes. */
-static void swallowed(int depth, bool reads)
+static void swallowed(bool reads)
 {
 	enum claim claim[N];
 	int sends;
 
-	begin(t_pool(HF_POOL_OPTS(.max_conns = 1, .max_pipeline = depth, .max_queue = HF_FOREVER,
+	begin(t_pool(HF_POOL_OPTS(.max_conns = 1, .max_pipeline = T_DEPTH, .max_queue = HF_FOREVER,
 		.statement_ms = 200 * t_slow())));
 	sends = count_sends(reads);
 	one_batch(claim, sends / 2, 0, reads, -1);
@@ -255,19 +255,13 @@ static void swallowed(int depth, bool reads)
 
 START_TEST(test_swallowed_writes)
 {
-	swallowed(T_DEPTH, false);
-}
-END_TEST
-
-START_TEST(test_swallowed_alone)
-{
-	swallowed(T_ALONE, false);
+	swallowed(false);
 }
 END_TEST
 
 START_TEST(test_swallowed_reads)
 {
-	swallowed(T_DEPTH, true);
+	swallowed(true);
 }
 END_TEST
 
@@ -346,7 +340,6 @@ T_MAIN("batch_faults",
 	{ "what the kernel refuses at each send of a group", refused_reads_together, 60 },
 	{ "what the kernel refuses at each send of a read, one by one", refused_reads_alone, 60 },
 	{ "what vanishes on its way ends with its limit", test_swallowed_writes, 60 },
-	{ "what vanishes on its way, one by one", test_swallowed_alone, 60 },
 	{ "what vanishes on its way of a group", test_swallowed_reads, 60 },
 	{ "nothing behind an answer of transaction control is done", test_control, 60 },
 	{ "an answer of transaction control among reads", test_control_shared, 60 })

@@ -78,11 +78,13 @@ static void many_rows(int depth)
 T_BOTH_WAYS(many_rows)
 
 /* Fifty million at a time, streamed, cost no more: only the row that is looked at is there. */
+#define SOME (2000000 / t_slow())
+
 static hf_status some(hf_row row, void *arg)
 {
 	int64_t *n = arg;
 
-	return hf_row_int8(row, 0, -1) == ++*n && *n < 2000000 ? HF_OK : HF_E_USER;
+	return hf_row_int8(row, 0, -1) == ++*n && *n < SOME ? HF_OK : HF_E_USER;
 }
 
 START_TEST(test_streamed)
@@ -94,7 +96,7 @@ START_TEST(test_streamed)
 	t_failed(hf_query_with(p, HF_QUERY_OPTS(.on_row = some, .arg = &n),
 			 "select generate_series(1, 50000000)"),
 		HF_E_USER);
-	ck_assert_int_eq(n, 2000000);
+	ck_assert_int_eq(n, SOME);
 	expect_little(before);
 	t_close(p);
 }
