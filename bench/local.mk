@@ -75,13 +75,15 @@ bench-growth: bench/growth
 	@$(SHELL) $(srcdir)/tests/with-pg bench/growth $(SECTIONS)
 
 # Ten million operations each: memory that stays flat, and answers that are their callers' own while
-# sessions are killed, pipelined and one by one. It takes minutes, and shows how far it is.
+# sessions are killed, pipelined and one by one; a value of a gigabyte that is too large. It takes
+# minutes, and shows how far it is.
 LONG_OPS = 10000000
 if HAVE_CHECK
-bench-long: bench/memory tests/db/test_echo
+bench-long: bench/memory tests/db/test_echo tests/db/test_limits_huge
 	@MEMORY_OPS=$(LONG_OPS) $(SHELL) $(srcdir)/tests/with-pg bench/memory flat
 	@HOLDFAST_ECHO=$(LONG_OPS) $(SHELL) $(srcdir)/tests/with-pg tests/db/test_echo \
 		'while sessions are killed'
+	@HOLDFAST_HUGE=1 $(SHELL) $(srcdir)/tests/with-pg tests/db/test_limits_huge
 endif
 
 # Calls of the system, and whose code takes the time.

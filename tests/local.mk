@@ -178,6 +178,7 @@ DB_TESTS = \
 	tests/db/test_pipeline_notices \
 	tests/db/test_pipeline_shot \
 	tests/db/test_pipeline_statements \
+	tests/db/test_pipeline_syncs \
 	tests/db/test_proxy \
 	tests/db/test_pipeline \
 	tests/db/test_query \
