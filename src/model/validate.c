@@ -232,11 +232,16 @@ static bool blame_column(const hf__plan *p, const hf__naming *names, const char 
 	return true;
 }
 
-static bool blame_check(const hf__plan *p, const char *name, const hf_column **out, size_t *n)
+static bool blame_check(const hf__plan *p, const hf__naming *names, const char *name,
+	const hf_column **out, size_t *n)
 {
-	for (size_t i = 0; i < p->table.n_constraints; i++)
-		if (strcmp(p->table.constraints[i].name, name) == 0)
+	char made[64];
+
+	for (size_t i = 0; i < p->table.n_constraints; i++) {
+		hf__check_name(made, names, p, &p->table.constraints[i]);
+		if (strcmp(made, name) == 0)
 			return blame(p, p->table.constraints[i].column, out, n);
+	}
 	return false;
 }
 
@@ -265,7 +270,7 @@ static size_t columns_of(const hf__plan *p, const hf__naming *names, const hf_er
 	if (!name)
 		return 0;
 	if (blame_column(p, names, name, out, &n) || blame_index(p, names, name, out, &n) ||
-		blame_foreign_key(p, names, name, out, &n) || blame_check(p, name, out, &n))
+		blame_foreign_key(p, names, name, out, &n) || blame_check(p, names, name, out, &n))
 		return n;
 	return 0;
 }
