@@ -49,7 +49,7 @@ const hf__type *hf__type_of_items(uint32_t array_oid);
 typedef struct hf__shape {
 	const char *name; /* hf_<name>_opt, hf_<name>_array */
 	bool is_struct;   /* the plain type is hf_<name>, too */
-	bool has_array; /* there is a hf_<name>_array */
+	bool has_array;   /* there is a hf_<name>_array */
 	uint8_t size;
 	uint8_t opt;  /* where v lies in hf_<name>_opt; 0: there is none */
 	uint32_t oid; /* the column type of its name */
