@@ -148,7 +148,9 @@ DB_TESTS = \
 	tests/db/test_loops \
 	tests/db/test_loss \
 	tests/db/test_many \
+	tests/db/test_many_arrays \
 	tests/db/test_many_parameters \
+	tests/db/test_many_rows \
 	tests/db/test_many_types \
 	tests/db/test_metrics \
 	tests/db/test_metrics_load \
