@@ -152,6 +152,7 @@ DB_TESTS = \
 	tests/db/test_many_types \
 	tests/db/test_metrics \
 	tests/db/test_metrics_load \
+	tests/db/test_model_stories \
 	tests/db/test_naming \
 	tests/db/test_nesting \
 	tests/db/test_notify \
