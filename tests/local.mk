@@ -148,6 +148,7 @@ DB_TESTS = \
 	tests/db/test_loops \
 	tests/db/test_loss \
 	tests/db/test_many \
+	tests/db/test_many_defaults \
 	tests/db/test_many_parameters \
 	tests/db/test_many_types \
 	tests/db/test_metrics \
