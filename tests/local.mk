@@ -149,11 +149,13 @@ DB_TESTS = \
 	tests/db/test_loss \
 	tests/db/test_many \
 	tests/db/test_many_arrays \
+	tests/db/test_many_defaults \
 	tests/db/test_many_parameters \
 	tests/db/test_many_rows \
 	tests/db/test_many_types \
 	tests/db/test_metrics \
 	tests/db/test_metrics_load \
+	tests/db/test_model_stories \
 	tests/db/test_naming \
 	tests/db/test_nesting \
 	tests/db/test_notify \
