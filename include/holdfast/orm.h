@@ -85,6 +85,11 @@ HF_API void *hf_stale_at(const hf_session *s, const hf_table *t);
 HF_CHECK hf_status hf_save_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *row, bool *created);
 
+/* The same, but a row that is there is updated in the columns of `only` alone, as by
+ * hf_update_only; a new one is inserted as a whole. */
+HF_CHECK hf_status hf_save_only_at(const hf_site *site, hf_session *s, const hf_table *t, void *row,
+	const uint32_t *only, bool *created);
+
 /* Inserts it, or, where another has the same values in `conflict` (columns of a key or a unique
  * index, ended by 0), updates that one: the columns of `update` (HF_REST: all but those and the
  * key), or none where it is NULL. *created (may be NULL) tells which. The row then holds what is in
@@ -210,6 +215,9 @@ HF__END
 	hf_update_changed_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), HF__GIVEN(T, before), (changed))
 #define hf_stale(s, T) ((struct T *)hf_stale_at((s), &T##_table))
 #define hf_save(s, T, row, created) hf_save_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), (created))
+/* hf_save_only(s, task, t, &created, HF_C(task, done)) */
+#define hf_save_only(s, T, row, created, ...) \
+	hf_save_only_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), HF_COLUMNS(__VA_ARGS__), (created))
 /* hf_upsert(s, person, p, HF_COLUMNS(HF_C(person, name)), HF_REST, &created) */
 #define hf_upsert(s, T, row, conflict, update, created) \
 	hf_upsert_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), (conflict), (update), (created))

@@ -76,6 +76,8 @@ HF_OWNED hf_future *hf_update_changed_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const void *row, const void *before);
 HF_OWNED hf_future *hf_save_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const void *row);
+HF_OWNED hf_future *hf_save_only_async_at(
+	const hf_site *site, hf_pool *p, const hf_table *t, const void *row, const uint32_t *only);
 HF_OWNED hf_future *hf_upsert_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
 	const void *row, const uint32_t *conflict, const uint32_t *update);
 HF_OWNED hf_future *hf_delete_async_at(
@@ -185,6 +187,8 @@ HF__END
 #define hf_update_changed_async(p, T, row, before) \
 	hf_update_changed_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), HF__GIVEN(T, before))
 #define hf_save_async(p, T, row) hf_save_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row))
+#define hf_save_only_async(p, T, row, ...) \
+	hf_save_only_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), HF_COLUMNS(__VA_ARGS__))
 #define hf_upsert_async(p, T, row, conflict, update) \
 	hf_upsert_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), (conflict), (update))
 #define hf_delete_async(p, T, row) hf_delete_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row))

@@ -159,7 +159,7 @@ static hf_status leave(hf__errand *e, hf_session *s)
 static hf_status save(hf__errand *e, hf_session *s)
 {
 	bool created = false;
-	hf_status st = hf_save_at(&e->site, s, e->t, e->given.rows, &created);
+	hf_status st = hf_save_only_at(&e->site, s, e->t, e->given.rows, e->given.list, &created);
 
 	hand_over(e, created);
 	return st;
@@ -256,8 +256,14 @@ hf_future *hf_update_changed_async_at(
 
 hf_future *hf_save_async_at(const hf_site *site, hf_pool *p, const hf_table *t, const void *row)
 {
-	return hf__errand_send(
-		site, p, t, &(hf__given){ .run = save, .rows = (void *)(uintptr_t)row, .n = 1 });
+	return hf_save_only_async_at(site, p, t, row, NULL);
+}
+
+hf_future *hf_save_only_async_at(
+	const hf_site *site, hf_pool *p, const hf_table *t, const void *row, const uint32_t *only)
+{
+	return hf__errand_send(site, p, t,
+		&(hf__given){ .run = save, .rows = (void *)(uintptr_t)row, .n = 1, .list = only });
 }
 
 hf_future *hf_delete_async_at(const hf_site *site, hf_pool *p, const hf_table *t, const void *row)

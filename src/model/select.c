@@ -121,6 +121,7 @@ hf_status hf_select_at(const hf_site *site, hf_session *s, const hf_table *t, hf
 	hf__verb v;
 
 	if (hf__verb_begin(&v, site, s, t)) {
+		v.many = hf__is_open(clauses);
 		hf__put_query(&v.st, v.p, &q);
 		if (hf__verb_run(&v))
 			hf__verb_rows(&v, t, hf__is_partial(clauses), out);
@@ -137,6 +138,7 @@ hf_status hf_select_as_at(const hf_site *site, hf_session *s, const hf_table *t,
 
 	if (!hf__verb_begin(&v, site, s, t))
 		return hf__verb_end(&v);
+	v.many = hf__is_open(clauses);
 	q.into = hf__plan_of(into, &e);
 	if (e)
 		hf__statement_fail(&v.st, e);
@@ -154,7 +156,7 @@ hf_status hf_select_sql_at(const hf_site *site, hf_session *s, const hf_table *t
 	hf__verb v;
 
 	if (hf__verb_begin(&v, site, s, t)) {
-		e = hf__session_execute(site, s, &v.res, sql, args, n);
+		e = hf__session_execute(site, s, false, &v.res, sql, args, n);
 		if (e)
 			hf__statement_fail(&v.st, e);
 		else

@@ -283,8 +283,8 @@ static bool is_new(const hf__plan *p, const void *row)
 	return unset == p->n_key;
 }
 
-hf_status hf_save_at(
-	const hf_site *site, hf_session *s, const hf_table *t, void *row, bool *created)
+hf_status hf_save_only_at(const hf_site *site, hf_session *s, const hf_table *t, void *row,
+	const uint32_t *only, bool *created)
 {
 	hf_error *e;
 	const hf__plan *p = hf__plan_of(t, &e);
@@ -294,10 +294,16 @@ hf_status hf_save_at(
 	if (!p)
 		return hf__session_told(s, e);
 	makes = row && is_new(p, row);
-	st = makes ? hf_insert_at(site, s, t, row) : hf_update_at(site, s, t, row, NULL);
+	st = makes ? hf_insert_at(site, s, t, row) : hf_update_at(site, s, t, row, only);
 	if (st == HF_OK && created)
 		*created = makes;
 	return st;
+}
+
+hf_status hf_save_at(
+	const hf_site *site, hf_session *s, const hf_table *t, void *row, bool *created)
+{
+	return hf_save_only_at(site, s, t, row, NULL, created);
 }
 
 hf_status hf_delete_at(const hf_site *site, hf_session *s, const hf_table *t, void *row)

@@ -126,6 +126,12 @@ static bool is_in(const uint32_t *only, const hf_column *c)
 	return *only != 0;
 }
 
+/* A number, a time: any is taken. */
+static bool takes_all(const hf_column *c)
+{
+	return !c->check && !c->labels && !c->codec && !hf__points(c);
+}
+
 static size_t failures(
 	const hf__plan *p, void *row, const uint32_t *only, hf_failure *out, size_t max)
 {
@@ -133,13 +139,15 @@ static size_t failures(
 
 	for (size_t i = 0; i < p->n; i++) {
 		const char *why = NULL;
-		hf_status st = is_in(only, &p->columns[i]) ? check_member(&p->columns[i], row, &why)
-							   : HF_OK;
+		const hf_column *c = &p->columns[i];
+		hf_status st = HF_OK;
 
+		if (!takes_all(c) && is_in(only, c))
+			st = check_member(c, row, &why);
 		if (st == HF_OK)
 			continue;
 		if (n < max)
-			out[n] = (hf_failure){ &p->columns[i], st, why };
+			out[n] = (hf_failure){ c, st, why };
 		n++;
 	}
 	return n;
@@ -249,11 +257,16 @@ static bool blame_column(const hf__plan *p, const hf__naming *names, const char 
 	return true;
 }
 
-static bool blame_check(const hf__plan *p, const char *name, const hf_column **out, size_t *n)
+static bool blame_check(const hf__plan *p, const hf__naming *names, const char *name,
+	const hf_column **out, size_t *n)
 {
-	for (size_t i = 0; i < p->table.n_constraints; i++)
-		if (strcmp(p->table.constraints[i].name, name) == 0)
+	char made[64];
+
+	for (size_t i = 0; i < p->table.n_constraints; i++) {
+		hf__check_name(made, names, p, &p->table.constraints[i]);
+		if (strcmp(made, name) == 0)
 			return blame(p, p->table.constraints[i].column, out, n);
+	}
 	return false;
 }
 
@@ -282,7 +295,7 @@ static size_t columns_of(const hf__plan *p, const hf__naming *names, const hf_er
 	if (!name)
 		return 0;
 	if (blame_column(p, names, name, out, &n) || blame_index(p, names, name, out, &n) ||
-		blame_foreign_key(p, names, name, out, &n) || blame_check(p, name, out, &n))
+		blame_foreign_key(p, names, name, out, &n) || blame_check(p, names, name, out, &n))
 		return n;
 	return 0;
 }

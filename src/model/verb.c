@@ -22,8 +22,8 @@ bool hf__verb_run(hf__verb *v)
 
 	v->res = hf_result_unref(v->res);
 	if (!e) {
-		e = hf__session_execute(
-			v->site, v->s, &v->res, hf__strbuf_text(&v->st.text), v->st.args, v->st.n);
+		e = hf__session_execute(v->site, v->s, v->many, &v->res,
+			hf__strbuf_text(&v->st.text), v->st.args, v->st.n);
 		if (e)
 			hf__statement_fail(&v->st, hf__error_with_members(v->p, e));
 	} else {
