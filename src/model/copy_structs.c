@@ -119,6 +119,21 @@ static hf_status put_row(struct flow *f, hf_copy *copy, const void *row)
 	return st;
 }
 
+/* The next row; a failure is told with the last one that was given. */
+static hf_status give_next(struct flow *f, const void **row)
+{
+	hf_status st = f->order->give(row, f->order->arg);
+
+	if (st == HF_PENDING)
+		st = HF_E_USER;
+	if (st != HF_OK)
+		f->error = hf__error_fmt(st, 0,
+			"table %s: the function that gives rows stopped the COPY behind row %lld "
+			"(%s)",
+			f->p->name, (long long)f->rows, hf_status_name(st));
+	return st;
+}
+
 static hf_status put_rows(hf_copy *copy, void *arg)
 {
 	struct flow *f = arg;
@@ -128,7 +143,7 @@ static hf_status put_rows(hf_copy *copy, void *arg)
 	while (row && st == HF_OK) {
 		st = put_row(f, copy, row);
 		if (st == HF_OK)
-			st = f->order->give(&row, f->order->arg);
+			st = give_next(f, &row);
 	}
 	return st;
 }

@@ -9,15 +9,25 @@
 #include "base/mem.h"
 #include "value/error.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* --- one member --- */
 
+/* What is wrong, without the name of the column, which a reader of cells may have put first. */
+static const char *reason(const hf_column *c, const hf_error *e)
+{
+	const char *message = hf_error_message(e);
+	char front[80];
+	int n = snprintf(front, sizeof front, "column \"%.60s\": ", c->name);
+
+	return strncmp(message, front, (size_t)n) == 0 ? message + n : message;
+}
+
 static hf_error *in_row(const hf__plan *p, const hf_column *c, hf_row row, hf_error *e)
 {
-	hf_error *told =
-		hf__error_fmt(hf_error_status(e), 0, "table %s, row %zu, column \"%s\": %s",
-			p->name, row.n + 1, c->name, hf_error_message(e));
+	hf_error *told = hf__error_fmt(hf_error_status(e), 0,
+		"table %s, row %zu, column \"%s\": %s", p->name, row.n + 1, c->name, reason(c, e));
 
 	hf_error_unref(e);
 	return told;

@@ -3,6 +3,8 @@
  */
 #include "models.h"
 
+#include <holdfast/copy_structs.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,6 +133,62 @@ START_TEST(test_ended)
 }
 END_TEST
 
+/* A column is named once. */
+START_TEST(test_other_type)
+{
+	struct t_store st = open_wares();
+	hf_rows *rows;
+
+	told(st.s,
+		hf_select_sql(st.s, ware, &rows,
+			"select 1 as id, 'a' as code, 1.5 as price, now() as seen, 'x'::text as "
+			"version"),
+		HF_E_TYPE,
+		"table \"ware\", row 1, column \"version\": column type text does not fit int4");
+	told(st.s,
+		hf_select_sql(st.s, ware, &rows,
+			"select 1 as id, 'a' as code, 1.5 as price, now() as seen, 5000000000 as "
+			"version"),
+		HF_E_TYPE,
+		"table \"ware\", row 1, column \"version\": value 5000000000 is out of range for "
+		"int4");
+	close_wares(&st);
+}
+END_TEST
+
+struct lines {
+	struct ware next;
+	int left;
+};
+
+static hf_status give(const void **row, void *arg)
+{
+	struct lines *l = arg;
+
+	l->next = (struct ware){ .code = "a", .price = { "1" } };
+	*row = &l->next;
+	return l->left-- > 0 ? HF_OK : HF_E_USER;
+}
+
+/* The line of a file, as a reader of it would say. */
+START_TEST(test_given_up)
+{
+	struct t_store st = open_wares();
+	struct lines l = { .left = 7 };
+	hf_error *why;
+
+	free(t_psql("alter table ware drop constraint ware_code_key"));
+	ck_assert_int_eq(
+		hf_await(hf_copy_structs_in(st.pool, ware, give, &l, NULL), &why), HF_E_USER);
+	ck_assert_str_eq(hf_error_message(why),
+		"table \"ware\": the function that gives rows stopped the COPY behind row 7 "
+		"(HF_E_USER)");
+	hf_error_unref(why);
+	t_sql_gives("select count(*) from ware", "0");
+	close_wares(&st);
+}
+END_TEST
+
 /* What was typed, as it was typed. */
 START_TEST(test_typed)
 {
@@ -152,4 +210,6 @@ END_TEST
 T_MAIN("model_stories", { "G25 a text that is no number is told with its row", test_no_number, 0 },
 	{ "J8 which row is gone or stale, and where", test_which_row, 0 },
 	{ "the end of a transaction is about no member", test_ended, 0 },
+	{ "H18 a column of another type is named once", test_other_type, 0 },
+	{ "J3 which row a COPY was given up behind", test_given_up, 0 },
 	{ "G24 what was typed is told as it was", test_typed, 0 })

@@ -126,7 +126,7 @@ START_TEST(test_other_types)
 		"'::1')"));
 	ck_assert_int_eq(hf_select(p.s, wrong, &rows, HF_ALL), HF_E_TYPE);
 	ck_assert_str_eq(hf_error_message(hf_session_error(p.s)),
-		"table \"note\", row 1, column \"text\": column \"text\": column type text does "
+		"table \"note\", row 1, column \"text\": column type text does "
 		"not fit int4");
 	ck_assert_int_eq(
 		hf_select_sql(p.s, wrong, &rows,
