@@ -115,8 +115,8 @@ HF_OWNED hf_future *hf_session_query_at(const hf_site *site, hf_session *s,
 
 /* The same, and waits: *out (may be NULL) receives the result, yours to unref, or NULL; *out_error
  * (may be NULL) the story. As hf_fetch. HF_E_DEADLOCK on a thread of the engine's pool, but not in
- * an interaction, where it is that one's statement: of the options only .on_row is possible then.
- */
+ * an interaction, where it is that one's statement: of the options only .on_row and .many_rows are
+ * possible then. */
 HF_CHECK hf_status hf_session_fetch_at(const hf_site *site, hf_session *s,
 	const hf_query_opts *opts, hf_result **out, hf_error **out_error, const char *sql,
 	const hf_value *args, size_t n);

@@ -110,8 +110,8 @@ static hf_error *conn_refusal(const hf_query_opts *o)
 		o->then == HF_THEN_GO_ON)
 		return NULL;
 	return hf__error_fmt(HF_E_MISUSE, 0,
-		"in an interaction a statement has no options but .on_row: it is that one's job "
-		"which has them");
+		"in an interaction a statement has no options but .on_row and .many_rows: it is "
+		"that one's job which has them");
 }
 
 static hf_error *run_on_conn(const hf_site *site, hf_conn *c, const hf_query_opts *o,
@@ -124,7 +124,7 @@ static hf_error *run_on_conn(const hf_site *site, hf_conn *c, const hf_query_opt
 	if (e)
 		return e;
 	st = o->on_row ? hf_conn_each_at(site, c, o->on_row, o->arg, sql, args, n)
-		       : hf_conn_query_at(site, c, &lent, sql, args, n);
+		       : hf__conn_query(site, c, o->many_rows, &lent, sql, args, n);
 	if (st == HF_OK) {
 		*out = hf_result_ref(lent);
 		return NULL;
@@ -240,13 +240,15 @@ hf_pool *hf__carried_pool(const hf_session *s)
 	return NULL;
 }
 
-hf_error *hf__session_execute(const hf_site *site, hf_session *s, hf_result **out, const char *sql,
-	const hf_value *args, size_t n)
+hf_error *hf__session_execute(const hf_site *site, hf_session *s, bool many_rows, hf_result **out,
+	const char *sql, const hf_value *args, size_t n)
 {
+	const hf_query_opts o = { .struct_size = sizeof o, .many_rows = true };
+
 	*out = NULL;
 	if (!s)
 		return hf__error_fmt(HF_E_MISUSE, 0, "the session is NULL");
-	return hf__carried_fetch(site, s, NULL, out, sql, args, n);
+	return hf__carried_fetch(site, s, many_rows ? &o : NULL, out, sql, args, n);
 }
 
 /* --- memory --- */

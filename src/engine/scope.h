@@ -124,9 +124,9 @@ bool hf__session_freshen(hf_session *s, const void *row, const void *image);
 const void *hf__session_image(const hf_session *s, const void *row);
 
 /* One statement, and its end: the result is yours, and may be NULL. *out is written in every case.
- */
-hf_error *hf__session_execute(const hf_site *site, hf_session *s, hf_result **out, const char *sql,
-	const hf_value *args, size_t n);
+ * `many_rows`: see hf_query_opts. */
+hf_error *hf__session_execute(const hf_site *site, hf_session *s, bool many_rows, hf_result **out,
+	const char *sql, const hf_value *args, size_t n);
 
 /* Lets the result live as long as the single rows do, and takes it. False: no memory; it is gone.
  */

@@ -120,6 +120,11 @@ bool hf__is_partial(const hf_clause *clauses)
 	return last(clauses, HF_CLAUSE_ONLY) != NULL;
 }
 
+bool hf__is_open(const hf_clause *clauses)
+{
+	return !last(clauses, HF_CLAUSE_LIMIT);
+}
+
 /* "count(*) AS n": expressions as members of another struct. */
 static void put_picks(hf__statement *s, const hf__plan *p, const hf__query *q)
 {

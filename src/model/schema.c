@@ -81,7 +81,8 @@ static void deliver(struct sender *to)
 	if (!to->e && to->b.n > 0 && to->into)
 		hf__strbuf_printf(to->into, "%s;\n", hf__strbuf_text(&to->b));
 	else if (!to->e && to->b.n > 0)
-		to->e = hf__session_execute(NULL, to->s, &res, hf__strbuf_text(&to->b), NULL, 0);
+		to->e = hf__session_execute(
+			NULL, to->s, false, &res, hf__strbuf_text(&to->b), NULL, 0);
 	hf_result_unref(res);
 	hf__strbuf_clear(&to->b);
 }

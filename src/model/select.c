@@ -25,16 +25,18 @@ static bool find_rows(hf__verb *v, const hf_term *conditions, int limit)
 
 static hf_error *none_found(const hf__verb *v)
 {
-	hf__strbuf args = HF__STRBUF_INIT;
+	hf__strbuf args = HF__STRBUF_INIT, message = HF__STRBUF_INIT;
 	hf_error *e;
 
+	hf__strbuf_printf(&message, "model %s: no row fits", v->p->table.model);
 	hf__tell_args(&v->st, &args);
 	e = hf__error_new(&(hf__error_spec){ .status = HF_E_NO_ROWS,
-		.message = "no row of the table fits",
+		.message = hf__strbuf_text(&message),
 		.field[HF_ERR_QUERY] = hf__strbuf_text(&v->st.text),
 		.field[HF_ERR_DETAIL] = args.n ? hf__strbuf_text(&args) : NULL,
 		.field[HF_ERR_TABLE] = v->p->table.name });
 	hf__strbuf_finish(&args);
+	hf__strbuf_finish(&message);
 	return e;
 }
 
@@ -119,6 +121,7 @@ hf_status hf_select_at(const hf_site *site, hf_session *s, const hf_table *t, hf
 	hf__verb v;
 
 	if (hf__verb_begin(&v, site, s, t)) {
+		v.many = hf__is_open(clauses);
 		hf__put_query(&v.st, v.p, &q);
 		if (hf__verb_run(&v))
 			hf__verb_rows(&v, t, hf__is_partial(clauses), out);
@@ -135,6 +138,7 @@ hf_status hf_select_as_at(const hf_site *site, hf_session *s, const hf_table *t,
 
 	if (!hf__verb_begin(&v, site, s, t))
 		return hf__verb_end(&v);
+	v.many = hf__is_open(clauses);
 	q.into = hf__plan_of(into, &e);
 	if (e)
 		hf__statement_fail(&v.st, e);
@@ -152,7 +156,7 @@ hf_status hf_select_sql_at(const hf_site *site, hf_session *s, const hf_table *t
 	hf__verb v;
 
 	if (hf__verb_begin(&v, site, s, t)) {
-		e = hf__session_execute(site, s, &v.res, sql, args, n);
+		e = hf__session_execute(site, s, false, &v.res, sql, args, n);
 		if (e)
 			hf__statement_fail(&v.st, e);
 		else

@@ -94,6 +94,9 @@ void hf__put_query(hf__statement *s, const hf__plan *p, const hf__query *q);
 void hf__put_list(hf__statement *s, const hf__plan *p, const hf_clause *clauses);
 bool hf__is_partial(const hf_clause *clauses);
 
+/* Whether there is no LIMIT to the rows. */
+bool hf__is_open(const hf_clause *clauses);
+
 /* " WHERE …", of an UPDATE or a DELETE, with which no clause but ONLY may stand. */
 void hf__put_where(hf__statement *s, const hf__plan *p, const hf_clause *clauses);
 

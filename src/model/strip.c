@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "value/error.h"
 #include "value/text.h"
+#include "value/type.h"
 
 #include <string.h>
 #include <strings.h>
@@ -40,6 +41,11 @@ static bool travels_natively(const hf_column *c)
 	case HF_T_TIMESTAMP:
 	case HF_T_DATE:
 	case HF_T_UUID:
+	case HF_T_BYTEA:
+	case HF_T_TIME:
+	case HF_T_TIMETZ:
+	case HF_T_INTERVAL:
+	case HF_T_LSN:
 		return !c->as_text && !c->labels && !c->codec && !is_xid(c);
 	default:
 		return false;
@@ -110,7 +116,8 @@ static bool is_padded(const hf_column *c)
 
 bool hf__needs_list_type(const hf_column *c)
 {
-	return is_boxed(c) || is_padded(c);
+	return is_boxed(c) || is_padded(c) ||
+	       (!is_array(c) && !hf__shape_of((int)c->type)->has_array);
 }
 
 void hf__put_list_type(hf__strbuf *b, const hf_column *c)
@@ -121,45 +128,6 @@ void hf__put_list_type(hf__strbuf *b, const hf_column *c)
 }
 
 /* --- values --- */
-
-/* The value as an item of an array of its type. */
-static void store(void *item, int type, const hf_value *v)
-{
-	switch (type) {
-	case HF_T_BOOL:
-		*(bool *)item = v->as.b;
-		return;
-	case HF_T_INT2:
-		*(int16_t *)item = (int16_t)v->as.i;
-		return;
-	case HF_T_INT4:
-		*(int32_t *)item = (int32_t)v->as.i;
-		return;
-	case HF_T_INT8:
-		*(int64_t *)item = v->as.i;
-		return;
-	case HF_T_FLOAT4:
-		*(float *)item = (float)v->as.f;
-		return;
-	case HF_T_FLOAT8:
-		*(double *)item = v->as.f;
-		return;
-	case HF_T_TIMESTAMPTZ:
-		*(hf_timestamptz *)item = v->as.timestamptz;
-		return;
-	case HF_T_TIMESTAMP:
-		*(hf_timestamp *)item = v->as.timestamp;
-		return;
-	case HF_T_DATE:
-		*(hf_date *)item = v->as.date;
-		return;
-	case HF_T_UUID:
-		*(hf_uuid *)item = v->as.uuid;
-		return;
-	default: /* text, numeric */
-		*(const char **)item = v->as.s;
-	}
-}
 
 static const char *put_item(hf__strbuf *b, const hf_column *c, const hf_value *value)
 {
@@ -194,26 +162,38 @@ static bool store_text(hf__verb *v, const hf_column *c, const hf_value *value, c
 	return text != NULL;
 }
 
-static bool fill(hf__verb *v, const hf_column *c, struct strip *s, const char *rows, size_t n)
+/* Members that are items of an array as they are, behind their `has` if they have one. */
+static void gather(const hf__plan *p, const hf_column *c, struct strip *s, const char *rows)
 {
-	size_t size = hf__item_size(s->type);
+	size_t size = hf__item_size(s->type), n = s->array.n;
+	size_t v = c->nullable ? hf__shape_of(s->type)->opt : 0;
+	char *items = (char *)(uintptr_t)s->array.v;
 
 	for (size_t i = 0; i < n; i++) {
-		char *item = (char *)(uintptr_t)s->array.v + i * size;
+		const char *at = rows + i * p->table.row_size + c->offset;
+
+		s->null[i] = v && !*(const bool *)at;
+		memcpy(items + i * size, at + v, size);
+	}
+}
+
+/* The others, each as its text. */
+static bool write_out(hf__verb *v, const hf_column *c, struct strip *s, const char *rows)
+{
+	const char **items = (const char **)(uintptr_t)s->array.v;
+
+	for (size_t i = 0; i < s->array.n; i++) {
+		const char *row = rows + i * v->p->table.row_size;
 		hf_error *e = NULL;
 		hf_value value;
 
-		if (hf__member_sent(c, rows + i * v->p->table.row_size, &v->st.arena, &value, &e) !=
-			HF_OK) {
+		if (hf__member_sent(c, row, &v->st.arena, &value, &e) != HF_OK) {
 			hf__statement_fail(&v->st, e);
 			return false;
 		}
 		s->null[i] = value.type == HF_T_NULL;
-		if (s->null[i])
-			memset(item, 0, size);
-		else if (travels_natively(c))
-			store(item, s->type, &value);
-		else if (!store_text(v, c, &value, (const char **)(void *)item))
+		items[i] = NULL;
+		if (!s->null[i] && !store_text(v, c, &value, &items[i]))
 			return false;
 	}
 	return true;
@@ -239,7 +219,10 @@ static struct strip *strip_new(hf__verb *v, const hf_column *c, const void *rows
 		.n = n,
 		.v = items,
 		.null = null };
-	return fill(v, c, s, rows, n) ? s : NULL;
+	if (!travels_natively(c))
+		return write_out(v, c, s, rows) ? s : NULL;
+	gather(v->p, c, s, rows);
+	return s;
 }
 
 /* --- SQL --- */

@@ -28,8 +28,9 @@ hf_status hf_table_drop(hf_session *s, const hf_table *t, int flags)
 static hf_error *run(hf_session *s, hf__strbuf *b, const hf_value *args, size_t n, bool *out)
 {
 	hf_result *res = NULL;
-	hf_error *e = b->failed ? hf__error_nomem()
-				: hf__session_execute(NULL, s, &res, hf__strbuf_text(b), args, n);
+	hf_error *e =
+		b->failed ? hf__error_nomem()
+			  : hf__session_execute(NULL, s, false, &res, hf__strbuf_text(b), args, n);
 
 	if (!e && out)
 		*out = hf_row_bool(hf_result_row(res, 0), 0, false);

@@ -4,6 +4,7 @@
 
 #include "value/codec.h"
 #include "value/error.h"
+#include "value/number.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -55,6 +56,15 @@ static int32_t whole_room(const hf_column *c)
 	return c->length > c->scale ? c->length - c->scale : 0;
 }
 
+static hf_status check_numeric(const hf_column *c, const char *s, const char **why)
+{
+	if (!hf__numeric_valid(s, strlen(s)))
+		*why = "the text is no number";
+	else if (c->length > 0 && whole_digits(s) > whole_room(c))
+		*why = "the number has more digits than its column";
+	return *why ? HF_E_TYPE : HF_OK;
+}
+
 static hf_status check_value(const hf_column *c, const hf_value *v, const char **why)
 {
 	switch ((int)v->type) {
@@ -66,10 +76,7 @@ static hf_status check_value(const hf_column *c, const hf_value *v, const char *
 	case HF_T_TEXT:
 		return check_text(c, v->as.s, why);
 	case HF_T_NUMERIC:
-		if (c->length == 0 || whole_digits(v->as.s) <= whole_room(c))
-			return HF_OK;
-		*why = "the number has more digits than its column";
-		return HF_E_TYPE;
+		return check_numeric(c, v->as.s, why);
 	default:
 		return HF_OK;
 	}
@@ -119,6 +126,12 @@ static bool is_in(const uint32_t *only, const hf_column *c)
 	return *only != 0;
 }
 
+/* A number, a time: any is taken. */
+static bool takes_all(const hf_column *c)
+{
+	return !c->check && !c->labels && !c->codec && !hf__points(c);
+}
+
 static size_t failures(
 	const hf__plan *p, void *row, const uint32_t *only, hf_failure *out, size_t max)
 {
@@ -126,13 +139,15 @@ static size_t failures(
 
 	for (size_t i = 0; i < p->n; i++) {
 		const char *why = NULL;
-		hf_status st = is_in(only, &p->columns[i]) ? check_member(&p->columns[i], row, &why)
-							   : HF_OK;
+		const hf_column *c = &p->columns[i];
+		hf_status st = HF_OK;
 
+		if (!takes_all(c) && is_in(only, c))
+			st = check_member(c, row, &why);
 		if (st == HF_OK)
 			continue;
 		if (n < max)
-			out[n] = (hf_failure){ &p->columns[i], st, why };
+			out[n] = (hf_failure){ c, st, why };
 		n++;
 	}
 	return n;
@@ -149,6 +164,14 @@ size_t hf_row_failures(const hf_table *t, void *row, hf_failure *out, size_t max
 
 #define TOLD 16 /* by one error */
 
+/* What is too long for a column of that length is told with it: "(character varying(20))". */
+static void tell_failure(hf__strbuf *b, const hf_failure *f)
+{
+	hf__strbuf_printf(b, "%s: %s", f->column->member, f->why);
+	if (f->status == HF_E_TYPE && f->column->length > 0 && f->column->sql_type)
+		hf__strbuf_printf(b, " (%s)", f->column->sql_type);
+}
+
 hf_error *hf__row_check(const hf__plan *p, void *row, const uint32_t *only)
 {
 	hf_failure f[TOLD];
@@ -159,8 +182,10 @@ hf_error *hf__row_check(const hf__plan *p, void *row, const uint32_t *only)
 	if (n == 0)
 		return NULL;
 	hf__strbuf_printf(&b, "model %s: ", p->table.model);
-	for (size_t i = 0; i < n && i < TOLD; i++)
-		hf__strbuf_printf(&b, "%s%s: %s", i ? "; " : "", f[i].column->member, f[i].why);
+	for (size_t i = 0; i < n && i < TOLD; i++) {
+		hf__strbuf_puts(&b, i ? "; " : "");
+		tell_failure(&b, &f[i]);
+	}
 	if (n > TOLD)
 		hf__strbuf_printf(&b, "; and %zu more", n - TOLD);
 	e = hf__error_new(&(hf__error_spec){ .status = f[0].status,
@@ -293,7 +318,8 @@ size_t hf_error_columns(const hf_error *e, const hf_table *t, const hf_naming *n
 hf_error *hf__error_with_members(const hf__plan *p, hf_error *e)
 {
 	const hf_column *c[HF_MAX_KEY];
-	size_t n = hf_error_is(e, HF_INTEGRITY) ? columns_of(p, &hf__naming_default, e, c) : 0;
+	bool is_own = hf_error_status(e) == HF_E_SQL && hf_error_is(e, HF_INTEGRITY);
+	size_t n = is_own ? columns_of(p, &hf__naming_default, e, c) : 0;
 	char names[200] = "";
 
 	if (n == 0)

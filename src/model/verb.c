@@ -22,8 +22,8 @@ bool hf__verb_run(hf__verb *v)
 
 	v->res = hf_result_unref(v->res);
 	if (!e) {
-		e = hf__session_execute(
-			v->site, v->s, &v->res, hf__strbuf_text(&v->st.text), v->st.args, v->st.n);
+		e = hf__session_execute(v->site, v->s, v->many, &v->res,
+			hf__strbuf_text(&v->st.text), v->st.args, v->st.n);
 		if (e)
 			hf__statement_fail(&v->st, hf__error_with_members(v->p, e));
 	} else {
@@ -61,7 +61,7 @@ hf_status hf__verb_end(hf__verb *v)
 	e = hf__statement_error(&v->st);
 	hf_result_unref(v->res);
 	hf__statement_finish(&v->st);
-	st = hf__session_told(v->s, e);
+	st = hf__session_told(v->s, e ? hf__error_at(e, 0, NULL, v->site) : NULL);
 	if (v->stale) {
 		v->s->stale = v->stale;
 		v->s->stale_of = v->p;

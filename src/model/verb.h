@@ -16,6 +16,7 @@ typedef struct hf__verb {
 	hf_result *res;       /* of the last run; NULL: none */
 	const uint32_t *only; /* the columns that are written; NULL: all */
 	bool touches;    /* it may be an UPDATE: on_update is called, before the row is checked */
+	bool many;       /* rows may come, see hf_query_opts */
 	void *stale;     /* the row as it is, where it is not the one that was read */
 	hf__whole whole; /* see hf__verb_whole */
 	char *scratch;   /* a row, see hf__read_back; NULL: not needed yet */

@@ -148,12 +148,18 @@ static hf_status statement(hf_conn *c, hf__run *run, const hf_result **out, cons
 	return hf__conn_failed(c, e ? hf__error_at(e, 0, run->sql, site) : NULL);
 }
 
+hf_status hf__conn_query(const hf_site *site, hf_conn *c, bool many_rows, const hf_result **out,
+	const char *sql, const hf_value *args, size_t n)
+{
+	hf__run run = { .sql = sql, .many = many_rows };
+
+	return statement(c, &run, out, site, args, n);
+}
+
 hf_status hf_conn_query_at(const hf_site *site, hf_conn *c, const hf_result **out, const char *sql,
 	const hf_value *args, size_t n)
 {
-	hf__run run = { .sql = sql };
-
-	return statement(c, &run, out, site, args, n);
+	return hf__conn_query(site, c, false, out, sql, args, n);
 }
 
 hf_status hf_conn_script_at(const hf_site *site, hf_conn *c, const hf_result **out, const char *sql,

@@ -6,6 +6,7 @@
 
 #include "base/attr.h"
 #include "base/clock.h"
+#include "value/decode.h"
 #include "value/error.h"
 
 #include <limits.h>
@@ -245,6 +246,24 @@ static bool defines(const char *tag)
 	return false;
 }
 
+/* What is binary is bytes of the user's, or an array. */
+static void show_param(hf__strbuf *b, const hf__params *p, int i)
+{
+	const char *v = p->values[i];
+	const hf__type *item = v && p->formats[i] ? hf__type_of_items(p->types[i]) : NULL;
+
+	if (!v || (p->formats[i] && !item)) {
+		hf__strbuf_puts(b, v ? "(bytes)" : "NULL");
+		return;
+	}
+	hf__strbuf_putc(b, '\'');
+	if (item)
+		(void)hf__array_print(b, item, v, (size_t)p->lengths[i]);
+	else
+		hf__strbuf_puts(b, v);
+	hf__strbuf_putc(b, '\'');
+}
+
 void hf__conn_log_run(
 	const hf_conn *c, const hf__run *run, const hf_error *e, int64_t began, const hf_site *site)
 {
@@ -264,14 +283,11 @@ void hf__conn_log_run(
 	if (!hf__logs(log, HF__LOG_DEBUG))
 		return;
 	for (int i = 0; run->params && i < run->params->n; i++) {
-		const char *v = run->params->values[i];
-
-		if (!c->worker->pool->opts.log_params)
-			hf__strbuf_printf(&shown, "%s$%d", i ? ", " : " [", i + 1);
-		else if (!v || run->params->formats[i] == 1)
-			hf__strbuf_printf(&shown, "%s%s", i ? ", " : " [", v ? "(bytes)" : "NULL");
+		hf__strbuf_puts(&shown, i ? ", " : " [");
+		if (c->worker->pool->opts.log_params)
+			show_param(&shown, run->params, i);
 		else
-			hf__strbuf_printf(&shown, "%s'%s'", i ? ", " : " [", v);
+			hf__strbuf_printf(&shown, "$%d", i + 1);
 	}
 	hf__logf(log, HF__LOG_DEBUG, "%.3f ms %s: %s%s%s%s%s", ms, place,
 		c->worker->pool->opts.log_params && run->text ? run->text : run->sql,

@@ -92,6 +92,7 @@ typedef struct hf__job {
 	atomic_bool cancel_asked;
 	bool has_own_acquire; /* set when it is submitted, as acquire_by is */
 	bool urgent, read_only;
+	bool many;           /* of a query: many_rows */
 	bool fetched;        /* by hf_fetch: whoever submitted it reads the result at once */
 	uint16_t used, size; /* of the block, in bytes */
 	int timeout_ms;      /* as given */

@@ -72,6 +72,7 @@ static void set_query_opts(hf__job *j, const hf_query_opts *o)
 	j->timeout_ms = o->timeout_ms;
 	j->urgent = o->urgent;
 	j->read_only = o->read_only;
+	j->many = o->many_rows;
 	if (is_plain(o))
 		return;
 	j->more->acquire_ms = o->acquire_ms;

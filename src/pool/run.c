@@ -137,6 +137,7 @@ static hf__outcome run_statement(hf_conn *c, hf__job *j)
 		.kind = j->sql_kind,
 		.script = j->kind == HF__JOB_SCRIPT,
 		.read_at_once = j->fetched,
+		.many = j->many,
 		.on_row = j->more->on_row,
 		.row_arg = j->more->arg };
 	hf_result *res = NULL;

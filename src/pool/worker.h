@@ -292,6 +292,10 @@ void hf__conn_use(hf_conn *c);
  * of a statement: a failure, consumed, fails the interaction as well. */
 bool hf__conn_usable(const hf_conn *c);
 
+/* conn.c: hf_conn_query_at, with an option of hf_query_opts. */
+hf_status hf__conn_query(const hf_site *site, hf_conn *c, bool many_rows, const hf_result **out,
+	const char *sql, const hf_value *args, size_t n);
+
 /* conn.c: whether each of its statements is a transaction of its own: a .manual job without one. */
 bool hf__conn_alone(const hf_conn *c);
 hf_status hf__conn_misuse(const hf_conn *c);

@@ -105,6 +105,7 @@ typedef struct hf__run {
 	bool read_at_once; /* its result is not kept for long: see "packed" in result.c */
 	bool describe; /* not run: its result has columns and no rows; `text`, if any, is sent */
 	struct hf__copy *copy; /* it is a COPY, and goes alone */
+	bool many;             /* rows are expected, and worth a question: see hf_query_opts */
 	hf_row_fn *on_row;
 	void *row_arg;
 	/* what travels after it */

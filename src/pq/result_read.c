@@ -3,6 +3,7 @@
  * would call the notice hook of a connection that may be gone. */
 #include "pq/result_inside.h"
 
+#include "base/attr.h"
 #include "base/mem.h"
 #include "value/error.h"
 #include "value/type.h"
@@ -222,34 +223,43 @@ static struct column column_of(const hf_result *r, const hf__landing *to)
 	return c;
 }
 
-static hf__cell land_cell(const hf_result *r, size_t row, const struct column *c)
+/* What a cell holds; NULL: SQL NULL. */
+static const char *look(const hf_result *r, size_t row, int col, int *len)
 {
-	int len;
-	bool null;
+	if (r->cells) {
+		const hf__cell *cell = &r->cells[row * (size_t)r->n_columns + (size_t)col];
 
-	if (r->cells)
-		return r->cells[row * (size_t)r->n_columns + (size_t)c->to.col];
-	len = PQgetlength(r->pg, (int)row, c->to.col);
-	null = len == 0 && PQgetisnull(r->pg, (int)row, c->to.col);
-	return (hf__cell){ .type = c->type,
-		.format = c->format,
-		.data = null ? NULL : PQgetvalue(r->pg, (int)row, c->to.col),
-		.len = len };
+		*len = cell->len;
+		return cell->data;
+	}
+	*len = PQgetlength(r->pg, (int)row, col);
+	if (*len == 0 && PQgetisnull(r->pg, (int)row, col))
+		return NULL;
+	return PQgetvalue(r->pg, (int)row, col);
+}
+
+/* By the tables that all types and destinations are in. */
+static bool land_slowly(
+	const hf_result *r, const struct column *c, const char *data, int len, char *to)
+{
+	hf__cell cell = { .type = c->type, .format = c->format, .data = data, .len = len };
+
+	return hf__decode(&cell, (hf_dest){ c->to.type, to }, hf__result_room, (void *)(uintptr_t)r,
+		       NULL, 0) == HF_OK;
 }
 
 static bool land_one(const hf_result *r, size_t row, const struct column *c, char *to)
 {
-	hf__cell cell = land_cell(r, row, c);
+	int len;
+	const char *data = look(r, row, c->to.col, &len);
 
-	if (!cell.data)
+	if (!data)
 		return c->to.nullable; /* all 0 as it is */
-	if (c->quick && c->quick(cell.data, cell.len, to + c->v)) {
-		if (c->v)
-			*(bool *)to = true;
-		return true;
-	}
-	return hf__decode(&cell, (hf_dest){ c->to.type, to }, hf__result_room, (void *)(uintptr_t)r,
-		       NULL, 0) == HF_OK;
+	if (hf_unlikely(!c->quick || !c->quick(data, len, to + c->v)))
+		return land_slowly(r, c, data, len, to);
+	if (c->v)
+		*(bool *)to = true;
+	return true;
 }
 
 /* A few rows of one column after the other: so that both their cells and their structs stay near.

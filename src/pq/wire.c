@@ -334,7 +334,7 @@ static bool may_set(const hf__trip *t)
  * before tells without asking. */
 static bool asks_first(const hf__trip *t)
 {
-	return t->run->on_row && !t->columns &&
+	return (t->run->on_row || t->run->many) && !t->columns &&
 	       (t->run->kind == HF__SQL_PLAIN || t->run->kind == HF__SQL_READ);
 }
 

@@ -54,11 +54,12 @@ static bool drivable(const hf__job *j)
 	return j->kind == HF__JOB_QUERY && !m->on_row && !m->free_arg;
 }
 
-/* Whether it can be sent before somebody waits for it. */
+/* Whether it can be sent before somebody waits for it; a question that goes before it is answered
+ * to who waits. */
 static bool sendable_locked(const hf_txn *t, const hf__job *j)
 {
-	return j->more->verb == HF__TXN_RUN && drivable(j) && !j->more->refused && !t->lost &&
-	       j->more->then != HF_THEN_ROLLBACK && !t->worker->conn.poison &&
+	return j->more->verb == HF__TXN_RUN && drivable(j) && !j->many && !j->more->refused &&
+	       !t->lost && j->more->then != HF_THEN_ROLLBACK && !t->worker->conn.poison &&
 	       (j->sql_kind == HF__SQL_PLAIN || j->sql_kind == HF__SQL_READ);
 }
 

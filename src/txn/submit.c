@@ -249,6 +249,7 @@ static hf_future *query(const hf_site *site, hf_txn *t, const hf_query_opts *opt
 	j->more->on_row = o.on_row;
 	j->more->then = o.then;
 	j->more->tells = tells;
+	j->many = o.many_rows;
 	if (o.timeout_ms)
 		j->timeout_ms = o.timeout_ms;
 	e = check_query_opts(&o);

@@ -109,12 +109,11 @@ static const char *put_value(hf__strbuf *b, const hf_value *v, hf__strbuf *scrat
 
 const char *hf__put_array(hf__strbuf *b, int tag, const void *array)
 {
-	const hf__shape *shape = hf__shape_of(tag);
 	hf__strbuf scratch = HF__STRBUF_INIT;
 	const char *why = NULL;
 	hf__any_array a;
 
-	if (!shape || !shape->has_array || !array)
+	if (!hf__has_items(tag) || !array)
 		return "the value is no array that can be passed";
 	memcpy(&a, array, sizeof a);
 	if (a.n > 0 && !a.v)

@@ -4,6 +4,7 @@
 
 #include "base/attr.h"
 #include "base/mem.h"
+#include "value/copy_row.h"
 #include "value/datetime.h"
 #include "value/error.h"
 #include "value/net.h"
@@ -177,7 +178,7 @@ uint32_t hf__param_type(const hf_value *v)
 	if (!shape)
 		return 0;
 	if (type & HF_T_ARRAY)
-		return shape->has_array ? hf__type_of(shape->oid)->array : 0;
+		return hf__has_items(type & ~HF_T_ARRAY) ? hf__type_of(shape->oid)->array : 0;
 	switch (type) {
 	case HF_T_BYTEA:
 	case HF_T_UUID:
@@ -227,18 +228,39 @@ static hf_status refuse(hf_status st, size_t i, const char *why, hf_error **out_
 	return hf__error_give(hf__error_fmt(st, 0, "$%zu: %s", i + 1, why), out_error);
 }
 
-/* Appends one value and a NUL. */
-static const char *put_param(hf__strbuf *b, const hf_value *v, int *format)
+/* An array in binary, behind 4 bytes of its length. False: nothing was added, as one of its values
+ * has no such form; the text, or what the server says to it, tells why. */
+static bool put_array(hf__strbuf *b, const hf_value *v)
+{
+	const hf__shape *shape = hf__shape_of((int)v->type & ~HF_T_ARRAY);
+	hf__strbuf scratch = HF__STRBUF_INIT;
+	hf__put p = { b, &scratch, shape ? hf__type_of(shape->oid) : NULL };
+	size_t was = b->n;
+	bool fits = p.type && hf__put_wire_array(&p, v) == HF__FIT;
+
+	hf__strbuf_finish(&scratch);
+	if (!fits)
+		b->n = was;
+	return fits;
+}
+
+/* Appends one value, which begins at *at, and a NUL. */
+static const char *put_param(hf__strbuf *b, const hf_value *v, int *format, size_t *at)
 {
 	const char *why = NULL;
 
-	*format = v->type == HF_T_BYTEA || v->type == HF_T_UUID;
-	if (v->type == HF_T_BYTEA)
+	*format = 1;
+	*at = b->n;
+	if (v->type == HF_T_BYTEA) {
 		hf__strbuf_add(b, v->as.bytes.data, v->as.bytes.len);
-	else if (v->type == HF_T_UUID)
+	} else if (v->type == HF_T_UUID) {
 		hf__strbuf_add(b, v->as.uuid.b, sizeof v->as.uuid.b);
-	else
+	} else if (((int)v->type & HF_T_ARRAY) && put_array(b, v)) {
+		*at += 4;
+	} else {
+		*format = 0;
 		why = hf__put_text(b, v);
+	}
 	hf__strbuf_putc(b, '\0');
 	return why;
 }
@@ -286,13 +308,13 @@ static hf_status add_param(
 	hf__strbuf *b, const struct layout *at, const hf_value *v, size_t i, hf_error **out_error)
 {
 	uint32_t type = hf__param_type(v);
-	size_t offset = b->n, size;
+	size_t offset, size;
 	const char *why;
 	int format, length;
 
 	if (hf__value_is_null(v))
 		return HF_OK;
-	why = put_param(b, v, &format);
+	why = put_param(b, v, &format, &offset);
 	if (why)
 		return refuse(HF_E_MISUSE, i, why, out_error);
 	if (b->failed)

@@ -136,7 +136,22 @@ hf_value hf__item(int tag, const void *items, size_t i)
 		return hf_v_date(((const hf_date *)items)[i]);
 	case HF_T_UUID:
 		return hf_v_uuid(((const hf_uuid *)items)[i]);
+	case HF_T_BYTEA:
+		return hf_v_bytes(((const hf_bytes *)items)[i]);
+	case HF_T_TIME:
+		return hf_v_time_of_day(((const hf_time_of_day *)items)[i]);
+	case HF_T_TIMETZ:
+		return hf_v_timetz(((const hf_timetz *)items)[i]);
+	case HF_T_INTERVAL:
+		return hf_v_interval(((const hf_interval *)items)[i]);
+	case HF_T_LSN:
+		return hf_v_lsn(((const hf_lsn *)items)[i]);
 	default:
 		return hf_v_null();
 	}
+}
+
+bool hf__has_items(int tag)
+{
+	return hf__shape_of(tag) && tag != HF_T_JSON && tag != HF_T_INET && tag != HF_T_MAC;
 }

@@ -49,7 +49,7 @@ const hf__type *hf__type_of_items(uint32_t array_oid);
 typedef struct hf__shape {
 	const char *name; /* hf_<name>_opt, hf_<name>_array */
 	bool is_struct;   /* the plain type is hf_<name>, too */
-	bool has_array;
+	bool has_array;   /* there is a hf_<name>_array */
 	uint8_t size;
 	uint8_t opt;  /* where v lies in hf_<name>_opt; 0: there is none */
 	uint32_t oid; /* the column type of its name */
@@ -66,6 +66,10 @@ typedef struct hf__any_array HF__ARRAY_OF(void) hf__any_array;
 
 /* Item i of an array's items as a value; NULL pointers are SQL NULL. */
 hf_value hf__item(int tag, const void *items, size_t i);
+
+/* Whether it knows them: of all types but those whose values go into more than one column type, so
+ * that nobody could tell the array's. */
+bool hf__has_items(int tag);
 
 /* Big-endian numbers of the wire. */
 static inline uint16_t hf__be16(const char *s)

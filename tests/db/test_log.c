@@ -96,6 +96,8 @@ static hf_status insert(hf_conn *c, void *arg, hf_reply *reply)
 
 START_TEST(test_log_params)
 {
+	static const int32_t numbers[] = { 1, -2 };
+	static const char *const words[] = { "a b", NULL };
 	hf_pool *p;
 
 	make_table();
@@ -104,7 +106,10 @@ START_TEST(test_log_params)
 		p, "INSERT INTO \"testmodel\" (id, name) VALUES ($1, $2)", 77, "two\nlines"));
 	ck_assert_ptr_nonnull(line_with("['77', 'two lines']"));
 	t_done(hf_query(p, "select $1::text, $2::bytea", (const char *)NULL, hf_blob("x", 1)));
-	ck_assert_ptr_nonnull(line_with("select $1::text, $2::bytea [NULL, "));
+	ck_assert_ptr_nonnull(line_with("select $1::text, $2::bytea [NULL, (bytes)]"));
+	t_done(hf_query(
+		p, "select $1, $2", &HF_ARRAY(int4, numbers, 2), &HF_ARRAY(text, words, 2)));
+	ck_assert_ptr_nonnull(line_with("select $1, $2 ['{1,-2}', '{\"a b\",NULL}']"));
 	t_done(hf_submit(p, HF_JOB(.fn = insert, .label = "by hand")));
 	ck_assert_ptr_nonnull(line_with("\"by hand\""));
 	ck_assert_ptr_nonnull(line_with("'by function'"));

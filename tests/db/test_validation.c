@@ -106,9 +106,9 @@ START_TEST(test_all_failures)
 	a->balance.s = "-1234.5";
 	a->mood = (enum mood)7;
 	refused(s, hf_insert(s, account, a), HF_E_TYPE,
-		"model account: name: the text is longer than its column; "
+		"model account: name: the text is longer than its column (character varying(5)); "
 		"email: a value is needed; age: the model's check refused it; "
-		"balance: the number has more digits than its column; "
+		"balance: the number has more digits than its column (numeric(5,2)); "
 		"mood: the number is no value of its enum");
 	ck_assert_str_eq(hf_error_field(hf_session_error(s), HF_ERR_COLUMN), "name");
 	ck_assert_str_eq(hf_error_sqlstate(hf_session_error(s)), "");
