@@ -204,6 +204,8 @@ START_TEST(test__get__range)
 	hf_rows *rows;
 	char *sql;
 
+	free(t_psql(
+		"update thing set name = name where id = 1")); /* it lies behind the others now */
 	has_range(&shop, NULL, "1,2,3,4,");
 	has_range(&shop, HF_RANGE(.limit = 2), "1,2,");
 	has_range(&shop, HF_RANGE(.limit = 2, .order = "id desc"), "4,3,");
