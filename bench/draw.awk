@@ -3,7 +3,7 @@
 # the highest round. Text and lines are of a grey that can be read on light and on dark ground.
 # Variables: about, command.
 BEGIN {
-	split("ping ping-pinned point update tx load insert", known, " ")
+	split("ping ping-pinned point update tx load insert orm_insert orm_select notify", known, " ")
 	title["ping"] = "ping: one lookup at a time, 1 connection"
 	title["ping-pinned"] = "ping-pinned: one lookup at a time, all on one CPU"
 	title["point"] = "point: lookups by key, 256 under way"
@@ -11,10 +11,17 @@ BEGIN {
 	title["tx"] = "tx: lock and read, write, commit; 4 at a time"
 	title["load"] = "load: rows into structs"
 	title["insert"] = "insert: rows out of structs"
+	title["orm_insert"] = "orm_insert: structs into a table, ids read back"
+	title["orm_select"] = "orm_select: a table into structs"
+	title["notify"] = "notify: 100 to a transaction, until heard"
+	unit["load"] = unit["insert"] = unit["orm_insert"] = unit["orm_select"] = "rows per second"
+	unit["tx"] = "transactions per second"
+	unit["notify"] = "notices per second"
 	fast["ping"] = fast["ping-pinned"] = "hf_fetch"
 	fast["point"] = "fast lane"
 	fast["load"] = "COPY"
-	split("holdfast-fast holdfast libpq-pipeline libpq-sync libzdb apr-dbd pgbench floor-fast floor", programs, " ")
+	fast["notify"] = "one statement"
+	split("holdfast-fast holdfast libpq-pipeline libpq-batch libpq-sync libzdb apr-dbd pgbench floor-fast floor", programs, " ")
 	colour["holdfast"] = "#2f81d7"
 	colour["holdfast-fast"] = "#54aeff"
 	colour["floor"] = colour["floor-fast"] = "none"
@@ -58,8 +65,10 @@ function label(w, p) {
 		return "libpq, COPY by hand"
 	if (w == "insert")
 		return (p == "libpq-sync" ? "libpq" : p == "apr-dbd" ? "apr_dbd" : p) ", INSERT each"
+	if (p == "libpq-batch")
+		return w == "orm_insert" ? "libpq, arrays by hand" : "libpq, one Sync for 32"
 	if (p == "libpq-pipeline")
-		return "libpq, " (w == "load" ? "cursor" : "pipelining") " by hand"
+		return "libpq, " (w == "load" || w == "orm_select" ? "cursor" : "pipelining") " by hand"
 	if (p == "libpq-sync")
 		return "libpq, blocking calls"
 	if (p == "apr-dbd")
@@ -100,8 +109,7 @@ function draw_panel(w, x0, y0,    x, y, top, s, v, b, bottom, most) {
 		line(x + v / top * plot_w, y - 4, x + v / top * plot_w, bottom, "grid")
 		text(x + v / top * plot_w, bottom + 14, "tick", short(v))
 	}
-	text(x + plot_w / 2, bottom + 29, "tick", w == "load" || w == "insert" ? "rows per second" : \
-		w == "tx" ? "transactions per second" : "queries per second")
+	text(x + plot_w / 2, bottom + 29, "tick", w in unit ? unit[w] : "queries per second")
 	for (b = 1; b in programs; b++) {
 		if (!count[w, programs[b]])
 			continue

@@ -16,9 +16,9 @@ function rates(w, what, fast,    x) {
 	if (quantile(w, "libpq-sync", 4, 0.5) == "-")
 		return
 	x = ratio(w, "holdfast-fast")
-	printf "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", what, \
+	printf "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", what, \
 		thousands(quantile(w, "libpq-sync", 4, 0.5)), ratio(w, "holdfast"), \
-		x == "" ? "" : x " (" fast ")", ratio(w, "libpq-pipeline"), ratio(w, "libzdb"), \
+		x == "" ? "" : x " (" fast ")", ratio(w, "libpq-pipeline"), ratio(w, "libpq-batch"), ratio(w, "libzdb"), \
 		ratio(w, "apr-dbd"), ratio(w, "pgbench"), ratio(w, "floor"), ratio(w, "floor-fast")
 }
 function cpu(w, p) {
@@ -37,10 +37,12 @@ function micro(what, w, libpq, floor, holdfast,    a, b, c) {
 END {
 	print "<!-- figures: rates, from `" command "` -->"
 	print "Operations per second, as times `libpq-sync` (a thread per connection, blocking calls), medians of the rounds."
+	print "`libpq-pipeline` and `libpq-batch` are pipelining by hand, with a Sync each and with one for 32; in orm_insert the former sends"
+	print "an INSERT each, the latter arrays."
 	print "(" about ".)"
 	print ""
-	print "| | `libpq-sync`, per second | `holdfast` | `holdfast-fast` | `libpq-pipeline` | libzdb | apr_dbd | pgbench | floor | floor, one Sync |"
-	print "|---|---|---|---|---|---|---|---|---|---|"
+	print "| | `libpq-sync`, per second | `holdfast` | `holdfast-fast` | `libpq-pipeline` | `libpq-batch` | libzdb | apr_dbd | pgbench | floor | floor, one Sync |"
+	print "|---|---|---|---|---|---|---|---|---|---|---|"
 	rates("ping", "ping: one lookup at a time", "`hf_fetch`")
 	rates("ping-pinned", "ping-pinned: one lookup at a time, client and server on one CPU", "`hf_fetch`")
 	rates("point", "point: lookups, 256 under way", "fast lane")
@@ -48,6 +50,9 @@ END {
 	rates("tx", "tx: two statements, 4 at a time", "")
 	rates("load", "load: rows into structs", "COPY")
 	rates("insert", "insert: rows out of structs, by COPY where the program can", "")
+	rates("orm_insert", "orm_insert: structs into a table, ids read back", "")
+	rates("orm_select", "orm_select: a table into structs", "")
+	rates("notify", "notify: 100 to a transaction, until heard", "one statement for 100")
 	print "<!-- end of figures: rates -->"
 	print ""
 	print "<!-- figures: microseconds, from the column \"CPU us/op\" of the same run -->"

@@ -1,20 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /* libpq-pipeline WORKLOAD: pipelining by hand. A thread per connection, binary, up to 64 statements
  * under way on each, with a Sync each: every one is a transaction of its own. load streams a
- * cursor, insert is COPY BINARY. */
+ * cursor, insert is COPY BINARY.
+ *
+ * libpq-batch WORKLOAD: the same with one Sync, and one transaction, for 32 lookups; rows go in as
+ * an array for each column. */
 #include "pq.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#ifndef LIBPQ_BATCH
+#define LIBPQ_BATCH 0
+#endif
 
 #define WINDOW 64
 #define REFILL 32
-#define FETCH  5000
 
 struct sent {
 	int aid;
 	int64_t since_ns;
 };
+
+struct loading {
+	struct bench_loaded *rows;
+	struct bench_texts texts;
+};
+
+/* Whether a Sync follows the k-th of n. */
+static bool synced(long k, long n)
+{
+	return !LIBPQ_BATCH || k % REFILL == 0 || k == n;
+}
 
 static void send_one(struct bench_lane *l, bool update, struct sent *s)
 {
@@ -24,7 +40,6 @@ static void send_one(struct bench_lane *l, bool update, struct sent *s)
 		bench_send(l->conn, "update", 2, bench_delta(&l->seed), s->aid);
 	else
 		bench_send(l->conn, "point", 1, s->aid, 0);
-	bench_sync(l->conn);
 }
 
 static void take_one(struct bench_lane *l, bool update, const struct sent *s, long i)
@@ -34,7 +49,8 @@ static void take_one(struct bench_lane *l, bool update, const struct sent *s, lo
 	if (!update)
 		bench_pq_account(r, s->aid);
 	PQclear(r);
-	PQclear(bench_expect(l->conn, PGRES_PIPELINE_SYNC));
+	if (synced(i + 1, l->n))
+		PQclear(bench_expect(l->conn, PGRES_PIPELINE_SYNC));
 	bench_lane_lap(l, i, s->since_ns);
 }
 
@@ -47,8 +63,11 @@ static void flight(struct bench_lane *l)
 	while (taken < l->n) {
 		long stop = taken + REFILL < l->n ? taken + REFILL : l->n;
 
-		for (; sent < l->n && sent - taken < window; sent++)
+		for (; sent < l->n && sent - taken < window; sent++) {
 			send_one(l, update, &ring[sent % WINDOW]);
+			if (synced(sent + 1, l->n))
+				bench_sync(l->conn);
+		}
 		if (window == 1)
 			stop = taken + 1;
 		for (; taken < stop; taken++)
@@ -85,57 +104,31 @@ static void body(struct bench_lane *l)
 		flight(l);
 }
 
-static void fetch(PGconn *c)
+static void take_rows(const PGresult *r, long at, void *arg)
 {
-	bench_send(c, "fetch", 0, 0, 0);
-	bench_sync(c);
-}
-
-static long take_rows(const PGresult *r, struct bench_loaded *rows, struct bench_texts *texts)
-{
+	struct loading *l = arg;
 	int n = PQntuples(r);
 
 	for (int i = 0; i < n; i++) {
-		rows[i].aid = bench_int4(r, i, 0);
-		rows[i].bid = bench_int4(r, i, 1);
-		rows[i].abalance = bench_int4(r, i, 2);
-		rows[i].filler =
-			bench_keep(texts, PQgetvalue(r, i, 3), (size_t)PQgetlength(r, i, 3));
+		struct bench_loaded *row = &l->rows[at + i];
+
+		row->aid = bench_int4(r, i, 0);
+		row->bid = bench_int4(r, i, 1);
+		row->abalance = bench_int4(r, i, 2);
+		row->filler =
+			bench_keep(&l->texts, PQgetvalue(r, i, 3), (size_t)PQgetlength(r, i, 3));
 	}
-	return n;
 }
 
-/* Two FETCHes under way, so that the server scans while this thread decodes. */
 static void load(struct bench *b)
 {
-	struct bench_texts texts = { 0 };
-	struct bench_loaded *rows;
+	struct loading l = { .texts = { 0 } };
 	PGconn *c = bench_connect();
-	char sql[sizeof BENCH_LOAD + 64];
-	long n = 0, asked = 0;
 
 	bench_begin(b);
-	rows = bench_alloc((size_t)b->ops * sizeof *rows);
-	bench_simple(c, "BEGIN");
-	snprintf(sql, sizeof sql, "DECLARE rows NO SCROLL CURSOR FOR %s", bench_load_sql(b));
-	bench_simple(c, sql);
-	snprintf(sql, sizeof sql, "FETCH %d FROM rows", FETCH);
-	PQclear(PQprepare(c, "fetch", sql, 0, NULL));
-	bench_pipeline_mode(c);
-	fetch(c);
-	asked += FETCH;
-	while (n < b->ops) {
-		PGresult *r;
-
-		if (asked < b->ops)
-			fetch(c);
-		asked += FETCH;
-		r = bench_expect(c, PGRES_TUPLES_OK);
-		PQclear(bench_expect(c, PGRES_PIPELINE_SYNC));
-		n += take_rows(r, rows + n, &texts);
-		PQclear(r);
-	}
-	bench_sum(b, rows, n);
+	l.rows = bench_alloc((size_t)b->ops * sizeof *l.rows);
+	bench_stream(c, bench_load_sql(b), b->ops, take_rows, &l);
+	bench_sum(b, l.rows, b->ops);
 	bench_end(b);
 	PQfinish(c);
 }
@@ -150,19 +143,27 @@ static void insert(struct bench *b)
 	PQfinish(c);
 }
 
+static void run(struct bench *b)
+{
+	if (strcmp(b->workload, "load") == 0)
+		load(b);
+	else if (strcmp(b->workload, "insert") == 0)
+		insert(b);
+	else
+		bench_lanes(b, &bench_pipelining, body);
+}
+
 int main(int argc, char **argv)
 {
+	const char *peer = LIBPQ_BATCH ? "libpq-batch" : "libpq-pipeline";
 	struct bench b;
 
-	if (!bench_init(&b, "libpq-pipeline", argc, argv))
+	if (argc > 1 && bench_pq_rest(peer, argv[1], LIBPQ_BATCH ? BENCH_ARRAYS : BENCH_PIPELINED))
+		return 0;
+	if (!bench_init(&b, peer, argc, argv) || (LIBPQ_BATCH && strcmp(b.workload, "point") != 0))
 		return BENCH_SKIP;
 	b.version = "libpq";
-	if (strcmp(b.workload, "load") == 0)
-		load(&b);
-	else if (strcmp(b.workload, "insert") == 0)
-		insert(&b);
-	else
-		bench_lanes(&b, &bench_pipelining, body);
+	run(&b);
 	bench_print(&b);
 	return 0;
 }

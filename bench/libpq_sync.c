@@ -192,6 +192,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "deliver") == 0)
 		return deliver();
+	if (argc > 1 && bench_pq_rest("libpq-sync", argv[1], BENCH_BLOCKING))
+		return 0;
 	if (!bench_init(&b, "libpq-sync", argc, argv))
 		return BENCH_SKIP;
 	b.version = "libpq";

@@ -16,8 +16,8 @@ bench_hf_peer_fast_SOURCES = $(BENCH_HF) bench/hearing.h bench/hf_bulk.c bench/h
 bench_hf_peer_fast_LDADD = $(BENCH_CORE)
 
 # What one thread, a queue and workers can reach at best.
-BENCH_PQ = $(BENCH_SHARED) bench/lanes.c bench/lanes.h bench/pq.c bench/pq.h \
-	bench/pq_copy.c
+BENCH_PQ = $(BENCH_SHARED) bench/hearing.h bench/lanes.c bench/lanes.h bench/pq.c bench/pq.h \
+	bench/pq_binary.h bench/pq_copy.c bench/pq_notices.c bench/pq_rows.c
 BENCH_FLOOR = $(BENCH_PQ) bench/floor.c bench/floor.h bench/floor_hand.c bench/floor_queue.c
 noinst_PROGRAMS += bench/floor bench/floor-fast
 bench_floor_SOURCES = $(BENCH_FLOOR)
@@ -27,12 +27,15 @@ bench_floor_fast_CPPFLAGS = $(AM_CPPFLAGS) -DFLOOR_FAST=1
 bench_floor_fast_LDADD = $(LIBPQ_LIBS) $(PTHREAD_LIBS)
 
 # What else a C user has at hand. libzdb is needed for its own program only.
-noinst_PROGRAMS += bench/apr-dbd bench/libpq-pipeline bench/libpq-sync
+noinst_PROGRAMS += bench/apr-dbd bench/libpq-batch bench/libpq-pipeline bench/libpq-sync
 bench_apr_dbd_SOURCES = $(BENCH_SHARED) bench/apr_dbd.c bench/lanes.c bench/lanes.h
 bench_apr_dbd_LDADD = $(APU_LIBS) $(APR_LIBS) $(PTHREAD_LIBS)
+bench_libpq_batch_SOURCES = $(BENCH_PQ) bench/libpq_pipeline.c
+bench_libpq_batch_CPPFLAGS = $(AM_CPPFLAGS) -DLIBPQ_BATCH=1
+bench_libpq_batch_LDADD = $(LIBPQ_LIBS) $(PTHREAD_LIBS)
 bench_libpq_pipeline_SOURCES = $(BENCH_PQ) bench/libpq_pipeline.c
 bench_libpq_pipeline_LDADD = $(LIBPQ_LIBS) $(PTHREAD_LIBS)
-bench_libpq_sync_SOURCES = $(BENCH_PQ) bench/hearing.h bench/libpq_sync.c
+bench_libpq_sync_SOURCES = $(BENCH_PQ) bench/libpq_sync.c
 bench_libpq_sync_LDADD = $(LIBPQ_LIBS) $(PTHREAD_LIBS)
 if HAVE_ZDB
 noinst_PROGRAMS += bench/libzdb
@@ -72,13 +75,22 @@ bench-growth: bench/growth
 	@$(SHELL) $(srcdir)/tests/with-pg bench/growth $(SECTIONS)
 
 # Ten million operations each: memory that stays flat, and answers that are their callers' own while
-# sessions are killed, pipelined and one by one. It takes minutes, and shows how far it is.
+# sessions are killed, pipelined and one by one; a value of a gigabyte that is too large. It takes
+# minutes, and shows how far it is.
 LONG_OPS = 10000000
 if HAVE_CHECK
-bench-long: bench/memory tests/db/test_echo
+bench-long: bench/memory tests/db/test_echo tests/db/test_limits_huge
 	@MEMORY_OPS=$(LONG_OPS) $(SHELL) $(srcdir)/tests/with-pg bench/memory flat
 	@HOLDFAST_ECHO=$(LONG_OPS) $(SHELL) $(srcdir)/tests/with-pg tests/db/test_echo \
 		'while sessions are killed'
+	@HOLDFAST_HUGE=1 $(SHELL) $(srcdir)/tests/with-pg tests/db/test_limits_huge
 endif
 
-.PHONY: bench-decode bench-growth bench-long bench-memory
+# Calls of the system, and whose code takes the time.
+bench-profile: $(noinst_PROGRAMS)
+	@$(SHELL) $(srcdir)/bench/profile '$(abs_builddir)'
+
+EXTRA_DIST += bench/objects.awk bench/profile
+CLEANFILES += bench/profile.md
+
+.PHONY: bench-decode bench-growth bench-long bench-memory bench-profile

@@ -36,4 +36,23 @@ void bench_pq_account(const PGresult *r, int aid);
 /* COPY BINARY of the rows of the insert workload, to their end. */
 void bench_copy_items(PGconn *c, long n);
 
+/* Outside a pipeline: the n rows of a query by a cursor, with two FETCHes under way, so that the
+ * server scans while this thread decodes. `take` gets some rows, of which the first is number `at`.
+ */
+void bench_stream(PGconn *c, const char *sql, long n,
+	void (*take)(const PGresult *r, long at, void *arg), void *arg);
+
+/* orm_insert and orm_select with structs by hand. How the rows go in: one INSERT after the other;
+ * many under way; or an array for each column, a thousand rows at a time. */
+enum bench_way { BENCH_BLOCKING, BENCH_PIPELINED, BENCH_ARRAYS };
+
+void bench_orm_insert(struct bench *b, enum bench_way way);
+void bench_orm_select(struct bench *b, enum bench_way way);
+
+/* notify: transactions of 100 notices, each a statement, until a listener has heard all. */
+void bench_notices(struct bench *b, enum bench_way way);
+
+/* The three above, and prints; false: the workload is none of them, or is not made that way. */
+bool bench_pq_rest(const char *peer, const char *workload, enum bench_way way);
+
 #endif

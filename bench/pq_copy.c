@@ -1,57 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /* COPY BINARY by hand: the format is of "Binary Format" in PostgreSQL's page on COPY. */
 #include "pq.h"
+#include "pq_binary.h"
 
-#include <endian.h>
 #include <string.h>
 
 #define CHUNK         65536
-#define PG_EPOCH_US   (INT64_C(946684800) * 1000000) /* 2000-01-01 from 1970 */
 #define MOST_OF_A_ROW 256
-
-static char *put2(char *p, int v)
-{
-	uint16_t n = htobe16((uint16_t)v);
-
-	memcpy(p, &n, sizeof n);
-	return p + sizeof n;
-}
-
-static char *put4(char *p, int v)
-{
-	uint32_t n = htobe32((uint32_t)v);
-
-	memcpy(p, &n, sizeof n);
-	return p + sizeof n;
-}
-
-static char *put8(char *p, const void *v)
-{
-	uint64_t n;
-
-	memcpy(&n, v, sizeof n);
-	n = htobe64(n);
-	memcpy(p, &n, sizeof n);
-	return p + sizeof n;
-}
 
 static char *put_item(char *p, const struct bench_item *it)
 {
-	int64_t created = it->created_us - PG_EPOCH_US;
+	int64_t created = it->created_us - BENCH_PG_EPOCH_US;
 	size_t n = strlen(it->subject);
 
-	p = put2(p, 4);
-	p = put4(p, (int)n);
+	p = bench_put2(p, 4);
+	p = bench_put4(p, (int)n);
 	memcpy(p, it->subject, n);
 	p += n;
-	p = put4(p, 1);
+	p = bench_put4(p, 1);
 	*p++ = it->done;
-	p = put4(p, 8);
-	p = put8(p, &created);
+	p = bench_put4(p, 8);
+	p = bench_put8(p, &created);
 	if (!it->has_score)
-		return put4(p, -1);
-	p = put4(p, 8);
-	return put8(p, &it->score);
+		return bench_put4(p, -1);
+	p = bench_put4(p, 8);
+	return bench_put8(p, &it->score);
 }
 
 static void put(PGconn *c, const char *buf, const char *end)
@@ -81,7 +54,7 @@ void bench_copy_items(PGconn *c, long n)
 		put(c, buf, p);
 		p = buf;
 	}
-	put(c, buf, put2(p, -1));
+	put(c, buf, bench_put2(p, -1));
 	if (PQputCopyEnd(c, NULL) != 1)
 		bench_pq_die(c, "copy end");
 	while ((r = PQgetResult(c))) {

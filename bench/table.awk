@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The results as tables, after results.awk: medians of the rounds. Variable: about.
 BEGIN {
-	np = split("libpq-sync libpq-pipeline libzdb apr-dbd pgbench holdfast holdfast-fast floor floor-fast", \
+	np = split("libpq-sync libpq-pipeline libpq-batch libzdb apr-dbd pgbench holdfast holdfast-fast floor floor-fast", \
 		order_p, " ")
 	title["ping"] = "one query at a time, 1 connection"
 	title["ping-pinned"] = "the same with client and server on one CPU"
@@ -10,6 +10,9 @@ BEGIN {
 	title["tx"] = "BEGIN, SELECT FOR UPDATE, UPDATE, COMMIT; 4 at a time on 4 connections"
 	title["load"] = "rows of four columns into structs"
 	title["insert"] = "rows of four columns out of structs"
+	title["orm_insert"] = "structs into a table in one transaction, their ids read back"
+	title["orm_select"] = "100,000 rows of a table into structs, by id"
+	title["notify"] = "notices in transactions of 100, until a listener has heard all"
 }
 function number(x, format) {
 	return x == "-" ? "-" : sprintf(format, x)

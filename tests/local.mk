@@ -149,11 +149,13 @@ DB_TESTS = \
 	tests/db/test_loss \
 	tests/db/test_many \
 	tests/db/test_many_arrays \
+	tests/db/test_many_defaults \
 	tests/db/test_many_parameters \
 	tests/db/test_many_rows \
 	tests/db/test_many_types \
 	tests/db/test_metrics \
 	tests/db/test_metrics_load \
+	tests/db/test_model_stories \
 	tests/db/test_naming \
 	tests/db/test_nesting \
 	tests/db/test_notify \
@@ -180,10 +182,12 @@ DB_TESTS = \
 	tests/db/test_pipeline_notices \
 	tests/db/test_pipeline_shot \
 	tests/db/test_pipeline_statements \
+	tests/db/test_pipeline_syncs \
 	tests/db/test_proxy \
 	tests/db/test_pipeline \
 	tests/db/test_query \
 	tests/db/test_relay \
+	tests/db/test_relay_woken \
 	tests/db/test_rows \
 	tests/db/test_schema \
 	tests/db/test_scope_commit \

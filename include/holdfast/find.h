@@ -286,10 +286,13 @@ static inline hf_term hf__set_sql(
 #define HF_ALL           ((hf_clause){ .kind = HF_CLAUSE_ALL })
 #define HF_WHERE(...)    ((hf_clause){ .kind = HF_CLAUSE_WHERE, .terms = HF__TERMS(__VA_ARGS__) })
 #define HF_ORDER(...)    ((hf_clause){ .kind = HF_CLAUSE_ORDER, .terms = HF__TERMS(__VA_ARGS__) })
+/* Below 0 (HF_FOREVER) there is no limit, and no offset. */
 #define HF_LIMIT(count)  ((hf_clause){ .kind = HF_CLAUSE_LIMIT, .n = (count) })
 #define HF_OFFSET(count) ((hf_clause){ .kind = HF_CLAUSE_OFFSET, .n = (count) })
+/* Until the transaction ends: a session whose verbs stand alone, as on a pool, holds no lock. */
 #define HF_LOCK(how)     ((hf_clause){ .kind = HF_CLAUSE_LOCK, .n = (how) })
-/* HF_ONLY(HF_COL(task, subject)): these columns and the key are read; the other members are 0. */
+/* HF_ONLY(HF_COL(task, subject)): these columns and the key are read; the other members are 0,
+ * and hf_update would write that: hf_update_only. */
 #define HF_ONLY(...)     ((hf_clause){ .kind = HF_CLAUSE_ONLY, .terms = HF__TERMS(__VA_ARGS__) })
 #define HF_MATCHING(f)   ((hf_clause){ .kind = HF_CLAUSE_FIND, .find = (f) })
 /* Of hf_select_as and hf_scalar the server refuses distinct rows by an order that is not among what

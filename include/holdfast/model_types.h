@@ -5,6 +5,7 @@
  *   in HF_COLUMN                      NOT_NULL                    NULLABLE
  *   BOOL                              bool                        hf_bool_opt
  *   INT2 INT4 INT8                    int16_t int32_t int64_t     hf_int2_opt …
+ *   OID XID XID8                      int64_t                     hf_int8_opt
  *   FLOAT4 FLOAT8                     float double                hf_float4_opt hf_float8_opt
  *   NUMERIC DECIMAL(p, s)             hf_numeric                  hf_numeric
  *   TEXT VARCHAR(n) CHARACTER(n)      const char *                const char *
@@ -22,8 +23,9 @@
  *   USER(point)                       point, as point_codec has it
  *   RAW("tsvector")                   const char *                const char *
  *
- * Whatever has no line of its own is RAW: read as the server writes it as text, and written back
- * so. */
+ * OID and XID are unsigned there, and an int64_t holds them all; an XID8 beyond INT64_MAX is
+ * HF_E_TYPE. Whatever has no line of its own is RAW: read as the server writes it as text, and
+ * written back so. */
 #ifndef HOLDFAST_MODEL_TYPES_H
 #define HOLDFAST_MODEL_TYPES_H
 
@@ -84,6 +86,9 @@ HF__END
 #define HF__CT_INT2          int16_t, hf_int2_opt
 #define HF__CT_INT4          int32_t, hf_int4_opt
 #define HF__CT_INT8          int64_t, hf_int8_opt
+#define HF__CT_OID           int64_t, hf_int8_opt
+#define HF__CT_XID           int64_t, hf_int8_opt
+#define HF__CT_XID8          int64_t, hf_int8_opt
 #define HF__CT_FLOAT4        float, hf_float4_opt
 #define HF__CT_FLOAT8        double, hf_float8_opt
 #define HF__CT_NUMERIC       hf_numeric, hf_numeric
@@ -133,6 +138,9 @@ HF__END
 #define HF__TI_INT2          .sql_type = "smallint", .type = HF_T_INT2
 #define HF__TI_INT4          .sql_type = "integer", .type = HF_T_INT4
 #define HF__TI_INT8          .sql_type = "bigint", .type = HF_T_INT8
+#define HF__TI_OID           .sql_type = "oid", .type = HF_T_INT8
+#define HF__TI_XID           .sql_type = "xid", .type = HF_T_INT8
+#define HF__TI_XID8          .sql_type = "xid8", .type = HF_T_INT8
 #define HF__TI_FLOAT4        .sql_type = "real", .type = HF_T_FLOAT4
 #define HF__TI_FLOAT8        .sql_type = "double precision", .type = HF_T_FLOAT8
 #define HF__TI_NUMERIC       .sql_type = "numeric", .type = HF_T_NUMERIC

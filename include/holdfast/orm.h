@@ -85,6 +85,11 @@ HF_API void *hf_stale_at(const hf_session *s, const hf_table *t);
 HF_CHECK hf_status hf_save_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *row, bool *created);
 
+/* The same, but a row that is there is updated in the columns of `only` alone, as by
+ * hf_update_only; a new one is inserted as a whole. */
+HF_CHECK hf_status hf_save_only_at(const hf_site *site, hf_session *s, const hf_table *t, void *row,
+	const uint32_t *only, bool *created);
+
 /* Inserts it, or, where another has the same values in `conflict` (columns of a key or a unique
  * index, ended by 0), updates that one: the columns of `update` (HF_REST: all but those and the
  * key), or none where it is NULL. *created (may be NULL) tells which. The row then holds what is in
@@ -148,10 +153,15 @@ HF_CHECK hf_status hf_scalar_at(const hf_site *site, hf_session *s, const hf_tab
 	hf_term expression, const hf_clause *clauses);
 
 /* Inserts `n` structs that stand one behind the other, in one statement of one text, whatever n:
- * an array for each column. They are checked as single rows are, and the story tells which; events
- * are not called. What the server fills in is read back into them. */
+ * an array for each column. They are written in full, as rows made by hand, and checked as single
+ * rows are; the story tells which row, from 1. Events are not called. What the server fills in is
+ * read back into them. */
 HF_CHECK hf_status hf_insert_many_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *rows, size_t n);
+/* hf_insert_many, but these columns (ended by 0) get their defaults from the server, in all rows.
+ * HF_E_MISUSE: one has none. */
+HF_CHECK hf_status hf_insert_many_default_at(const hf_site *site, hf_session *s, const hf_table *t,
+	void *rows, size_t n, const uint32_t *columns);
 
 /* hf_upsert for n structs in one statement. *changed (may be NULL) is how many were inserted or
  * updated. They are not read back, and no two may be the same by `conflict` (21000). */
@@ -205,6 +215,9 @@ HF__END
 	hf_update_changed_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), HF__GIVEN(T, before), (changed))
 #define hf_stale(s, T) ((struct T *)hf_stale_at((s), &T##_table))
 #define hf_save(s, T, row, created) hf_save_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), (created))
+/* hf_save_only(s, task, t, &created, HF_C(task, done)) */
+#define hf_save_only(s, T, row, created, ...) \
+	hf_save_only_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), HF_COLUMNS(__VA_ARGS__), (created))
 /* hf_upsert(s, person, p, HF_COLUMNS(HF_C(person, name)), HF_REST, &created) */
 #define hf_upsert(s, T, row, conflict, update, created) \
 	hf_upsert_at(HF_HERE, (s), &T##_table, HF__ROW(T, row), (conflict), (update), (created))
@@ -231,6 +244,9 @@ HF__END
 #define hf_count(s, T, out, ...) hf_count_at(HF_HERE, (s), &T##_table, (out), HF__CLAUSES(__VA_ARGS__))
 #define hf_exists(s, T, out, ...) hf_exists_at(HF_HERE, (s), &T##_table, (out), HF__CLAUSES(__VA_ARGS__))
 #define hf_insert_many(s, T, rows, n) hf_insert_many_at(HF_HERE, (s), &T##_table, HF__ROW(T, rows), (n))
+/* hf_insert_many_default(s, task, tasks, n, HF_C(task, created), HF_C(task, done)) */
+#define hf_insert_many_default(s, T, rows, n, ...) \
+	hf_insert_many_default_at(HF_HERE, (s), &T##_table, HF__ROW(T, rows), (n), (const uint32_t[]){ __VA_ARGS__, 0 })
 #define hf_upsert_many(s, T, rows, n, conflict, update, changed) \
 	hf_upsert_many_at(HF_HERE, (s), &T##_table, HF__ROW(T, rows), (n), (conflict), (update), (changed))
 #define hf_update_many(s, T, rows, n, only, changed) \

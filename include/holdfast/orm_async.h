@@ -13,7 +13,7 @@
  * lists, and rows with what their columns point to. So a row is the caller's again at once, and is
  * never written to; what the verb would have read back into it is in the rows that the future
  * gives. It counts as made by hand (see hf_insert): it is written in full, whatever hf_new put into
- * it, but for the columns that hf_insert_default_async is told.
+ * it, but for the columns that hf_insert_default_async and hf_insert_many_default_async are told.
  *
  * Selects and what changes rows by a condition are plain queries, which travel together with others
  * (see pool.h), and whoever waits turns their results into structs. Other verbs are interactions:
@@ -76,6 +76,8 @@ HF_OWNED hf_future *hf_update_changed_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const void *row, const void *before);
 HF_OWNED hf_future *hf_save_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const void *row);
+HF_OWNED hf_future *hf_save_only_async_at(
+	const hf_site *site, hf_pool *p, const hf_table *t, const void *row, const uint32_t *only);
 HF_OWNED hf_future *hf_upsert_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
 	const void *row, const uint32_t *conflict, const uint32_t *update);
 HF_OWNED hf_future *hf_delete_async_at(
@@ -92,6 +94,8 @@ HF_OWNED hf_future *hf_get_or_create_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const void *row, const hf_term *by);
 HF_OWNED hf_future *hf_insert_many_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const void *rows, size_t n);
+HF_OWNED hf_future *hf_insert_many_default_async_at(const hf_site *site, hf_pool *p,
+	const hf_table *t, const void *rows, size_t n, const uint32_t *columns);
 HF_OWNED hf_future *hf_upsert_many_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
 	const void *rows, size_t n, const uint32_t *conflict, const uint32_t *update);
 HF_OWNED hf_future *hf_update_many_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
@@ -183,6 +187,8 @@ HF__END
 #define hf_update_changed_async(p, T, row, before) \
 	hf_update_changed_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), HF__GIVEN(T, before))
 #define hf_save_async(p, T, row) hf_save_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row))
+#define hf_save_only_async(p, T, row, ...) \
+	hf_save_only_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), HF_COLUMNS(__VA_ARGS__))
 #define hf_upsert_async(p, T, row, conflict, update) \
 	hf_upsert_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), (conflict), (update))
 #define hf_delete_async(p, T, row) hf_delete_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row))
@@ -196,6 +202,8 @@ HF__END
 	hf_get_or_create_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, row), HF__TERMS(__VA_ARGS__))
 #define hf_insert_many_async(p, T, rows, n) \
 	hf_insert_many_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, rows), (n))
+#define hf_insert_many_default_async(p, T, rows, n, ...) \
+	hf_insert_many_default_async_at(HF_HERE, (p), &T##_table, HF__GIVEN(T, rows), (n), (const uint32_t[]){ __VA_ARGS__, 0 })
 #define hf_by_id_async(p, T, id) hf_by_id_async_at(HF_HERE, (p), &T##_table, 0, HF_V(id))
 #define hf_by_id_of_async(p, T, m, id) \
 	hf_by_id_async_at(HF_HERE, (p), &T##_table, HF_C(T, m), HF__VALUE(T, m, id))

@@ -18,13 +18,15 @@ HF__BEGIN
 
 typedef struct hf_models hf_models;
 
-/* How keys, unique constraints and indexes without a name are called (a check has one of its own):
- * %t table, %c its columns joined by "_", %r the table referred to. NULL: PostgreSQL's own. What is
+/* How keys, unique constraints and indexes without a name are called, and
+ * how checks are, which have one: %t table, %c its columns joined by "_", %r the table referred to,
+ * %n the check's own name. NULL: PostgreSQL's own, and the check's. What is
  * longer than 63 bytes is cut, and ends in a hash of the whole. The patterns are not copied: they
  * are static, as descriptions are. */
 struct hf_naming {
 	size_t struct_size;
 	const char *key, *foreign_key, *unique, *index;
+	const char *check;
 };
 
 HF_OWNED hf_models *hf_models_new(const hf_naming *naming); /* NULL: no memory, a bad pattern */
@@ -90,5 +92,19 @@ HF_CHECK hf_status hf_sequence_exists(
 	hf_session *s, const char *schema, const char *name, bool *out);
 
 HF__END
+
+#ifndef __cplusplus
+
+/* SQLAlchemy's usual convention, which migrations by Alembic count on; of several columns all are
+ * in the name. hf_models_new(HF_NAMING_ALEMBIC) */
+#define HF_NAMING_ALEMBIC                                                                          \
+	(&(const hf_naming){ .struct_size = sizeof(hf_naming),                                     \
+		.key = "pk_%t",                                                                    \
+		.foreign_key = "fk_%t_%c_%r",                                                      \
+		.unique = "uq_%t_%c",                                                              \
+		.index = "ix_%t_%c",                                                               \
+		.check = "ck_%t_%n" })
+
+#endif
 
 #endif

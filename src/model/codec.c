@@ -33,11 +33,11 @@ bool hf__column_is_made(const hf_column *c)
 
 /* --- writing --- */
 
-hf_status hf__texts_value(const hf_column *c, const hf_text_array *texts, hf__arena *arena,
+hf_status hf__list_value(const hf_column *c, int tag, const void *array, hf__arena *arena,
 	hf_value *out, hf_error **e)
 {
 	hf__strbuf b = HF__STRBUF_INIT;
-	const char *why = hf__put_array(&b, HF_T_TEXT, texts);
+	const char *why = hf__put_array(&b, tag, array);
 	char *text = why || b.failed ? NULL : hf__arena_alloc(arena, b.n + 1);
 
 	if (text)
@@ -67,7 +67,7 @@ hf_status hf__labels_value(const hf_column *c, const hf_int4_array *values, hf__
 		return hf_error_status(*e);
 	memcpy(&texts, values, sizeof texts); /* all arrays have one layout */
 	texts.v = label;
-	return hf__texts_value(c, &texts, arena, out, e);
+	return hf__list_value(c, HF_T_TEXT, &texts, arena, out, e);
 }
 
 hf_status hf__made_value(

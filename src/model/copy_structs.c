@@ -29,6 +29,7 @@ struct flow {
 	const void *first; /* in: given already */
 	size_t *which;     /* in: the columns that travel */
 	size_t n;
+	bool *as_text;    /* in: which of them are given as texts */
 	hf_value *values; /* in */
 	hf__arena made;   /* in: what is written as text for one row */
 	void *row;        /* out */
@@ -39,6 +40,7 @@ struct flow {
 static void finish(struct flow *f)
 {
 	hf__free(f->which);
+	hf__free(f->as_text);
 	hf__free(f->values);
 	hf__arena_finish(&f->made);
 	hf__free(f->row);
@@ -64,6 +66,7 @@ static void choose_columns(struct flow *f, hf__strbuf *target)
 		if (is_left_out(&f->p->columns[i], f->first))
 			continue;
 		hf__strbuf_printf(target, "%s%s", f->n ? ", " : " (", f->p->quoted[i]);
+		f->as_text[f->n] = f->p->columns[i].as_text;
 		f->which[f->n++] = i;
 	}
 	hf__strbuf_puts(target, ")");
@@ -139,8 +142,9 @@ static hf_error *prepare_in(struct flow *f, hf__strbuf *target)
 		return hf__error_fmt(st, 0, "the function that gives rows stopped the COPY (%s)",
 			hf_status_name(st));
 	f->which = hf__alloc(f->p->n * sizeof *f->which);
+	f->as_text = hf__alloc(f->p->n * sizeof *f->as_text);
 	f->values = hf__alloc(f->p->n * sizeof *f->values);
-	if (!f->which || !f->values)
+	if (!f->which || !f->as_text || !f->values)
 		return hf__error_nomem();
 	choose_columns(f, target);
 	if (f->n == 0)
@@ -190,6 +194,7 @@ static hf_error *run(struct flow *f, hf_conn *c, hf__strbuf *what, hf_result **o
 	if (e)
 		return e;
 	spec.what = hf__strbuf_text(what);
+	spec.as_text = f->as_text;
 	e = hf__conn_copy(c, &spec, &f->order->site, out);
 	if (!e || !f->error)
 		return e;

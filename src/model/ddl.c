@@ -86,7 +86,8 @@ static void put_constraints(hf__strbuf *b, const hf__naming *names, const hf__pl
 		put_names(b, p, &i, 1);
 	}
 	for (size_t i = 0; i < p->table.n_constraints; i++) {
-		put_constraint(b, p->table.constraints[i].name);
+		hf__check_name(name, names, p, &p->table.constraints[i]);
+		put_constraint(b, name);
 		hf__strbuf_printf(b, " CHECK (%s)", p->table.constraints[i].check);
 	}
 }

@@ -11,19 +11,24 @@
 /* The patterns of a registry; NULL members: PostgreSQL's own. */
 typedef struct hf__naming {
 	const char *key, *foreign_key, *unique, *index;
+	const char *check; /* NULL: as it is called */
 } hf__naming;
 
 extern const hf__naming hf__naming_default;
 
 /* naming.c: the name that a pattern gives, of at most 63 bytes and a NUL. `columns` are positions
- * in p, and joined by "_"; `to` is the table referred to, or NULL. */
+ * in p, and joined by "_"; `to` is the table referred to,
+ * or a check's name, or NULL. */
 void hf__name(char out[64], const char *pattern, const hf__plan *p, const size_t *columns, size_t n,
 	const char *to);
 
-/* The same for a foreign key, an index, in a description. */
+/* The same for a foreign key, an index, a check, in a description. */
 void hf__foreign_key_name(
 	char out[64], const hf__naming *names, const hf__plan *p, const hf_foreign_key *k);
 void hf__index_name(char out[64], const hf__naming *names, const hf__plan *p, const hf_index *x);
+
+void hf__check_name(
+	char out[64], const hf__naming *names, const hf__plan *p, const hf_constraint *c);
 
 /* Whether it is made as a UNIQUE constraint, which has an index. */
 bool hf__index_is_constraint(const hf_index *x);

@@ -166,16 +166,17 @@ static hf_find *range_of(const hf_table *t, const hf_range_opts *o, hf_error **e
 	return f;
 }
 
-/* Its rows; and its text, for whoever asked. */
+/* Its rows, unless they come later; and its text, for whoever asked. */
 static void run_range(hf__verb *v, const hf_table *t, hf_rows **out, char **sql)
 {
+	bool there = hf__verb_run(v), sent = v->s && v->s->sent;
 	char *text = NULL;
 
-	if (!hf__verb_run(v))
+	if (!there && !sent)
 		return;
 	if (sql && !(text = strdup(hf__strbuf_text(&v->st.text))))
 		hf__statement_fail(&v->st, hf__error_nomem());
-	else if (!hf__verb_rows(v, t, false, out))
+	else if (there && !hf__verb_rows(v, t, false, out))
 		free(text);
 	else if (sql)
 		*sql = text;

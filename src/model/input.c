@@ -18,16 +18,23 @@
 
 #define DIGITS 40 /* of an integer, with its commas */
 
-static hf_error *refuse(const hf__plan *p, const hf_column *c, const char *text, const char *why)
+/* The text, and what is wrong with it. */
+static hf_error *refuse_as(const hf__plan *p, const hf_column *c, const char *text,
+	const char *between, const char *why)
 {
 	char message[300];
 
-	snprintf(message, sizeof message, "model %s: %s: \"%.63s\" is %s", p->table.model,
-		c->member, text ? text : "", why);
+	snprintf(message, sizeof message, "model %s: %s: \"%.63s\"%s%s", p->table.model, c->member,
+		text ? text : "", between, why);
 	return hf__error_new(&(hf__error_spec){ .status = HF_E_TYPE,
 		.message = message,
 		.field[HF_ERR_TABLE] = p->table.name,
 		.field[HF_ERR_COLUMN] = c->name });
+}
+
+static hf_error *refuse(const hf__plan *p, const hf_column *c, const char *text, const char *why)
+{
+	return refuse_as(p, c, text, " is ", why);
 }
 
 static bool is_one_of(const char *text, const char *const *words)
@@ -78,23 +85,39 @@ static void *of_session(void *s, size_t n)
 	return hf_session_alloc(s, n);
 }
 
-/* As a column of the type would be read from the server. */
-static hf_error *decode(
-	hf_session *s, const hf__plan *p, const hf_column *c, const char *text, void *member)
+/* "abc" is no numeric; "9999999999": value 9999999999 is out of range for int4. */
+static hf_error *refuse_decoded(
+	const hf__plan *p, const hf_column *c, const char *typed, const char *why)
+{
+	static const char malformed[] = "malformed value of type ";
+	char no[64];
+
+	if (hf__is_integer(c) && strncmp(why, malformed, strlen(malformed)) == 0)
+		return refuse(p, c, typed, "no integer");
+	if (strncmp(why, malformed, strlen(malformed)) != 0)
+		return refuse_as(
+			p, c, typed, *why ? ": " : " is ", *why ? why : "no value of its type");
+	snprintf(no, sizeof no, "no %.50s", why + strlen(malformed));
+	return refuse(p, c, typed, no);
+}
+
+/* As a column of the type would be read from the server; an error tells what was typed. */
+static hf_error *decode(hf_session *s, const hf__plan *p, const hf_column *c, const char *text,
+	const char *typed, void *member)
 {
 	const hf__shape *shape = hf__shape_of((int)c->type & ~HF_T_ARRAY);
 	const hf__type *type = shape ? hf__type_of(shape->oid) : NULL;
 	bool opt = c->nullable && shape && shape->opt && !(c->type & HF_T_ARRAY);
 	hf__cell cell = { .data = text, .len = (int)strlen(text) };
-	char why[200] = "no value of its type";
+	char why[200] = "";
 
 	if (!type)
-		return refuse(p, c, text, "for a column that takes no text");
+		return refuse(p, c, typed, "for a column that takes no text");
 	cell.type = c->type & HF_T_ARRAY ? type->array : type->oid;
 	if (hf__decode(&cell, (hf_dest){ (int)c->type | (opt ? HF_T_OPT : 0), member }, of_session,
 		    s, why, sizeof why) == HF_OK)
 		return NULL;
-	return refuse(p, c, text, *why ? why : "no value of its type");
+	return refuse_decoded(p, c, typed, why);
 }
 
 static hf_error *set_enum(const hf__plan *p, const hf_column *c, const char *text, void *member)
@@ -143,7 +166,7 @@ static hf_error *set(
 		return c->type == HF_T_BOOL ? refuse(p, c, text, "neither true nor false")
 		       : hf__is_integer(c)  ? refuse(p, c, text, "no integer")
 					    : hf__error_nomem();
-	return decode(s, p, c, taken, member);
+	return decode(s, p, c, taken, text, member);
 }
 
 hf_status hf_set_text_at(

@@ -75,12 +75,37 @@ static bool send_counter(hf__verb *v, hf__many *m, size_t column)
 	return false;
 }
 
+static bool is_left(const hf__many *m, const hf_column *c)
+{
+	const uint32_t *left = m->left;
+
+	while (left && *left && *left != c->offset + 1)
+		left++;
+	return left && *left;
+}
+
+static bool may_leave(hf__verb *v, const uint32_t *left)
+{
+	for (; left && *left; left++) {
+		size_t i = hf__plan_column(v->p, *left);
+		const hf_column *c = i < v->p->n ? &v->p->columns[i] : NULL;
+
+		if (c && c->default_sql)
+			continue;
+		hf__statement_fail(&v->st, hf__error_fmt(HF_E_MISUSE, 0,
+						   "model %s: \"%s\" has no default at the server",
+						   v->p->table.model, c ? c->name : "(no column)"));
+		return false;
+	}
+	return true;
+}
+
 static bool choose_columns(hf__verb *v, hf__many *m)
 {
 	for (size_t i = 0; i < v->p->n; i++) {
 		const hf_column *c = &v->p->columns[i];
 
-		if (c->generated_sql || c->always)
+		if (c->generated_sql || c->always || is_left(m, c))
 			continue;
 		if (!c->serial && !c->identity)
 			m->column[m->n_columns++] = i;
@@ -131,16 +156,43 @@ static void insert_many(hf__verb *v, hf__many *m)
 	hf__keep_lent(v);
 }
 
-hf_status hf_insert_many_at(
-	const hf_site *site, hf_session *s, const hf_table *t, void *rows, size_t n)
+/* What travels, as a list; NULL: all, or no memory, which the statement's error tells. */
+static const uint32_t *sent(hf__verb *v, const hf__many *m)
+{
+	uint32_t *list;
+
+	if (!m->left)
+		return NULL;
+	list = hf__arena_alloc(&v->st.arena, (m->n_columns + 1) * sizeof *list);
+	if (!list) {
+		hf__statement_fail(&v->st, hf__error_nomem());
+		return NULL;
+	}
+	for (size_t i = 0; i < m->n_columns; i++)
+		list[i] = v->p->columns[m->column[i]].offset + 1;
+	list[m->n_columns] = 0;
+	return list;
+}
+
+hf_status hf_insert_many_default_at(const hf_site *site, hf_session *s, const hf_table *t,
+	void *rows, size_t n, const uint32_t *columns)
 {
 	hf__verb v;
 	hf__many m;
 
-	if (hf__verb_begin(&v, site, s, t) && n > 0 && many_begin(&v, &m, rows, n) &&
-		choose_columns(&v, &m) && check_all(&v, &m, NULL))
-		insert_many(&v, &m);
+	if (hf__verb_begin(&v, site, s, t) && n > 0 && many_begin(&v, &m, rows, n)) {
+		m.left = columns;
+		if (may_leave(&v, columns) && choose_columns(&v, &m) &&
+			check_all(&v, &m, sent(&v, &m)) && !v.st.error)
+			insert_many(&v, &m);
+	}
 	return hf__verb_end(&v);
+}
+
+hf_status hf_insert_many_at(
+	const hf_site *site, hf_session *s, const hf_table *t, void *rows, size_t n)
+{
+	return hf_insert_many_default_at(site, s, t, rows, n, NULL);
 }
 
 hf_status hf_upsert_many_at(const hf_site *site, hf_session *s, const hf_table *t, void *rows,

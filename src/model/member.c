@@ -298,8 +298,8 @@ hf_status hf__column_value(
 	*out = *in;
 	if (hf__is_enum(c) && in->type == (HF_T_INT4 | HF_T_ARRAY))
 		return hf__labels_value(c, in->as.array, arena, out, e);
-	if (in->type == (HF_T_TEXT | HF_T_ARRAY) && hf__needs_list_type(c))
-		return hf__texts_value(c, in->as.array, arena, out, e);
+	if ((in->type & HF_T_ARRAY) && hf__needs_list_type(c))
+		return hf__list_value(c, (int)in->type & ~HF_T_ARRAY, in->as.array, arena, out, e);
 	if (!c->labels || in->type != HF_T_INT8)
 		return HF_OK;
 	return label_of(c, in->as.i >= 0 && in->as.i < c->labels->n ? (int)in->as.i : -1, out, e);

@@ -52,11 +52,11 @@ void hf__name(char out[64], const char *pattern, const hf__plan *p, const size_t
 			hf__strbuf_puts(&b, p->table.name);
 		else if (*s == '%' && s[1] == 'c')
 			put_columns(&b, p, columns, n);
-		else if (*s == '%' && s[1] == 'r')
+		else if (*s == '%' && (s[1] == 'r' || s[1] == 'n'))
 			hf__strbuf_puts(&b, to ? to : "");
 		else
 			hf__strbuf_putc(&b, *s);
-		s += *s == '%' && s[1] && strchr("tcr", s[1]) != NULL;
+		s += *s == '%' && s[1] && strchr("tcrn", s[1]) != NULL;
 	}
 	s = hf__strbuf_text(&b);
 	if (b.n <= MOST)
@@ -91,4 +91,13 @@ void hf__index_name(char out[64], const hf__naming *names, const hf__plan *p, co
 		hf__copy_text(out, 64, x->name);
 	else
 		hf__name(out, x->unique ? names->unique : names->index, p, at, n, NULL);
+}
+
+void hf__check_name(
+	char out[64], const hf__naming *names, const hf__plan *p, const hf_constraint *c)
+{
+	if (names->check)
+		hf__name(out, names->check, p, NULL, 0, c->name);
+	else
+		hf__copy_text(out, 64, c->name);
 }

@@ -159,7 +159,7 @@ static hf_status leave(hf__errand *e, hf_session *s)
 static hf_status save(hf__errand *e, hf_session *s)
 {
 	bool created = false;
-	hf_status st = hf_save_at(&e->site, s, e->t, e->given.rows, &created);
+	hf_status st = hf_save_only_at(&e->site, s, e->t, e->given.rows, e->given.list, &created);
 
 	hand_over(e, created);
 	return st;
@@ -174,7 +174,8 @@ static hf_status delete_row(hf__errand *e, hf_session *s)
 static hf_status insert_many(hf__errand *e, hf_session *s)
 {
 	hand_over(e, (int64_t)e->given.n);
-	return hf_insert_many_at(&e->site, s, e->t, e->given.rows, e->given.n);
+	return hf_insert_many_default_at(
+		&e->site, s, e->t, e->given.rows, e->given.n, e->given.list);
 }
 
 static hf_status update_many(hf__errand *e, hf_session *s)
@@ -255,8 +256,14 @@ hf_future *hf_update_changed_async_at(
 
 hf_future *hf_save_async_at(const hf_site *site, hf_pool *p, const hf_table *t, const void *row)
 {
-	return hf__errand_send(
-		site, p, t, &(hf__given){ .run = save, .rows = (void *)(uintptr_t)row, .n = 1 });
+	return hf_save_only_async_at(site, p, t, row, NULL);
+}
+
+hf_future *hf_save_only_async_at(
+	const hf_site *site, hf_pool *p, const hf_table *t, const void *row, const uint32_t *only)
+{
+	return hf__errand_send(site, p, t,
+		&(hf__given){ .run = save, .rows = (void *)(uintptr_t)row, .n = 1, .list = only });
 }
 
 hf_future *hf_delete_async_at(const hf_site *site, hf_pool *p, const hf_table *t, const void *row)
@@ -265,11 +272,20 @@ hf_future *hf_delete_async_at(const hf_site *site, hf_pool *p, const hf_table *t
 		&(hf__given){ .run = delete_row, .rows = (void *)(uintptr_t)row, .n = 1 });
 }
 
+hf_future *hf_insert_many_default_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
+	const void *rows, size_t n, const uint32_t *columns)
+{
+	return hf__errand_send(site, p, t,
+		&(hf__given){ .run = insert_many,
+			.rows = (void *)(uintptr_t)rows,
+			.n = n,
+			.list = columns });
+}
+
 hf_future *hf_insert_many_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const void *rows, size_t n)
 {
-	return hf__errand_send(site, p, t,
-		&(hf__given){ .run = insert_many, .rows = (void *)(uintptr_t)rows, .n = n });
+	return hf_insert_many_default_async_at(site, p, t, rows, n, NULL);
 }
 
 hf_future *hf_update_many_async_at(const hf_site *site, hf_pool *p, const hf_table *t,

@@ -105,7 +105,7 @@ bool hf__column_is_made(const hf_column *c);
 hf_status hf__made_value(
 	const hf_column *c, const void *member, hf__arena *arena, hf_value *out, hf_error **e);
 /* An array as a text that no type was said of, so that the server reads it as the column's. */
-hf_status hf__texts_value(const hf_column *c, const hf_text_array *texts, hf__arena *arena,
+hf_status hf__list_value(const hf_column *c, int tag, const void *array, hf__arena *arena,
 	hf_value *out, hf_error **e);
 hf_status hf__labels_value(const hf_column *c, const hf_int4_array *values, hf__arena *arena,
 	hf_value *out, hf_error **e);

@@ -27,7 +27,7 @@ struct hf_models {
 static bool is_pattern(const char *s)
 {
 	for (; s && *s; s++)
-		if (*s == '%' && (!*++s || !strchr("tcr", *s)))
+		if (*s == '%' && (!*++s || !strchr("tcrn", *s)))
 			return false;
 	return true;
 }
@@ -38,6 +38,8 @@ void hf__naming_take(hf__naming *to, const hf_naming *from)
 	to->foreign_key = from->foreign_key ? from->foreign_key : to->foreign_key;
 	to->unique = from->unique ? from->unique : to->unique;
 	to->index = from->index ? from->index : to->index;
+	if (from->struct_size >= sizeof *from && from->check)
+		to->check = from->check;
 }
 
 /* Patterns are static, as descriptions are. */
@@ -46,11 +48,11 @@ static bool take_naming(hf_models *m, const hf_naming *n)
 	m->names = hf__naming_default;
 	if (!n)
 		return true;
-	if (n->struct_size < sizeof *n || !is_pattern(n->key) || !is_pattern(n->foreign_key) ||
-		!is_pattern(n->unique) || !is_pattern(n->index))
+	if (n->struct_size < offsetof(hf_naming, check) || !is_pattern(n->key) ||
+		!is_pattern(n->foreign_key) || !is_pattern(n->unique) || !is_pattern(n->index))
 		return false;
 	hf__naming_take(&m->names, n);
-	return true;
+	return is_pattern(m->names.check);
 }
 
 hf_models *hf_models_new(const hf_naming *naming)

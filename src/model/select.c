@@ -25,16 +25,18 @@ static bool find_rows(hf__verb *v, const hf_term *conditions, int limit)
 
 static hf_error *none_found(const hf__verb *v)
 {
-	hf__strbuf args = HF__STRBUF_INIT;
+	hf__strbuf args = HF__STRBUF_INIT, message = HF__STRBUF_INIT;
 	hf_error *e;
 
+	hf__strbuf_printf(&message, "model %s: no row fits", v->p->table.model);
 	hf__tell_args(&v->st, &args);
 	e = hf__error_new(&(hf__error_spec){ .status = HF_E_NO_ROWS,
-		.message = "no row of the table fits",
+		.message = hf__strbuf_text(&message),
 		.field[HF_ERR_QUERY] = hf__strbuf_text(&v->st.text),
 		.field[HF_ERR_DETAIL] = args.n ? hf__strbuf_text(&args) : NULL,
 		.field[HF_ERR_TABLE] = v->p->table.name });
 	hf__strbuf_finish(&args);
+	hf__strbuf_finish(&message);
 	return e;
 }
 

@@ -20,6 +20,12 @@ struct strip {
 	int type; /* of the items */
 };
 
+/* Nothing that counts is cast to these but a text. */
+static bool is_xid(const hf_column *c)
+{
+	return strcmp(c->sql_type, "xid") == 0 || strcmp(c->sql_type, "xid8") == 0;
+}
+
 static bool travels_natively(const hf_column *c)
 {
 	switch ((int)c->type) {
@@ -40,7 +46,7 @@ static bool travels_natively(const hf_column *c)
 	case HF_T_TIMETZ:
 	case HF_T_INTERVAL:
 	case HF_T_LSN:
-		return !c->as_text && !c->labels && !c->codec;
+		return !c->as_text && !c->labels && !c->codec && !is_xid(c);
 	default:
 		return false;
 	}

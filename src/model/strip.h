@@ -10,6 +10,7 @@ typedef struct hf__many {
 	char *rows;
 	size_t n;
 	size_t *column, n_columns;
+	const uint32_t *left; /* the server's, ended by 0; NULL: only what counts up */
 } hf__many;
 
 /* What they are read from in a FROM: "unnest($1, $2) WITH ORDINALITY AS hf_given (c0, c1, n)". A

@@ -2,6 +2,7 @@
 /* Rows that are there: changed and deleted, by their key or by a condition. */
 #include "model/verb.h"
 
+#include "value/codec.h"
 #include "value/error.h"
 
 #include <stdio.h>
@@ -51,8 +52,12 @@ bool hf__is_written(const hf_column *c)
 
 static hf_error *never_written(const hf__verb *v, size_t i)
 {
+	if (i == v->p->n)
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			"model %s: a member that has no column is to be written",
+			v->p->table.model);
 	return hf__error_fmt(HF_E_MISUSE, 0, "model %s: \"%s\" is never written by an UPDATE",
-		v->p->table.model, i < v->p->n ? v->p->columns[i].name : "(no column)");
+		v->p->table.model, v->p->columns[i].name);
 }
 
 bool hf__may_write(hf__verb *v, const uint32_t *only)
@@ -100,12 +105,49 @@ static size_t put_members(hf__verb *v, const void *row, const uint32_t *only)
 
 /* --- rows that are not as they were --- */
 
-static hf_error *gone(const hf__verb *v)
+/* "id = 7", for the operator. */
+static void tell_key(const hf__verb *v, const void *row, hf__strbuf *b)
 {
-	return hf__error_new(&(hf__error_spec){ .status = HF_E_NO_ROWS,
-		.message = "the row is not there any more",
-		.field[HF_ERR_QUERY] = hf__strbuf_text(&v->st.text),
+	hf__arena arena = HF__ARENA_INIT;
+
+	for (size_t i = 0; i < v->p->n_key; i++) {
+		const hf_column *c = &v->p->columns[v->p->key[i]];
+		hf_value value = hf_v_null();
+		hf_error *e = NULL;
+
+		hf__strbuf_printf(b, "%s%s = ", i ? ", " : "", c->name);
+		if (c->hidden || hf__member_sent(c, row, &arena, &value, &e) != HF_OK ||
+			hf__value_literal(b, &value, NULL) != HF_OK)
+			hf__strbuf_puts(b, "?");
+		hf_error_unref(e);
+	}
+	hf__arena_finish(&arena);
+}
+
+/* `column`, `query`: NULL where there is none to be named. */
+static hf_error *about_row(const hf__verb *v, const void *row, hf_status st, const char *why,
+	const char *column, const char *query)
+{
+	hf__strbuf message = HF__STRBUF_INIT, key = HF__STRBUF_INIT;
+	hf_error *e;
+
+	hf__strbuf_printf(&message, "model %s: %s", v->p->table.model, why);
+	tell_key(v, row, &key);
+	e = hf__error_new(&(hf__error_spec){ .status = st,
+		.message = hf__strbuf_text(&message),
+		.field[HF_ERR_DETAIL] = key.n ? hf__strbuf_text(&key) : NULL,
+		.field[HF_ERR_QUERY] = query,
+		.field[HF_ERR_COLUMN] = column,
 		.field[HF_ERR_TABLE] = v->p->table.name });
+	hf__strbuf_finish(&message);
+	hf__strbuf_finish(&key);
+	return e;
+}
+
+static hf_error *gone(const hf__verb *v, const void *row)
+{
+	return about_row(v, row, HF_E_NO_ROWS, "the row is not there any more", NULL,
+		hf__strbuf_text(&v->st.text));
 }
 
 /* An integer, as its description was checked to say. */
@@ -119,12 +161,12 @@ static long long version_of(const hf__verb *v, const void *row)
 }
 
 /* With the version that it was read with it is not stale. */
-static hf_error *refused(const hf__verb *v)
+static hf_error *refused(const hf__verb *v, const void *row)
 {
-	return hf__error_new(&(hf__error_spec){ .status = HF_E_NO_ROWS,
-		.message = "the row is there, as it was read, and the server has left it alone: a "
-			   "trigger or a policy does not let it be changed",
-		.field[HF_ERR_TABLE] = v->p->table.name });
+	return about_row(v, row, HF_E_NO_ROWS,
+		"the row is there, as it was read, and the server has left it alone: a trigger or "
+		"a policy does not let it be changed",
+		NULL, NULL);
 }
 
 static hf_error *stale(const hf__verb *v, const void *row)
@@ -132,19 +174,16 @@ static hf_error *stale(const hf__verb *v, const void *row)
 	char why[160];
 
 	if (version_of(v, v->stale) == version_of(v, row))
-		return refused(v);
+		return refused(v, row);
 	snprintf(why, sizeof why,
 		"the row was changed by another: its \"%.63s\" is %lld, and it was read with %lld",
 		v->p->version->name, version_of(v, v->stale), version_of(v, row));
-	return hf__error_new(&(hf__error_spec){ .status = HF_E_STALE,
-		.message = why,
-		.field[HF_ERR_COLUMN] = v->p->version->name,
-		.field[HF_ERR_TABLE] = v->p->table.name });
+	return about_row(v, row, HF_E_STALE, why, v->p->version->name, NULL);
 }
 
 void hf__missed(hf__verb *v, const void *row)
 {
-	hf_error *e = gone(v);
+	hf_error *e = gone(v, row);
 
 	if (v->p->version) {
 		hf__verb_again(v);
@@ -244,8 +283,8 @@ static bool is_new(const hf__plan *p, const void *row)
 	return unset == p->n_key;
 }
 
-hf_status hf_save_at(
-	const hf_site *site, hf_session *s, const hf_table *t, void *row, bool *created)
+hf_status hf_save_only_at(const hf_site *site, hf_session *s, const hf_table *t, void *row,
+	const uint32_t *only, bool *created)
 {
 	hf_error *e;
 	const hf__plan *p = hf__plan_of(t, &e);
@@ -255,10 +294,16 @@ hf_status hf_save_at(
 	if (!p)
 		return hf__session_told(s, e);
 	makes = row && is_new(p, row);
-	st = makes ? hf_insert_at(site, s, t, row) : hf_update_at(site, s, t, row, NULL);
+	st = makes ? hf_insert_at(site, s, t, row) : hf_update_at(site, s, t, row, only);
 	if (st == HF_OK && created)
 		*created = makes;
 	return st;
+}
+
+hf_status hf_save_at(
+	const hf_site *site, hf_session *s, const hf_table *t, void *row, bool *created)
+{
+	return hf_save_only_at(site, s, t, row, NULL, created);
 }
 
 hf_status hf_delete_at(const hf_site *site, hf_session *s, const hf_table *t, void *row)

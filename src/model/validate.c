@@ -4,6 +4,7 @@
 
 #include "value/codec.h"
 #include "value/error.h"
+#include "value/number.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -55,6 +56,15 @@ static int32_t whole_room(const hf_column *c)
 	return c->length > c->scale ? c->length - c->scale : 0;
 }
 
+static hf_status check_numeric(const hf_column *c, const char *s, const char **why)
+{
+	if (!hf__numeric_valid(s, strlen(s)))
+		*why = "the text is no number";
+	else if (c->length > 0 && whole_digits(s) > whole_room(c))
+		*why = "the number has more digits than its column";
+	return *why ? HF_E_TYPE : HF_OK;
+}
+
 static hf_status check_value(const hf_column *c, const hf_value *v, const char **why)
 {
 	switch ((int)v->type) {
@@ -66,10 +76,7 @@ static hf_status check_value(const hf_column *c, const hf_value *v, const char *
 	case HF_T_TEXT:
 		return check_text(c, v->as.s, why);
 	case HF_T_NUMERIC:
-		if (c->length == 0 || whole_digits(v->as.s) <= whole_room(c))
-			return HF_OK;
-		*why = "the number has more digits than its column";
-		return HF_E_TYPE;
+		return check_numeric(c, v->as.s, why);
 	default:
 		return HF_OK;
 	}
@@ -157,6 +164,14 @@ size_t hf_row_failures(const hf_table *t, void *row, hf_failure *out, size_t max
 
 #define TOLD 16 /* by one error */
 
+/* What is too long for a column of that length is told with it: "(character varying(20))". */
+static void tell_failure(hf__strbuf *b, const hf_failure *f)
+{
+	hf__strbuf_printf(b, "%s: %s", f->column->member, f->why);
+	if (f->status == HF_E_TYPE && f->column->length > 0 && f->column->sql_type)
+		hf__strbuf_printf(b, " (%s)", f->column->sql_type);
+}
+
 hf_error *hf__row_check(const hf__plan *p, void *row, const uint32_t *only)
 {
 	hf_failure f[TOLD];
@@ -167,8 +182,10 @@ hf_error *hf__row_check(const hf__plan *p, void *row, const uint32_t *only)
 	if (n == 0)
 		return NULL;
 	hf__strbuf_printf(&b, "model %s: ", p->table.model);
-	for (size_t i = 0; i < n && i < TOLD; i++)
-		hf__strbuf_printf(&b, "%s%s: %s", i ? "; " : "", f[i].column->member, f[i].why);
+	for (size_t i = 0; i < n && i < TOLD; i++) {
+		hf__strbuf_puts(&b, i ? "; " : "");
+		tell_failure(&b, &f[i]);
+	}
 	if (n > TOLD)
 		hf__strbuf_printf(&b, "; and %zu more", n - TOLD);
 	e = hf__error_new(&(hf__error_spec){ .status = f[0].status,
@@ -240,11 +257,16 @@ static bool blame_column(const hf__plan *p, const hf__naming *names, const char 
 	return true;
 }
 
-static bool blame_check(const hf__plan *p, const char *name, const hf_column **out, size_t *n)
+static bool blame_check(const hf__plan *p, const hf__naming *names, const char *name,
+	const hf_column **out, size_t *n)
 {
-	for (size_t i = 0; i < p->table.n_constraints; i++)
-		if (strcmp(p->table.constraints[i].name, name) == 0)
+	char made[64];
+
+	for (size_t i = 0; i < p->table.n_constraints; i++) {
+		hf__check_name(made, names, p, &p->table.constraints[i]);
+		if (strcmp(made, name) == 0)
 			return blame(p, p->table.constraints[i].column, out, n);
+	}
 	return false;
 }
 
@@ -273,7 +295,7 @@ static size_t columns_of(const hf__plan *p, const hf__naming *names, const hf_er
 	if (!name)
 		return 0;
 	if (blame_column(p, names, name, out, &n) || blame_index(p, names, name, out, &n) ||
-		blame_foreign_key(p, names, name, out, &n) || blame_check(p, name, out, &n))
+		blame_foreign_key(p, names, name, out, &n) || blame_check(p, names, name, out, &n))
 		return n;
 	return 0;
 }
@@ -296,7 +318,8 @@ size_t hf_error_columns(const hf_error *e, const hf_table *t, const hf_naming *n
 hf_error *hf__error_with_members(const hf__plan *p, hf_error *e)
 {
 	const hf_column *c[HF_MAX_KEY];
-	size_t n = hf_error_is(e, HF_INTEGRITY) ? columns_of(p, &hf__naming_default, e, c) : 0;
+	bool is_own = hf_error_status(e) == HF_E_SQL && hf_error_is(e, HF_INTEGRITY);
+	size_t n = is_own ? columns_of(p, &hf__naming_default, e, c) : 0;
 	char names[200] = "";
 
 	if (n == 0)

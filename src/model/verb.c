@@ -61,7 +61,7 @@ hf_status hf__verb_end(hf__verb *v)
 	e = hf__statement_error(&v->st);
 	hf_result_unref(v->res);
 	hf__statement_finish(&v->st);
-	st = hf__session_told(v->s, e);
+	st = hf__session_told(v->s, e ? hf__error_at(e, 0, NULL, v->site) : NULL);
 	if (v->stale) {
 		v->s->stale = v->stale;
 		v->s->stale_of = v->p;

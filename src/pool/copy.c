@@ -328,6 +328,9 @@ static hf_error *prepare(hf_copy *copy, const hf_result *described)
 
 	if (!hf__copy_shape_init(&copy->shape, described))
 		return hf__error_nomem();
+	for (int i = 0; copy->spec->as_text && i < copy->shape.n; i++)
+		if (copy->spec->as_text[i])
+			hf__copy_shape_as_text(&copy->shape, i);
 	if (!in && !make_view(copy, described))
 		return hf__error_nomem();
 	copy->wire = (hf__copy){ .in = in,

@@ -10,6 +10,7 @@ typedef struct hf__copy_spec {
 	hf_copy_fn *rows;  /* into the server; NULL: */
 	hf_row_fn *on_row; /* out of it */
 	void *arg;
+	const bool *as_text; /* in: by column, see hf__copy_shape_as_text; NULL: none */
 } hf__copy_spec;
 
 /* NULL, or what is wrong with it: no text, no function. */

@@ -184,8 +184,11 @@ static hf__job *next_job(hf__worker *w)
 			break;
 		}
 		if (w->lent) {
-			/* It may have been woken for another job than its borrower's. */
+			/* It may have been woken for another job than its borrower's. Where nobody
+			 * else can take that, it is summoned itself. */
 			hf__worker_wake_one_locked(p);
+			if (w->summoned)
+				continue;
 			w->resting = true;
 			hf__cond_wait(&w->cond, &p->lock);
 			w->resting = false;

@@ -44,6 +44,17 @@ bool hf__copy_shape_init(hf__copy_shape *s, const hf_result *described)
 	return s->columns != NULL;
 }
 
+void hf__copy_shape_as_text(hf__copy_shape *s, int i)
+{
+	hf__copy_column *col = &s->columns[i];
+	const hf__type *t = hf__type_of(col->oid);
+
+	if (col->put && t && (t->tag == HF_T_TEXT || t->tag == HF_T_JSON))
+		return;
+	col->put = NULL;
+	s->binary = false;
+}
+
 void hf__copy_shape_finish(hf__copy_shape *s)
 {
 	hf__free(s->columns);

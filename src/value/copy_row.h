@@ -48,6 +48,10 @@ typedef struct hf__copy_shape {
 bool hf__copy_shape_init(hf__copy_shape *s, const hf_result *described);
 void hf__copy_shape_finish(hf__copy_shape *s);
 
+/* The values of column i are texts, which the server shall read by the type's own input: it knows
+ * more of them than the encoders here. The whole COPY is text then, but for a column of texts. */
+void hf__copy_shape_as_text(hf__copy_shape *s, int i);
+
 /* What stands before, and after, the rows. */
 void hf__copy_put_header(const hf__copy_shape *s, hf__strbuf *to);
 void hf__copy_put_trailer(const hf__copy_shape *s, hf__strbuf *to);

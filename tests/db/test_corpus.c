@@ -212,6 +212,8 @@ static void make_database(const char *name)
 {
 	char sql[100];
 
+	snprintf(sql, sizeof sql, "drop database if exists %s", name);
+	free(t_psql(sql));
 	snprintf(sql, sizeof sql, "create database %s", name);
 	free(t_psql(sql));
 }

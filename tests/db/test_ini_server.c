@@ -46,6 +46,18 @@ static long long sessions(const char *application)
 	return t_psql_int(sql);
 }
 
+struct wanted {
+	const char *application;
+	long long n;
+};
+
+static bool are_there(void *arg)
+{
+	const struct wanted *w = arg;
+
+	return sessions(w->application) == w->n;
+}
+
 /* More at once than there may be connections. */
 static void press(hf_engines *e, const char *name, long long conns)
 {
@@ -57,6 +69,7 @@ static void press(hf_engines *e, const char *name, long long conns)
 		fs[i] = hf_session_query(
 			hf_scope_session(s[i], name), "select 42 from pg_sleep(0.3)");
 	}
+	ck_assert(t_wait_until(are_there, &(struct wanted){ name, conns }, 10000));
 	t_sleep_ms(100); /* so that what is too many would be there; never too few */
 	ck_assert_int_le(sessions(name), conns);
 	for (int i = 0; i < 8; i++) {

@@ -196,7 +196,8 @@ static void *send_parts(void *arg)
 
 	for (int i = 0; i < PARTS; i++) {
 		hf_future *sent = hf_query(f->pool,
-			"select count(pg_notify('flood', i::text)) from generate_series($1, $2) i",
+			"select count(pg_notify('flood', i::text)) from generate_series($1::int, "
+			"$2::int) i",
 			i * f->part + 1, (i + 1) * f->part);
 
 		ck_assert_int_eq(hf_future_get_for(sent, 60000 * t_slow(), NULL), HF_OK);

@@ -39,7 +39,7 @@ static char *text_of(const char *head, const char *separator, const char *tail, 
 
 static char *sum_of(int n)
 {
-	return text_of("select sum(v)::int8 from unnest(array[", ",", "]) v", n);
+	return text_of("select sum(v)::int8 from unnest(array[", ",", "]::int8[]) v", n);
 }
 
 static int64_t expected(int n)

@@ -69,14 +69,28 @@ START_TEST(test_convention)
 		.index = "ix_%c" };
 	char *sql = sql_of(&doc_table, &names);
 	char *keys = sql_of(&task_table, &names);
+	char *usual = sql_of(&doc_table, HF_NAMING_ALEMBIC);
+	hf_naming older = names;
+	hf_models *m;
 
 	ck_assert_ptr_nonnull(strstr(sql, "CONSTRAINT \"pk_doc\" PRIMARY KEY"));
 	ck_assert_ptr_nonnull(strstr(sql, "CONSTRAINT \"uq_doc_title_author\" UNIQUE"));
 	ck_assert_ptr_nonnull(strstr(sql, "CONSTRAINT \"uq_doc_title_number\" UNIQUE"));
 	ck_assert_ptr_nonnull(strstr(sql, "CREATE INDEX \"ix_author\" ON"));
 	ck_assert_ptr_nonnull(strstr(keys, "CONSTRAINT \"fk_task_owner_id_person\" FOREIGN KEY"));
+	ck_assert_ptr_nonnull(strstr(sql, "CONSTRAINT \"doc_number\" CHECK"));
+	ck_assert_ptr_nonnull(strstr(usual, "CONSTRAINT \"ck_doc_doc_number\" CHECK"));
+	ck_assert_ptr_nonnull(strstr(usual, "CREATE INDEX \"ix_doc_author\" ON"));
 	free(sql);
 	free(keys);
+	free(usual);
+	older.struct_size = offsetof(hf_naming, check); /* as a program built before has it */
+	older.check = "%x";
+	m = hf_models_new(&older);
+	ck_assert_ptr_nonnull(m);
+	hf_models_unref(m);
+	older.struct_size = sizeof older;
+	ck_assert_ptr_null(hf_models_new(&older));
 	ck_assert_ptr_null(
 		hf_models_new(&(const hf_naming){ .struct_size = sizeof names, .key = "pk_%x" }));
 	ck_assert_ptr_null(hf_models_new(&(const hf_naming){ .key = "pk_%t" }));

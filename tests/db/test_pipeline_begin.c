@@ -95,11 +95,21 @@ static const char *const more[] = { BOM "commit", BOM "rollback", BOM "savepoint
 	"with x (begin) as (select 1) select begin from x",
 	"with x as (insert into scratch values (1) returning id) call commits()",
 	"prepare begin as select 1", "prepare q as begin", "execute begin", "deallocate begin",
-	"declare begin cursor with hold for select 1", "explain (analyze) execute begin" };
+	"declare begin cursor with hold for select 1", "explain (analyze) execute begin",
+	/* in front, and behind */
+	"values (1); begin", "table scratch; commit", "show work_mem; begin", "SELECT(1);BEGIN",
+	"insert into scratch values (1); rollback", "update scratch set id = 2; end",
+	"delete from scratch; abort", "truncate scratch; begin", "analyze scratch; begin",
+	"with x as (delete from scratch returning id) select id from x; commit",
+	"select 1 -- begin", "select /* begin */ 1", "values ('begin')", "select commits()",
+	"start", "beginwork", "end_ledger", "commit_", "abort1", "fetch all from begin",
+	"close begin", "reset work_mem; begin" };
 
 #define N_CONTROL T_COUNT(control)
 #define N_FEW     (N_CONTROL + T_COUNT(others))
 #define N_ALL     (N_FEW + T_COUNT(more))
+
+_Static_assert(N_ALL >= 200, "rule-52");
 
 static void prepare(void)
 {

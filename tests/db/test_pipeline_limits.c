@@ -219,7 +219,7 @@ END_TEST
 /* --- memory (rule-54) ----------------------------------------------------------------------------
  */
 
-#define TOTAL  10000
+#define TOTAL  (10000 / t_slow())
 #define WINDOW 256
 #define WIDE   65536
 

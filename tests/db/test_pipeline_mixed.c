@@ -233,7 +233,7 @@ static void outside_transactions(int depth)
 	hf_pool *p;
 
 	steps_table();
-	free(t_psql("set client_min_messages to warning; drop database if exists beside"));
+	free(t_psql("drop database if exists beside"));
 	p = t_pipe_pool(depth);
 	for (int again = 0; again < 3; again++) {
 		struct t_dam dam;

@@ -74,7 +74,7 @@ END_TEST
 START_TEST(test_change)
 {
 	struct t_store st = t_store_open();
-	struct person p = { .name = "Ann" }, *q;
+	struct person p = { .name = "Ann" }, bob = { .id = 0 }, *q;
 	bool created;
 
 	t_verb(st.s, hf_save(st.s, person, &p, &created));
@@ -88,7 +88,20 @@ START_TEST(test_change)
 	ck_assert_str_eq(p.name, "Ann"); /* read back */
 	t_verb(st.s, hf_get(st.s, person, &q, HF_EQ(person, id, p.id)));
 	ck_assert(q->age.has && q->age.v == 30 && q->mood == MOOD_HAPPY);
+	p.name = "nor this";
+	p.age.v = 31;
+	t_verb(st.s, hf_save_only(st.s, person, &p, &created, HF_C(person, age)));
+	ck_assert(!created);
+	ck_assert_str_eq(p.name, "Ann");
+	ck_assert_int_eq(
+		t_psql_int("select count(*) from person where name = 'Ann' and age = 31"), 1);
+	bob.name = "Bob";
+	t_verb(st.s, hf_save_only(st.s, person, &bob, &created, HF_C(person, age)));
+	ck_assert(created);
+	ck_assert_int_eq(t_psql_int("select count(*) from person where name = 'Bob'"), 1);
 	t_verb(st.s, hf_delete(st.s, person, q));
+	ck_assert_int_eq(hf_save_only(st.s, person, &p, &created, HF_C(person, age)), HF_E_NO_ROWS);
+	ck_assert(created); /* as it was */
 	ck_assert_int_eq(hf_delete(st.s, person, &p), HF_E_NO_ROWS);
 	ck_assert_int_eq(hf_update(st.s, person, &p), HF_E_NO_ROWS);
 	t_store_close(&st);

@@ -57,7 +57,8 @@ START_TEST(test_version)
 	ck_assert_int_eq(theirs.version, 1);
 	mine.text = "mine";
 	ck_assert_int_eq(hf_update(st.s, page, &mine), HF_E_STALE);
-	told(st.s, "the row was changed by another: its \"version\" is 1, and it was read with 0");
+	told(st.s, "model page: the row was changed by another: its \"version\" is 1, and it was "
+		   "read with 0");
 	now = hf_stale(st.s, page);
 	ck_assert_ptr_nonnull(now);
 	ck_assert_str_eq(now->text, "theirs");
@@ -126,7 +127,8 @@ START_TEST(test_kept)
 		    "create trigger t before update or delete on page for each row execute "
 		    "function nothing()"));
 	ck_assert_int_eq(hf_update(st.s, page, &p), HF_E_NO_ROWS);
-	told(st.s, "the row is there, as it was read, and the server has left it alone: a trigger "
+	told(st.s, "model page: the row is there, as it was read, and the server has left it "
+		   "alone: a trigger "
 		   "or a policy does not let it be changed");
 	ck_assert_ptr_null(hf_stale(st.s, page));
 	ck_assert_int_eq(hf_delete(st.s, page, &p), HF_E_NO_ROWS);
@@ -224,8 +226,8 @@ START_TEST(test_future)
 	hf_rows_unref(rows);
 	ck_assert_int_eq(hf_await_stale(hf_delete_async(st.pool, page, &mine), page, &rows, &why),
 		HF_E_STALE);
-	ck_assert_str_eq(hf_error_message(why),
-		"the row was changed by another: its \"version\" is 1, and it was read with 0");
+	ck_assert_str_eq(hf_error_message(why), "model page: the row was changed by another: its "
+						"\"version\" is 1, and it was read with 0");
 	hf_error_unref(why);
 	t_sql_gives("select text || version from page", "theirs1");
 	ck_assert_uint_eq(hf_rows_count(rows), 1);

@@ -59,7 +59,8 @@ static void drop_tables(void)
 		    "drop schema hf_odm, \"hf o'ther\" cascade"));
 }
 
-/* † The twin of test_tables: exactly three tables, the view is none. */
+/* † The twin of test_tables, and of peewee-async's test_aio_get_tables: exactly three tables, the
+ * view is none. */
 START_TEST(test_tables)
 {
 	static const char *const names[] = { "employee", "task", "vehicle" };

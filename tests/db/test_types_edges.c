@@ -143,6 +143,62 @@ START_TEST(test_other_types)
 }
 END_TEST
 
+/* What the server counts without a sign, and what has no order, and no cast from a number. */
+struct seen {
+	int64_t class;
+	hf_int8_opt xid;
+	int64_t epoch;
+};
+static const hf_column seen_columns[] = {
+	HF_COLUMN(seen, class, OID, NOT_NULL, HF_PK),
+	HF_COLUMN(seen, xid, XID, NULLABLE, HF_PLAIN),
+	HF_COLUMN(seen, epoch, XID8, NOT_NULL, HF_PLAIN),
+};
+extern const hf_table seen_table;
+HF_TABLE(seen, .name = "seen");
+
+START_TEST(test_unsigned)
+{
+	struct place p = open_place();
+	const int64_t large = INT64_C(4294967295), list[] = { large, 7 };
+	struct seen some[] = { { large, HF_SOME(large), INT64_MAX }, { 7, { false, 0 }, 0 } }, *one;
+	struct seen more = { large + 1, HF_SOME(1), 1 };
+	hf_rows *rows;
+	int64_t n = 0;
+
+	t_verb(p.s, hf_table_create(p.s, &seen_table, HF_DROP_FIRST));
+	t_verb(p.s, hf_insert_many(p.s, seen, some, 2));
+	for (int i = 0; i < 8; i++) { /* until it is prepared, and its answers are binary */
+		t_verb(p.s, hf_get(p.s, seen, &one, HF_EQ(seen, class, large),
+				    HF_EQ(seen, xid, large), HF_EQ(seen, epoch, INT64_MAX)));
+		ck_assert_int_eq(one->class, large);
+		ck_assert(one->xid.has && one->xid.v == large && one->epoch == INT64_MAX);
+	}
+	t_verb(p.s, hf_select(p.s, seen, &rows,
+			    HF_WHERE(HF_ANY(seen, class, &HF_ARRAY(int8, list, 2)))));
+	ck_assert_uint_eq(hf_rows_count(rows), 2);
+	hf_rows_unref(rows);
+	t_verb(p.s,
+		hf_select(p.s, seen, &rows, HF_WHERE(HF_ANY(seen, xid, &HF_ARRAY(int8, list, 2)))));
+	ck_assert_uint_eq(hf_rows_count(rows), 1);
+	hf_rows_unref(rows);
+	some[1].xid = (hf_int8_opt)HF_SOME(9);
+	t_verb(p.s, hf_update_many(p.s, seen, some, 2, HF_COLUMNS(HF_C(seen, xid)), &n));
+	ck_assert_int_eq(n, 2);
+	ck_assert_int_eq(t_psql_int("select count(*) from seen where class = 7 and xid = '9' and "
+				    "epoch = '0'"),
+		1);
+	ck_assert_int_eq(hf_insert(p.s, seen, &more), HF_E_SQL);
+	ck_assert_str_eq(hf_error_sqlstate(hf_session_error(p.s)), "22003");
+	t_done(hf_query(p.pool, "update seen set epoch = '9223372036854775808' where class = 7"));
+	ck_assert_int_eq(hf_get(p.s, seen, &one, HF_EQ(seen, class, 7)), HF_E_TYPE);
+	ck_assert_ptr_nonnull(
+		strstr(hf_error_message(hf_session_error(p.s)), "9223372036854775808"));
+	t_verb(p.s, hf_table_drop(p.s, &seen_table, 0));
+	close_place(&p);
+}
+END_TEST
+
 /* Columns of a statement are found by their names, in any order, twice, or not at all. */
 START_TEST(test_columns_by_name)
 {
@@ -314,6 +370,7 @@ T_MAIN("types_edges",
 	{ "G18 G19 G22 a UUID as key, JSON changed, an address", test_insert__uuid_pk, 0 },
 	{ "G23 times beyond the C type are told", test_beyond, 0 },
 	{ "columns of other types, NULL, missing", test_other_types, 0 },
+	{ "G18 H11 numbers of rows and transactions", test_unsigned, 0 },
 	{ "columns are found by their names", test_columns_by_name, 0 },
 	{ "H11 what is too long for its column is refused, alone or among many", test_too_long, 0 },
 	{ "G23 a naive time is stored as UTC", test_datetime_field, 0 },

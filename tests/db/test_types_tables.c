@@ -64,6 +64,9 @@
 	X(an_xid, RAW("xid"), const char *, const char *, "'0'", "'4294967295'", "'3'")            \
 	X(an_xid8, RAW("xid8"), const char *, const char *, "'0'", "'18446744073709551615'",       \
 		"'3'")                                                                             \
+	X(n_oid, OID, int64_t, hf_int8_opt, "0", "4294967295", "16384")                            \
+	X(n_xid, XID, int64_t, hf_int8_opt, "'0'", "'4294967295'", "'3'")                          \
+	X(n_xid8, XID8, int64_t, hf_int8_opt, "'0'", "'9223372036854775807'", "'3'")               \
 	X(a_class, RAW("regclass"), const char *, const char *, "'pg_class'", "'pg_type'", "'-'")  \
 	X(a_domain, RAW("t_word"), const char *, const char *, "'abc'", "''", "'x'")               \
 	X(a_number, RAW("t_small"), const char *, const char *, "0", "9", "-9")

@@ -106,9 +106,9 @@ START_TEST(test_all_failures)
 	a->balance.s = "-1234.5";
 	a->mood = (enum mood)7;
 	refused(s, hf_insert(s, account, a), HF_E_TYPE,
-		"model account: name: the text is longer than its column; "
+		"model account: name: the text is longer than its column (character varying(5)); "
 		"email: a value is needed; age: the model's check refused it; "
-		"balance: the number has more digits than its column; "
+		"balance: the number has more digits than its column (numeric(5,2)); "
 		"mood: the number is no value of its enum");
 	ck_assert_str_eq(hf_error_field(hf_session_error(s), HF_ERR_COLUMN), "name");
 	ck_assert_str_eq(hf_error_sqlstate(hf_session_error(s)), "");
@@ -273,7 +273,9 @@ END_TEST
 
 START_TEST(test_names_of_a_convention)
 {
-	static const hf_naming naming = { .struct_size = sizeof naming, .unique = "uq_%t_%c" };
+	static const hf_naming naming = {
+		.struct_size = sizeof naming, .unique = "uq_%t_%c", .check = "ck_%t_%n"
+	};
 	hf_pool *pool = t_pool(NULL);
 	hf_session *s = hf_session_on_pool(pool);
 	hf_models *m = hf_models_new(&naming);
@@ -292,6 +294,14 @@ START_TEST(test_names_of_a_convention)
 	ck_assert_uint_eq(hf_error_columns(hf_session_error(s), &account_table, NULL, c), 0);
 	ck_assert_uint_eq(hf_error_columns(hf_session_error(s), &account_table, &naming, c), 1);
 	ck_assert_str_eq(c[0]->member, "name");
+	a->name = "Bob";
+	a->email = "nowhere";
+	ck_assert_int_eq(hf_insert(s, account, a), HF_E_SQL);
+	ck_assert_str_eq(hf_error_field(hf_session_error(s), HF_ERR_CONSTRAINT),
+		"ck_account_account_email_has_at");
+	ck_assert_uint_eq(hf_error_columns(hf_session_error(s), &account_table, NULL, c), 0);
+	ck_assert_uint_eq(hf_error_columns(hf_session_error(s), &account_table, &naming, c), 1);
+	ck_assert_str_eq(c[0]->member, "email");
 	t_verb(s, hf_models_drop(m, s, 0));
 	hf_models_unref(m);
 	hf_session_unref(s);

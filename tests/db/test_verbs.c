@@ -184,8 +184,9 @@ START_TEST(test_update__returning_model)
 }
 END_TEST
 
-/* † peewee-async: test_indexing_result, test_multiple_iterate_over_result: result[1], and as often
- * as one likes. They outlive the session. */
+/* † peewee-async: test_select_many_objects, test_indexing_result,
+ * test_multiple_iterate_over_result: those that are expected, result[1], and as often as one likes.
+ * They outlive the session. */
 START_TEST(test_indexing_result)
 {
 	struct t_store st = three();

@@ -184,6 +184,12 @@ START_TEST(test_changes)
 	p = *HF_ROWS(person, rows);
 	p.mood = MOOD_SAD;
 	ck_assert_int_eq(count_of(hf_save_async(st.pool, person, &p)), 0); /* updated */
+	p.mood = MOOD_HAPPY;
+	p.age.v = 31;
+	ck_assert_int_eq(count_of(hf_save_only_async(st.pool, person, &p, HF_C(person, age))), 0);
+	ck_assert_int_eq(
+		t_psql_int("select count(*) from person where mood = 'sad' and age = 31"), 1);
+	p.mood = MOOD_SAD;
 	ck_assert_int_eq(count_of(hf_update_async(st.pool, person, &p)), 1);
 	add(&st, "Bob", 7);
 	ck_assert_int_eq(count_of(hf_update_where_async(
