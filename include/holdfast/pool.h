@@ -262,10 +262,10 @@ typedef struct hf_query_opts {
 	hf_free_fn *free_arg;
 	hf_outcome outcome;
 	hf_then then; /* only for hf_txn_query_with: COMMIT travels with it where that is safe */
-	/* Many rows are to come: where somebody waits for them, and the connection has not prepared
-	 * the text yet, the server is asked first what its columns are, so that they come in
-	 * binary. That is half a trip more, the first times, and saves about half of the work for
-	 * each row. */
+	/* Many rows are to come: while the connection has not prepared the text yet, the query does
+	 * not travel with others, and the server is asked first what its columns are, so that they
+	 * come in binary. That is half a trip more, the first times, and saves about half of the
+	 * work for each row. Where nobody waits when it is sent, it is as any other. */
 	bool many_rows;
 } hf_query_opts;
 

@@ -92,6 +92,12 @@ static int share_locked(const hf__batch *b, int has)
 	return share < room ? share : room;
 }
 
+/* Whether the worker's connection may have to ask what its columns are: see hf_query_opts. */
+static bool asks_first(const hf__worker *w, const hf__job *j)
+{
+	return j->many && !hf__stmt_cache_quick(&w->link.stmts, j->sql, j->sql_hash, j->params);
+}
+
 static void take_share_locked(hf__batch *b, int has, int64_t now)
 {
 	hf__queue *q = &b->w->pool->queue;
@@ -99,7 +105,7 @@ static void take_share_locked(hf__batch *b, int has, int64_t now)
 
 	for (int share = share_locked(b, has); share > 0 && (j = hf__queue_first(q)) != NULL;
 		share--) {
-		if (!hf__batch_fits(j))
+		if (!hf__batch_fits(j) || asks_first(b->w, j))
 			return;
 		hf__queue_remove(q, j);
 		j->state = HF__JOB_RUNNING;
@@ -113,7 +119,7 @@ bool hf__batch_take_locked(hf__worker *w, hf__job *first)
 {
 	hf__batch *b = w->batch;
 
-	if (w->pool->opts.max_pipeline < 2 || !hf__batch_fits(first))
+	if (w->pool->opts.max_pipeline < 2 || !hf__batch_fits(first) || asks_first(w, first))
 		return false;
 	if (!b && !(b = w->batch = new_batch(w)))
 		return false;

@@ -273,7 +273,7 @@ START_TEST(test_refused)
 	refused(&st, &e, HF_E_SQL);
 	make(&e, 1);
 	e.numeric.s = "1; drop";
-	refused(&st, &e, HF_E_MISUSE);
+	refused(&st, &e, HF_E_TYPE);
 	make(&e, 1);
 	e.text = "\xff";
 	refused(&st, &e, HF_E_TYPE);
