@@ -64,7 +64,8 @@ hf_session *hf_session_on_pool(hf_pool *p)
 
 hf_session *hf_session_unref(hf_session *s)
 {
-	if (!s || s->carrier == HF__ON_SCOPE)
+	/* A scope's, which a verb may have on a transaction for a while, is the scope's. */
+	if (!s || s->scope || s->carrier == HF__ON_SCOPE)
 		return NULL;
 	hf__session_forget(s);
 	hf__free(s);

@@ -44,12 +44,16 @@ static hf_value pointed(const hf_column *c, const void *row, const void *at)
 	return hf__member_value(c, row, &v, &e) == HF_OK ? v : hf_v_null();
 }
 
-/* The member gets what it points to for its own. */
+/* The member gets what it points to for its own. What is not sent may point to what is gone. */
 static hf_error *own_member(hf_find *f, const hf_column *c, void *row)
 {
 	void *at = (char *)row + c->offset;
 	hf_value v;
 
+	if (c->generated_sql) {
+		memset(at, 0, hf__member_size(c));
+		return NULL;
+	}
 	if (c->codec)
 		return hf__made_copy(c, at, hf__find_arena(f));
 	v = hf__points(c) ? pointed(c, row, at) : hf_v_null();

@@ -37,8 +37,7 @@ struct hf__errand {
 	hf_session *s;   /* that of what was read */
 	void *out;       /* n_out structs */
 	size_t n_out;
-	void *stale; /* the row that it met instead; NULL: none, and all is well if there is a value
-		      */
+	void *stale; /* the row that it met instead; NULL: none */
 	int64_t count;
 };
 

@@ -141,6 +141,7 @@ static void insert(hf__verb *v, void *row, bool *left_out, size_t *which)
 	n = put_returning(v, left_out, which);
 	if (!hf__verb_run(v) || !hf__has_inserted(v, 1) || n == 0)
 		return;
+	v->inserted = true;
 	(void)hf__read_back(v, 0, which, n, row);
 	hf__keep_lent(v);
 }

@@ -151,6 +151,7 @@ static void insert_many(hf__verb *v, hf__many *m)
 	}
 	if (!hf__verb_run(v) || !hf__has_inserted(v, m->n) || n == 0)
 		return;
+	v->inserted = true;
 	for (size_t i = 0; i < m->n && hf__read_back(v, i, which, n, row_at(v, m, i)); i++)
 		;
 	hf__keep_lent(v);

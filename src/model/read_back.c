@@ -18,6 +18,8 @@ static bool lends(const hf_column *c)
 /* What was not sent may point to what is long gone. */
 static bool was_sent(const hf__verb *v, const hf_column *c)
 {
+	if (v->inserted || c->generated_sql)
+		return false;
 	return !v->only || c->key || hf__is_chosen(c, v->only);
 }
 

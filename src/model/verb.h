@@ -15,6 +15,7 @@ typedef struct hf__verb {
 	hf__statement st;
 	hf_result *res;       /* of the last run; NULL: none */
 	const uint32_t *only; /* the columns that are written; NULL: all */
+	bool inserted;        /* what is read back are the columns that were not written */
 	bool touches;    /* it may be an UPDATE: on_update is called, before the row is checked */
 	bool many;       /* rows may come, see hf_query_opts */
 	void *stale;     /* the row as it is, where it is not the one that was read */

@@ -167,6 +167,18 @@ static void answer_wake_locked(hf__worker *w)
 	w->pool->stats.futile_wakeups += w->pool->queue.n == 0;
 }
 
+/* It may have been woken for another job than its borrower's. Where nobody else can take that, it
+ * is summoned itself. */
+static void rest_locked(hf__worker *w)
+{
+	hf__worker_wake_one_locked(w->pool);
+	if (w->summoned)
+		return;
+	w->resting = true;
+	hf__cond_wait(&w->cond, &w->pool->lock);
+	w->resting = false;
+}
+
 /* The next job, or NULL: look after the link, or end. Sleeps while there is none. */
 static hf__job *next_job(hf__worker *w)
 {
@@ -184,14 +196,7 @@ static hf__job *next_job(hf__worker *w)
 			break;
 		}
 		if (w->lent) {
-			/* It may have been woken for another job than its borrower's. Where nobody
-			 * else can take that, it is summoned itself. */
-			hf__worker_wake_one_locked(p);
-			if (w->summoned)
-				continue;
-			w->resting = true;
-			hf__cond_wait(&w->cond, &p->lock);
-			w->resting = false;
+			rest_locked(w);
 			continue;
 		}
 		if (!w->up || hf__worker_must_end_locked(w) ||

@@ -155,6 +155,49 @@ START_TEST(test_own_texts)
 }
 END_TEST
 
+struct sign {
+	int64_t id;
+	const char *text, *loud;
+};
+
+static const hf_column sign_columns[] = {
+	HF_COLUMN(sign, id, INT8, NOT_NULL, HF_IDENTITY),
+	HF_COLUMN(sign, text, TEXT, NOT_NULL, HF_PLAIN),
+	HF_COLUMN(sign, loud, TEXT, NULLABLE, HF_GENERATED("upper(text)")),
+};
+HF_TABLE(sign, .schema = NULL);
+
+/* What a row has got of a session that was cleared since. */
+static const char *const gone = (const char *)(uintptr_t)1;
+
+/* A generated column is never sent, and so never looked at. */
+START_TEST(test_generated_text)
+{
+	struct t_store st = t_store_open();
+	struct sign one = { .text = "stop", .loud = gone }, many[2];
+	hf_error *e = NULL;
+
+	t_verb(st.s, hf_table_create(st.s, &sign_table, HF_DROP_FIRST));
+	t_verb(st.s, hf_insert(st.s, sign, &one));
+	ck_assert_str_eq(one.loud, "STOP");
+	one.text = "go";
+	one.loud = gone;
+	t_verb(st.s, hf_update(st.s, sign, &one));
+	ck_assert_str_eq(one.loud, "GO");
+	for (int i = 0; i < 2; i++)
+		many[i] = (struct sign){ .text = i ? "left" : "right", .loud = gone };
+	t_verb(st.s, hf_insert_many(st.s, sign, many, 2));
+	ck_assert_str_eq(many[0].loud, "RIGHT");
+	ck_assert_str_eq(many[1].loud, "LEFT");
+	many[0].loud = gone;
+	t_verb(st.s, hf_update_many(st.s, sign, many, 1, NULL));
+	one = (struct sign){ .text = "slow", .loud = gone };
+	ck_assert_msg(hf_await(hf_insert_async(st.pool, sign, &one), &e) == HF_OK, "%s",
+		hf_error_message(e));
+	t_store_close(&st);
+}
+END_TEST
+
 /* What is wrong is told before anything is sent. */
 START_TEST(test_refused)
 {
@@ -239,6 +282,7 @@ T_MAIN("rows", { "G1 H1 a row is made, and has what the server filled in", test_
 	{ "H2 H9 rows are saved, in part, and deleted", test_change, 0 },
 	{ "G27 a key of two columns", test_two_numbers, 0 },
 	{ "H1 H2 what a row points to stays the caller's", test_own_texts, 0 },
+	{ "H1 H2 a generated text is read back, and not looked at before", test_generated_text, 0 },
 	{ "a row that cannot be is not sent", test_refused, 0 },
 	{ "H1 H11 a row that a trigger keeps out was not inserted", test_kept_out, 0 },
 	{ "H26 the same verbs in a transaction and in an interaction", test_carriers, 0 })
