@@ -334,10 +334,13 @@ static bool may_set(const hf__trip *t)
 }
 
 /* Many rows are worth being asked for in binary; what they are, a statement that was prepared
- * before tells without asking. */
+ * before tells without asking. Where nothing is prepared a query that keeps its rows would be asked
+ * for every time. */
 static bool asks_first(const hf__trip *t)
 {
-	return (t->run->on_row || t->run->many) && !t->columns &&
+	bool many = t->run->many && t->l->cfg.max_statements > 0;
+
+	return (t->run->on_row || many) && !t->columns &&
 	       (t->run->kind == HF__SQL_PLAIN || t->run->kind == HF__SQL_READ);
 }
 
