@@ -265,7 +265,9 @@ typedef struct hf_query_opts {
 	/* Many rows are to come: while the connection has not prepared the text yet, the query does
 	 * not travel with others, and the server is asked first what its columns are, so that they
 	 * come in binary. That is half a trip more, the first times, and saves about half of the
-	 * work for each row. Where nobody waits when it is sent, it is as any other. */
+	 * work for each row. Where nobody waits when it is sent, or nothing is prepared
+	 * (.max_statements = HF_NONE), it is as any other; among an hf_txn's commands it never
+	 * travels with others. */
 	bool many_rows;
 } hf_query_opts;
 

@@ -95,7 +95,8 @@ static int share_locked(const hf__batch *b, int has)
 /* Whether the worker's connection may have to ask what its columns are: see hf_query_opts. */
 static bool asks_first(const hf__worker *w, const hf__job *j)
 {
-	return j->many && !hf__stmt_cache_quick(&w->link.stmts, j->sql, j->sql_hash, j->params);
+	return j->many && w->link.cfg.max_statements > 0 &&
+	       !hf__stmt_cache_knows_columns(&w->link.stmts, j->sql, j->sql_hash, j->params);
 }
 
 static void take_share_locked(hf__batch *b, int has, int64_t now)

@@ -75,9 +75,10 @@ int hf__train_room(hf_conn *c, size_t *bytes)
 	return t->cap - t->n;
 }
 
+/* Many rows may have to be asked for first, and what travels is not: see hf_query_opts. */
 bool hf__train_fits(const hf__job *j)
 {
-	return j->kind == HF__JOB_QUERY && !j->more->on_row && !j->more->refused &&
+	return j->kind == HF__JOB_QUERY && !j->many && !j->more->on_row && !j->more->refused &&
 	       j->more->then == HF_THEN_GO_ON &&
 	       (j->sql_kind == HF__SQL_PLAIN || j->sql_kind == HF__SQL_READ);
 }

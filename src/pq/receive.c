@@ -355,6 +355,11 @@ hf__answer hf__trip_read_ready(hf__trip *t)
 	hf__link *l = t->l;
 	PGresult *r;
 
+	/* Reading would send what is left, and hide how that went. */
+	if (hf__link_flush(l) < 0) {
+		l->broken = true;
+		return HF__ANSWER_ODD;
+	}
 	if (!(t->reads++ == 0 ? PQconsumeInput(l->pg) == 1 : consume(l)) || t->reads > MANY_READS)
 		return HF__ANSWER_ODD;
 	while (t->n_read < t->n_commands && !l->broken) {

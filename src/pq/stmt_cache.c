@@ -124,6 +124,14 @@ bool hf__stmt_cache_quick(
 	return hf__stmt_is_quick(e);
 }
 
+bool hf__stmt_cache_knows_columns(
+	const hf__stmt_cache *c, const char *sql, uint32_t hash, const hf__params *params)
+{
+	const hf__stmt_entry *e = c->max > 0 ? lookup(c, hash, sql, params) : NULL;
+
+	return e && e->columns;
+}
+
 /* set_config('name', …: of something else. */
 static bool sets_another(const char *args)
 {

@@ -71,6 +71,10 @@ bool hf__stmt_is_quick(const hf__stmt_entry *e);
 bool hf__stmt_cache_quick(
 	const hf__stmt_cache *c, const char *sql, uint32_t hash, const hf__params *params);
 
+/* Whether a text that is to be used is prepared, and what its columns are is known. */
+bool hf__stmt_cache_knows_columns(
+	const hf__stmt_cache *c, const char *sql, uint32_t hash, const hf__params *params);
+
 /* Takes note of one run. */
 void hf__stmt_note_time(hf__stmt_entry *e, int64_t ns);
 

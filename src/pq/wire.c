@@ -14,7 +14,10 @@
  * (libpq made it, not the server); a result that does not fit the command at the head; an errno
  * that libpq's call of send() left. For what the kernel does not take (ENOBUFS, EHOSTUNREACH) libpq
  * throws away and calls sent, and if the server does not hang up as well, its answer is awaited for
- * ever. Only errno tells, and where the link is encrypted nothing does: there it takes a limit. */
+ * ever. Only errno tells, and where the link is encrypted nothing does: there it takes a limit. All
+ * of this needs libpq 15. Before, libpq reads once a send has failed, which leaves EAGAIN or no
+ * errno; only a flush of ours that had something to send tells then, and mostly it has not, since
+ * what ends a trip (a Sync, a lone statement) is sent by libpq's own flush. */
 #include "pq/wire.h"
 
 #include "base/clock.h"
@@ -331,10 +334,13 @@ static bool may_set(const hf__trip *t)
 }
 
 /* Many rows are worth being asked for in binary; what they are, a statement that was prepared
- * before tells without asking. */
+ * before tells without asking. Where nothing is prepared a query that keeps its rows would be asked
+ * for every time. */
 static bool asks_first(const hf__trip *t)
 {
-	return (t->run->on_row || t->run->many) && !t->columns &&
+	bool many = t->run->many && t->l->cfg.max_statements > 0;
+
+	return (t->run->on_row || many) && !t->columns &&
 	       (t->run->kind == HF__SQL_PLAIN || t->run->kind == HF__SQL_READ);
 }
 

@@ -2,6 +2,7 @@
 /* Where many rows are to come they come in binary at once, and not only when their text was
  * prepared: nothing else is different. */
 #include "models.h"
+#include "pipeline.h"
 
 #include "model/rows.h"
 #include "pq/result.h"
@@ -167,7 +168,87 @@ START_TEST(test_failures)
 }
 END_TEST
 
+/* There it would be asked for every time, and never travel with others. */
+START_TEST(test_nothing_prepared)
+{
+	hf_pool *p = t_pool(
+		HF_POOL_OPTS(.max_conns = 1, .max_statements = HF_NONE, .max_queue = HF_FOREVER));
+	struct t_dam dam;
+	hf_future *f[4];
+
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(fetched_format(p, true), 0);
+	t_wait_idle(p, 1);
+	t_dam_shut(&dam, p);
+	for (size_t i = 0; i < T_COUNT(f); i++)
+		f[i] = hf_query_with(p, HF_QUERY_OPTS(.many_rows = true), fresh());
+	t_dam_open(&dam);
+	for (size_t i = 0; i < T_COUNT(f); i++)
+		ck_assert_int_eq(format_of(f[i]), 0);
+	ck_assert_uint_eq(t_stats(p).pipelined, T_COUNT(f));
+	t_close(p);
+}
+END_TEST
+
+/* Known columns are all it takes to travel with others: this one is not quick. */
+START_TEST(test_prepared)
+{
+	static const char slow[] = "select g from generate_series(1, 10) g, pg_sleep(0.02)";
+	hf_pool *p = t_pool(HF_POOL_OPTS(.max_conns = 1, .max_queue = HF_FOREVER));
+	struct t_dam dam;
+	hf_future *first, *f;
+
+	for (int i = 0; i < 6; i++)
+		ck_assert_int_eq(
+			format_of(hf_query_with(p, HF_QUERY_OPTS(.many_rows = true), slow)), 1);
+	ck_assert_uint_eq(t_stats(p).pipelined, 0);
+	t_wait_idle(p, 1);
+	t_dam_shut(&dam, p);
+	first = hf_query(p, "select 1");
+	f = hf_query_with(p, HF_QUERY_OPTS(.many_rows = true), slow);
+	t_dam_open(&dam);
+	ck_assert_int_eq(t_int(first), 1);
+	ck_assert_int_eq(format_of(f), 1);
+	ck_assert_uint_eq(t_stats(p).pipelined, 2);
+	t_close(p);
+}
+END_TEST
+
+/* Behind a quick one, where all else would travel. */
+START_TEST(test_txn_queue)
+{
+	hf_pool *p = t_pool(HF_POOL_OPTS(.max_conns = 1, .max_queue = HF_FOREVER));
+
+	for (int i = 0; i < 20; i++)
+		ck_assert_int_eq(t_int(hf_query(p, "select 7")), 7);
+	for (int i = 0; i < 5; i++) {
+		hf_future *f[8];
+		struct t_dam dam;
+		hf_txn *t;
+
+		t_dam_shut(&dam, p);
+		t = hf_txn_begin(p, NULL);
+		for (size_t k = 0; k < T_COUNT(f); k++)
+			f[k] = k % 4 == 3 ? hf_txn_query_with(
+						    t, HF_QUERY_OPTS(.many_rows = true), fresh())
+					  : hf_txn_query(t, "select 7");
+		t_dam_open(&dam);
+		for (size_t k = 0; k < T_COUNT(f); k++)
+			if (k % 4 == 3)
+				ck_assert_int_eq(format_of(f[k]), 1);
+			else
+				ck_assert_int_eq(t_int(f[k]), 7);
+		t_done(hf_txn_commit(t));
+		hf_txn_unref(t);
+	}
+	t_close(p);
+}
+END_TEST
+
 T_MAIN("many_rows", { "J4 many rows come in binary at once", test_pool, 0 },
 	{ "J4 many rows in a transaction", test_txn, 0 },
 	{ "J4 H37 a select without a limit, on each carrier", test_select, 0 },
-	{ "J4 what fails, fails alike", test_failures, 0 })
+	{ "J4 what fails, fails alike", test_failures, 0 },
+	{ "J4 many rows where nothing is prepared are as any", test_nothing_prepared, 0 },
+	{ "J4 many rows that are known travel with others", test_prepared, 0 },
+	{ "J4 many rows among a transaction's commands", test_txn_queue, 0 })
