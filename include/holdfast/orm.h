@@ -103,9 +103,10 @@ HF_CHECK hf_status hf_upsert_at(const hf_site *site, hf_session *s, const hf_tab
 /* Deletes the row of its key. HF_E_NO_ROWS: it was not there. `deep`: and what refers to it, to any
  * depth, in one statement, so that all of it happens or nothing: rows of tables in `among` (ended
  * by NULL) with a foreign key to it; where the key may be NULL it is set to NULL, unless `nullable`
- * says that those go as well. Whoever changes the row at the same time is waited for, so that the
- * role needs the right to UPDATE it, too; what refers to it and is changed at the same time may
- * make the server refuse it (23503). Events are called for the row itself only. */
+ * says that those go as well. Where a trigger or a policy keeps the row (HF_E_NO_ROWS), all the
+ * rest stays as well. Whoever changes the row at the same time is waited for, so that the role
+ * needs the right to UPDATE it, too; what refers to it and is changed at the same time may make the
+ * server refuse it (23503). Events are called for the row itself only. */
 HF_CHECK hf_status hf_delete_at(const hf_site *site, hf_session *s, const hf_table *t, void *row);
 HF_CHECK hf_status hf_delete_deep_at(const hf_site *site, hf_session *s, const hf_table *t,
 	void *row, const hf_table *const *among, bool nullable);
