@@ -67,8 +67,10 @@ HF_CHECK hf_status hf_update_at(
 
 /* Updates what differs from `before`, a copy of the struct as it was read: these columns, those
  * with an on_update, and no more. Where nothing does, nothing is sent: HF_OK, and *changed (may be
- * NULL) is false. An array, or a type of your own, counts as changed when it lies elsewhere.
- * HF_E_MISUSE: `before` has another key. Otherwise as hf_update_only. */
+ * NULL) is false. What a member points to is compared where it lies elsewhere than before: a text
+ * that was changed in place, in a buffer of yours, is not seen. An array, or a type of your own,
+ * counts as changed when it lies elsewhere. HF_E_MISUSE: `before` has another key. Otherwise as
+ * hf_update_only. */
 HF_CHECK hf_status hf_update_changed_at(const hf_site *site, hf_session *s, const hf_table *t,
 	void *row, const void *before, bool *changed);
 
