@@ -58,10 +58,10 @@ HF_CHECK hf_status hf_set_text_at(
  * HF_E_NO_ROWS: a trigger kept it out of the table. */
 HF_CHECK hf_status hf_insert_at(const hf_site *site, hf_session *s, const hf_table *t, void *row);
 
-/* Updates the row of its key: all columns, or those of `only` (ended by 0) and those with
- * an on_update. What a trigger or a
- * generated column made of it is read back. HF_E_NO_ROWS: it is not there any more. HF_E_MISUSE: a
- * table without a key; a key, a generated column or nothing at all in `only`. */
+/* Updates the row of its key: all columns, or those of `only` (ended by 0) and those with an
+ * on_update. What a trigger or a generated column made of it is read back. HF_E_NO_ROWS: it is not
+ * there any more. HF_E_MISUSE: a table without a key; a key, a generated column or nothing at all
+ * in `only`. */
 HF_CHECK hf_status hf_update_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *row, const uint32_t *only);
 
@@ -95,10 +95,10 @@ HF_CHECK hf_status hf_save_only_at(const hf_site *site, hf_session *s, const hf_
 /* Inserts it, or, where another has the same values in `conflict` (columns of a key or a unique
  * index, ended by 0), updates that one: the columns of `update` (HF_REST: all but those and the
  * key), or none where it is NULL. *created (may be NULL) tells which. The row then holds what is in
- * the table. For the events before it, it is created. What is left out of the
- * INSERT of a row from hf_new is its default for the update, too: HF_REST sets it in the row that
- * is there. Of partitioned tables and of views the server does not tell what it did: with `update`,
- * `created` must be NULL there (0A000, 42703). */
+ * the table. For the events before it, it is created. What is left out of the INSERT of a row from
+ * hf_new is its default for the update, too: HF_REST sets it in the row that is there. Of
+ * partitioned tables and of views the server does not tell what it did: with `update`, `created`
+ * must be NULL there (0A000, 42703). */
 HF_CHECK hf_status hf_upsert_at(const hf_site *site, hf_session *s, const hf_table *t, void *row,
 	const uint32_t *conflict, const uint32_t *update, bool *created);
 
@@ -172,9 +172,8 @@ HF_CHECK hf_status hf_upsert_many_at(const hf_site *site, hf_session *s, const h
 	void *rows, size_t n, const uint32_t *conflict, const uint32_t *update, int64_t *changed);
 
 /* Updates n structs by their keys in one statement: the columns of `only`, or all (NULL). *changed
- * (may be NULL) is how many there were, and, of a table with a version, were as they had been
- * read. They are not read back; of two with one key either may win,
- * and no events are called. */
+ * (may be NULL) is how many there were, and, of a table with a version, were as they had been read.
+ * They are not read back; of two with one key either may win, and no events are called. */
 HF_CHECK hf_status hf_update_many_at(const hf_site *site, hf_session *s, const hf_table *t,
 	void *rows, size_t n, const uint32_t *only, int64_t *changed);
 
