@@ -21,6 +21,7 @@ UNIT_TESTS = \
 	tests/unit/test_metrics \
 	tests/unit/test_model \
 	tests/unit/test_model_names \
+	tests/unit/test_open_query \
 	tests/unit/test_queue \
 	tests/unit/test_recycle \
 	tests/unit/test_scope \
