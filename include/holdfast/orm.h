@@ -162,7 +162,7 @@ HF_CHECK hf_status hf_scalar_at(const hf_site *site, hf_session *s, const hf_tab
 HF_CHECK hf_status hf_insert_many_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *rows, size_t n);
 /* hf_insert_many, but these columns (ended by 0) get their defaults from the server, in all rows.
- * HF_E_MISUSE: one has none. */
+ * HF_E_MISUSE: one has none, or an on_insert. */
 HF_CHECK hf_status hf_insert_many_default_at(const hf_site *site, hf_session *s, const hf_table *t,
 	void *rows, size_t n, const uint32_t *columns);
 
