@@ -161,6 +161,7 @@ DB_TESTS = \
 	tests/db/test_nesting \
 	tests/db/test_notify \
 	tests/db/test_notify_together \
+	tests/db/test_null_elsewhere \
 	tests/db/test_odd_names \
 	tests/db/test_open \
 	tests/db/test_orphans \
