@@ -21,6 +21,7 @@ UNIT_TESTS = \
 	tests/unit/test_metrics \
 	tests/unit/test_model \
 	tests/unit/test_model_names \
+	tests/unit/test_open_query \
 	tests/unit/test_queue \
 	tests/unit/test_recycle \
 	tests/unit/test_scope \
@@ -161,6 +162,7 @@ DB_TESTS = \
 	tests/db/test_nesting \
 	tests/db/test_notify \
 	tests/db/test_notify_together \
+	tests/db/test_null_elsewhere \
 	tests/db/test_odd_names \
 	tests/db/test_open \
 	tests/db/test_orphans \

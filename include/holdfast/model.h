@@ -196,7 +196,8 @@ HF_API size_t hf_row_failures(const hf_table *t, void *row, hf_failure *out, siz
 
 /* The columns that an error is about, for a form: that of a missing value, and those of a key, a
  * unique index, a foreign key or a check that was violated, if `t` has it. `naming` is that of the
- * registry that made the table, NULL PostgreSQL's own. Answers how many; 0: it does not say. */
+ * registry that made the table, NULL PostgreSQL's own. Answers how many; 0: it does not say. Of a
+ * partition the server gives the partition's name, and only HF_ERR_COLUMN says what is missing. */
 typedef struct hf_naming hf_naming;
 HF_API size_t hf_error_columns(const hf_error *e, const hf_table *t, const hf_naming *naming,
 	const hf_column *out[HF_MAX_KEY]);

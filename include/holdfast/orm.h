@@ -58,17 +58,19 @@ HF_CHECK hf_status hf_set_text_at(
  * HF_E_NO_ROWS: a trigger kept it out of the table. */
 HF_CHECK hf_status hf_insert_at(const hf_site *site, hf_session *s, const hf_table *t, void *row);
 
-/* Updates the row of its key: all columns, or those of `only` (ended by 0) and those with
- * an on_update. What a trigger or a
- * generated column made of it is read back. HF_E_NO_ROWS: it is not there any more. HF_E_MISUSE: a
- * table without a key; a key, a generated column or nothing at all in `only`. */
+/* Updates the row of its key: all columns, or those of `only` (ended by 0) and those with an
+ * on_update. What a trigger or a generated column made of it is read back. HF_E_NO_ROWS: it is not
+ * there any more. HF_E_MISUSE: a table without a key; a key, a generated column or nothing at all
+ * in `only`. */
 HF_CHECK hf_status hf_update_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *row, const uint32_t *only);
 
 /* Updates what differs from `before`, a copy of the struct as it was read: these columns, those
  * with an on_update, and no more. Where nothing does, nothing is sent: HF_OK, and *changed (may be
- * NULL) is false. An array, or a type of your own, counts as changed when it lies elsewhere.
- * HF_E_MISUSE: `before` has another key. Otherwise as hf_update_only. */
+ * NULL) is false. What a member points to is compared where it lies elsewhere than before: a text
+ * that was changed in place, in a buffer of yours, is not seen. An array, or a type of your own,
+ * counts as changed when it lies elsewhere. HF_E_MISUSE: `before` has another key. Otherwise as
+ * hf_update_only. */
 HF_CHECK hf_status hf_update_changed_at(const hf_site *site, hf_session *s, const hf_table *t,
 	void *row, const void *before, bool *changed);
 
@@ -93,19 +95,20 @@ HF_CHECK hf_status hf_save_only_at(const hf_site *site, hf_session *s, const hf_
 /* Inserts it, or, where another has the same values in `conflict` (columns of a key or a unique
  * index, ended by 0), updates that one: the columns of `update` (HF_REST: all but those and the
  * key), or none where it is NULL. *created (may be NULL) tells which. The row then holds what is in
- * the table. For the events before it, it is created. What is left out of the
- * INSERT of a row from hf_new is its default for the update, too: HF_REST sets it in the row that
- * is there. Of partitioned tables and of views the server does not tell what it did: with `update`,
- * `created` must be NULL there (0A000, 42703). */
+ * the table. For the events before it, it is created. What is left out of the INSERT of a row from
+ * hf_new is its default for the update, too: HF_REST sets it in the row that is there. Of
+ * partitioned tables and of views the server does not tell what it did: with `update`, `created`
+ * must be NULL there (0A000, 42703). */
 HF_CHECK hf_status hf_upsert_at(const hf_site *site, hf_session *s, const hf_table *t, void *row,
 	const uint32_t *conflict, const uint32_t *update, bool *created);
 
 /* Deletes the row of its key. HF_E_NO_ROWS: it was not there. `deep`: and what refers to it, to any
  * depth, in one statement, so that all of it happens or nothing: rows of tables in `among` (ended
  * by NULL) with a foreign key to it; where the key may be NULL it is set to NULL, unless `nullable`
- * says that those go as well. Whoever changes the row at the same time is waited for, so that the
- * role needs the right to UPDATE it, too; what refers to it and is changed at the same time may
- * make the server refuse it (23503). Events are called for the row itself only. */
+ * says that those go as well. Where a trigger or a policy keeps the row (HF_E_NO_ROWS), all the
+ * rest stays as well. Whoever changes the row at the same time is waited for, so that the role
+ * needs the right to UPDATE it, too; what refers to it and is changed at the same time may make the
+ * server refuse it (23503). Events are called for the row itself only. */
 HF_CHECK hf_status hf_delete_at(const hf_site *site, hf_session *s, const hf_table *t, void *row);
 HF_CHECK hf_status hf_delete_deep_at(const hf_site *site, hf_session *s, const hf_table *t,
 	void *row, const hf_table *const *among, bool nullable);
@@ -159,7 +162,7 @@ HF_CHECK hf_status hf_scalar_at(const hf_site *site, hf_session *s, const hf_tab
 HF_CHECK hf_status hf_insert_many_at(
 	const hf_site *site, hf_session *s, const hf_table *t, void *rows, size_t n);
 /* hf_insert_many, but these columns (ended by 0) get their defaults from the server, in all rows.
- * HF_E_MISUSE: one has none. */
+ * HF_E_MISUSE: one has none, or an on_insert. */
 HF_CHECK hf_status hf_insert_many_default_at(const hf_site *site, hf_session *s, const hf_table *t,
 	void *rows, size_t n, const uint32_t *columns);
 
@@ -169,9 +172,8 @@ HF_CHECK hf_status hf_upsert_many_at(const hf_site *site, hf_session *s, const h
 	void *rows, size_t n, const uint32_t *conflict, const uint32_t *update, int64_t *changed);
 
 /* Updates n structs by their keys in one statement: the columns of `only`, or all (NULL). *changed
- * (may be NULL) is how many there were, and, of a table with a version, were as they had been
- * read. They are not read back; of two with one key either may win,
- * and no events are called. */
+ * (may be NULL) is how many there were, and, of a table with a version, were as they had been read.
+ * They are not read back; of two with one key either may win, and no events are called. */
 HF_CHECK hf_status hf_update_many_at(const hf_site *site, hf_session *s, const hf_table *t,
 	void *rows, size_t n, const uint32_t *only, int64_t *changed);
 

@@ -66,12 +66,13 @@ HF_OWNED hf_future *hf_delete_where_async_at(const hf_site *site, hf_pool *p, co
 HF_OWNED hf_future *hf_insert_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const void *row);
 /* hf_insert_async, but these columns (ended by 0) get their defaults from the server. HF_E_MISUSE:
- * one has none. */
+ * one has none, or an on_insert. */
 HF_OWNED hf_future *hf_insert_default_async_at(const hf_site *site, hf_pool *p, const hf_table *t,
 	const void *row, const uint32_t *columns);
 HF_OWNED hf_future *hf_update_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const void *row, const uint32_t *only);
-/* Its count is 0 where nothing differs, and the row is then the one that was handed in. */
+/* What differs is looked for before it returns. The count is 0 where nothing does, and the row is
+ * then the one that was handed in; nothing is sent, but a connection is waited for all the same. */
 HF_OWNED hf_future *hf_update_changed_async_at(
 	const hf_site *site, hf_pool *p, const hf_table *t, const void *row, const void *before);
 HF_OWNED hf_future *hf_save_async_at(

@@ -18,11 +18,11 @@ HF__BEGIN
 
 typedef struct hf_models hf_models;
 
-/* How keys, unique constraints and indexes without a name are called, and
- * how checks are, which have one: %t table, %c its columns joined by "_", %r the table referred to,
- * %n the check's own name. NULL: PostgreSQL's own, and the check's. What is
- * longer than 63 bytes is cut, and ends in a hash of the whole. The patterns are not copied: they
- * are static, as descriptions are. */
+/* How keys, unique constraints and indexes without a name are called, and how checks are, which
+ * have one: %t table, %c (not in `check`) its columns joined by "_", %r (in `foreign_key`) the
+ * table referred to, %n (in `check`) the check's own name. NULL: PostgreSQL's own, and the check's.
+ * What is longer than 63 bytes is cut, and ends in a hash of the whole. The patterns are not
+ * copied: they are static, as descriptions are. */
 struct hf_naming {
 	size_t struct_size;
 	const char *key, *foreign_key, *unique, *index;

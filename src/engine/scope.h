@@ -37,8 +37,8 @@ struct hf_session {
 	/* of single rows, see carrier.c */
 	hf__arena memory;
 	struct hf__kept_row *kept;
-	struct hf__fresh *
-		*fresh; /* rows of hf_new, by their address: n_fresh in fresh_room buckets */
+	/* rows of hf_new, by their address: n_fresh in fresh_room buckets */
+	struct hf__fresh **fresh;
 	size_t n_fresh, fresh_room;
 	hf_error *error; /* of the last verb */
 	void *stale;     /* the row that it met, of the table whose plan this is; NULL: none */

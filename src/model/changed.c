@@ -7,35 +7,23 @@
 
 #include <string.h>
 
-static bool same_value(const hf_value *a, const hf_value *b)
-{
-	if (a->type != b->type)
-		return false;
-	if (a->type == HF_T_BYTEA)
-		return a->as.bytes.len == b->as.bytes.len &&
-		       memcmp(a->as.bytes.data, b->as.bytes.data, a->as.bytes.len) == 0;
-	if (a->type == HF_T_TEXT || a->type == HF_T_NUMERIC || a->type == HF_T_JSON)
-		return strcmp(a->as.s, b->as.s) == 0;
-	return a->type == HF_T_NULL;
-}
-
 /* What lies elsewhere is not changed in place, so that the same pointer is the same value. Arrays
  * and types with a codec that lie elsewhere now are taken for changed. */
 static bool is_same(const hf_column *c, const void *row, const void *before)
 {
 	hf_value a, b;
 	hf_error *e = NULL;
+	bool same;
 
 	if (memcmp((const char *)row + c->offset, (const char *)before + c->offset,
 		    hf__member_size(c)) == 0)
 		return true;
 	if (hf__column_is_made(c) || (c->type & HF_T_ARRAY))
 		return false;
-	if (hf__member_value(c, row, &a, &e) == HF_OK &&
-		hf__member_value(c, before, &b, &e) == HF_OK)
-		return same_value(&a, &b);
-	hf_error_unref(e); /* a label that is none: the verb will say so */
-	return false;
+	same = hf__member_value(c, row, &a, &e) == HF_OK &&
+	       hf__member_value(c, before, &b, &e) == HF_OK && hf__values_same(&a, &b, &e);
+	hf_error_unref(e); /* a label that is none, say: the verb will tell */
+	return same;
 }
 
 /* Those that differ, into the list. */

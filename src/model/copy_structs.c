@@ -151,11 +151,8 @@ static hf_status put_rows(hf_copy *copy, void *arg)
 /* The first row is asked for before there is a COPY, as it decides what is copied. */
 static hf_error *prepare_in(struct flow *f, hf__strbuf *target)
 {
-	hf_status st = f->order->give(&f->first, f->order->arg);
-
-	if (st != HF_OK)
-		return hf__error_fmt(st, 0, "the function that gives rows stopped the COPY (%s)",
-			hf_status_name(st));
+	if (give_next(f, &f->first) != HF_OK)
+		return hf_error_ref(f->error);
 	f->which = hf__alloc(f->p->n * sizeof *f->which);
 	f->as_text = hf__alloc(f->p->n * sizeof *f->as_text);
 	f->values = hf__alloc(f->p->n * sizeof *f->values);

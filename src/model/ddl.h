@@ -17,8 +17,7 @@ typedef struct hf__naming {
 extern const hf__naming hf__naming_default;
 
 /* naming.c: the name that a pattern gives, of at most 63 bytes and a NUL. `columns` are positions
- * in p, and joined by "_"; `to` is the table referred to,
- * or a check's name, or NULL. */
+ * in p, and joined by "_"; `to` is the table referred to, or a check's name, or NULL. */
 void hf__name(char out[64], const char *pattern, const hf__plan *p, const size_t *columns, size_t n,
 	const char *to);
 

@@ -2,13 +2,14 @@
 /* A row with everything that refers to it, in one statement.
  *
  * It first locks the row, so that nothing else happens where that is not to be deleted. One that
- * another transaction has changed meanwhile is not seen by the statement, which has found nothing
+ * another transaction has changed meanwhile is not seen by the statement, which has deleted nothing
  * then, and is sent again. Then it collects what is doomed, table by table along the foreign keys,
  * as often as it takes: trees within a table and circles between tables are followed to their end.
  * Rows are known by where they lie (tableoid and ctid, which do not move within a statement), so
- * that tables without a key take part. Then all of it is deleted at once, and what may stay is set
- * free. The server checks foreign keys when the statement ends, so that no order is needed; one
- * that does not hold undoes everything, on any carrier. */
+ * that tables without a key take part. The row itself is deleted first, and what refers to it is
+ * collected from what was deleted: where a trigger keeps the row, nothing else is touched. The rest
+ * goes at once, and what may stay is set free. The server checks foreign keys when the statement
+ * ends, so that no order is needed; one that does not hold undoes everything, on any carrier. */
 #include "model/verb.h"
 
 #include "value/error.h"
@@ -172,24 +173,43 @@ static void put_next(struct deep *d)
 	hf__put(&d->v->st, any ? ") AS hf_next" : "");
 }
 
+#define IS_ROOT "hf_row.tableoid = hf_root.o AND hf_row.ctid = hf_root.at"
+
 static void put_doomed(struct deep *d, const void *row)
 {
 	hf__put(&d->v->st, "WITH RECURSIVE hf_root AS (SELECT tableoid AS o, ctid AS at FROM ");
 	hf__put(&d->v->st, d->table[0]->name);
 	hf__put_key_as_read(d->v, row);
-	hf__put(&d->v->st,
-		" FOR UPDATE), hf_doomed (t, o, at) AS (SELECT 0, o, at::text FROM hf_root");
+	hf__strbuf_printf(&d->v->st.text,
+		" FOR UPDATE), hf_gone AS (DELETE FROM %s AS hf_row USING hf_root WHERE " IS_ROOT
+		" RETURNING hf_root.o, hf_root.at), hf_doomed (t, o, at) AS (SELECT 0, o, at::text "
+		"FROM hf_gone",
+		d->table[0]->name);
 	put_next(d);
 	hf__put(&d->v->st, ")");
 }
 
+/* Whether other rows of the table may be doomed: the first one's own row is gone already. */
+static bool has_more(const struct deep *d, size_t i)
+{
+	if (i > 0)
+		return d->doomed[i];
+	for (size_t k = 0; k < d->n_edges; k++)
+		if (d->edge[k].child == 0 && !d->edge[k].frees && d->doomed[d->edge[k].parent])
+			return true;
+	return false;
+}
+
 static void put_delete(struct deep *d, size_t i)
 {
-	put_number(d, ", hf_gone", i);
+	put_number(d, ", hf_rest", i);
 	hf__strbuf_printf(&d->v->st.text,
 		" AS (DELETE FROM %s AS hf_row USING hf_doomed WHERE hf_doomed.t = %zu AND "
-		"hf_row.tableoid = hf_doomed.o AND hf_row.ctid = hf_doomed.at::tid RETURNING 1)",
+		"hf_row.tableoid = hf_doomed.o AND hf_row.ctid = hf_doomed.at::tid",
 		d->table[i]->name, i);
+	if (i == 0)
+		hf__put(&d->v->st, " AND NOT EXISTS (SELECT 1 FROM hf_root WHERE " IS_ROOT ")");
+	hf__put(&d->v->st, ")");
 }
 
 static void put_frees(struct deep *d, const struct edge *e)
@@ -277,34 +297,44 @@ static bool run(struct deep *d, const void *row)
 	hf__verb_again(d->v);
 	put_doomed(d, row);
 	for (size_t i = 0; i < d->n; i++) {
-		if (d->doomed[i])
+		if (has_more(d, i))
 			put_delete(d, i);
 		if (frees_any(d, i))
 			put_update(d, i);
 	}
-	hf__put(&d->v->st,
-		" SELECT (SELECT count(*) FROM hf_root), (SELECT count(*) FROM hf_gone0)");
+	hf__strbuf_printf(&d->v->st.text,
+		" SELECT (SELECT count(*) FROM hf_root), (SELECT count(*) FROM %s AS hf_row JOIN "
+		"hf_root ON " IS_ROOT "), (SELECT count(*) FROM hf_gone)",
+		d->table[0]->name);
 	return hf__verb_run(d->v);
+}
+
+static hf_error *not_deleted(const struct deep *d, const char *why)
+{
+	return hf__error_fmt(HF_E_NO_ROWS, 0, "model %s: %s", d->v->p->table.model, why);
 }
 
 static void delete_all(struct deep *d, const void *row)
 {
 	for (int i = 0; i < TURNS && run(d, row); i++) {
 		hf_row counts = hf_result_row(d->v->res, 0);
+		bool is_there = hf_row_int8(counts, 0, 0) > 0,
+		     is_seen = hf_row_int8(counts, 1, 0) > 0,
+		     is_gone = hf_row_int8(counts, 2, 0) > 0;
 
-		if (hf_row_int8(counts, 1, 0) > 0)
-			return;
-		if (hf_row_int8(counts, 0, 0) == 0) {
+		if (!is_there)
 			hf__missed(d->v, row);
+		else if (is_seen && !is_gone)
+			hf__statement_fail(&d->v->st,
+				not_deleted(d, "the row is there, and the server has left it and "
+					       "what refers to it alone: a trigger or a policy "
+					       "does not let it be deleted"));
+		if (!is_there || is_seen)
 			return;
-		}
 	}
 	if (!d->v->st.error)
-		hf__statement_fail(&d->v->st,
-			hf__error_fmt(HF_E_NO_ROWS, 0,
-				"table %s: the row is changed by others all the time, or the "
-				"server keeps it",
-				d->v->p->name));
+		hf__statement_fail(
+			&d->v->st, not_deleted(d, "the row is changed by others all the time"));
 }
 
 hf_status hf_delete_deep_at(const hf_site *site, hf_session *s, const hf_table *t, void *row,

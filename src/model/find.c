@@ -247,6 +247,11 @@ bool hf__find_clauses(
 	return true;
 }
 
+int64_t hf__find_limit(const hf_find *f)
+{
+	return f ? f->limit : -1;
+}
+
 /* --- an order in words --- */
 
 #define BLANKS " \t"

@@ -86,18 +86,11 @@ static bool is_left(const hf__many *m, const hf_column *c)
 
 static bool may_leave(hf__verb *v, const uint32_t *left)
 {
-	for (; left && *left; left++) {
-		size_t i = hf__plan_column(v->p, *left);
-		const hf_column *c = i < v->p->n ? &v->p->columns[i] : NULL;
+	hf_error *e = hf__plan_may_leave(v->p, left);
 
-		if (c && c->default_sql)
-			continue;
-		hf__statement_fail(&v->st, hf__error_fmt(HF_E_MISUSE, 0,
-						   "model %s: \"%s\" has no default at the server",
-						   v->p->table.model, c ? c->name : "(no column)"));
-		return false;
-	}
-	return true;
+	if (e)
+		hf__statement_fail(&v->st, e);
+	return !e;
 }
 
 static bool choose_columns(hf__verb *v, hf__many *m)

@@ -107,29 +107,23 @@ static hf_status insert(hf__errand *e, hf_session *s)
 	return hf_insert_at(&e->site, s, e->t, e->given.rows);
 }
 
-static hf_error *no_default(const hf__errand *e, const hf_column *c)
-{
-	return hf__error_fmt(HF_E_MISUSE, 0, "model %s: \"%s\" has no default at the server",
-		e->p->table.model, c ? c->name : "(no column)");
-}
-
 /* As if hf_new had made it, and nobody had touched those columns, but all the others. */
 static hf_error *make_fresh(const hf__errand *e, hf_session *s)
 {
 	size_t size = e->p->table.row_size;
 	const unsigned char *row = e->given.rows;
 	unsigned char *image = hf_session_alloc(s, size);
+	hf_error *why = hf__plan_may_leave(e->p, e->given.list);
 
+	if (why)
+		return why;
 	if (!image || !hf__session_freshen(s, row, image))
 		return hf__error_nomem();
 	for (size_t i = 0; i < size; i++)
 		image[i] = (unsigned char)~row[i];
 	for (const uint32_t *c = e->given.list; c && *c; c++) {
-		size_t i = hf__plan_column(e->p, *c);
-		const hf_column *column = i < e->p->n ? &e->p->columns[i] : NULL;
+		const hf_column *column = &e->p->columns[hf__plan_column(e->p, *c)];
 
-		if (!column || !column->default_sql || column->on_insert)
-			return no_default(e, column);
 		memcpy(image + column->offset, row + column->offset, hf__member_size(column));
 	}
 	return NULL;

@@ -39,6 +39,21 @@ size_t hf__plan_column(const hf__plan *p, uint32_t c)
 	return i;
 }
 
+hf_error *hf__plan_may_leave(const hf__plan *p, const uint32_t *list)
+{
+	for (; list && *list; list++) {
+		size_t i = hf__plan_column(p, *list);
+		const hf_column *c = i < p->n ? &p->columns[i] : NULL;
+
+		if (!c || !c->default_sql || c->on_insert)
+			return hf__error_fmt(HF_E_MISUSE, 0, "model %s: \"%s\" %s", p->table.model,
+				c ? c->name : "(no column)",
+				c && c->on_insert ? "has an on_insert, and is not the server's"
+						  : "has no default at the server");
+	}
+	return NULL;
+}
+
 size_t hf__plan_columns(const hf__plan *p, const uint32_t *list, size_t *out)
 {
 	size_t n = 0;

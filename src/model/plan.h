@@ -44,6 +44,10 @@ size_t hf__plan_columns(const hf__plan *p, const uint32_t *list, size_t *out);
 /* The position of the column at offset `c` - 1; p->n: none. */
 size_t hf__plan_column(const hf__plan *p, uint32_t c);
 
+/* What an INSERT is to leave to the server's defaults: NULL, or why one of the list (ended by 0;
+ * NULL: none) cannot be left: it has no default, or the program's own. */
+hf_error *hf__plan_may_leave(const hf__plan *p, const uint32_t *list);
+
 /* member.c: bytes of an item in an array of this hf_type. */
 size_t hf__item_size(int type);
 

@@ -122,7 +122,15 @@ bool hf__is_partial(const hf_clause *clauses)
 
 bool hf__is_open(const hf_clause *clauses)
 {
-	return !last(clauses, HF_CLAUSE_LIMIT);
+	bool open = true;
+
+	for (; clauses->kind != HF_CLAUSE_END; clauses++) {
+		if (clauses->kind == HF_CLAUSE_LIMIT)
+			open = clauses->n < 0;
+		else if (clauses->kind == HF_CLAUSE_FIND && hf__find_limit(clauses->find) >= 0)
+			open = false;
+	}
+	return open;
 }
 
 /* "count(*) AS n": expressions as members of another struct. */

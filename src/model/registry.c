@@ -24,10 +24,11 @@ struct hf_models {
 
 /* --- life --- */
 
-static bool is_pattern(const char *s)
+/* `letters`: what may stand behind a "%". The others would be nothing there, and names alike. */
+static bool is_pattern(const char *s, const char *letters)
 {
 	for (; s && *s; s++)
-		if (*s == '%' && (!*++s || !strchr("tcrn", *s)))
+		if (*s == '%' && (!*++s || !strchr(letters, *s)))
 			return false;
 	return true;
 }
@@ -48,11 +49,12 @@ static bool take_naming(hf_models *m, const hf_naming *n)
 	m->names = hf__naming_default;
 	if (!n)
 		return true;
-	if (n->struct_size < offsetof(hf_naming, check) || !is_pattern(n->key) ||
-		!is_pattern(n->foreign_key) || !is_pattern(n->unique) || !is_pattern(n->index))
+	if (n->struct_size < offsetof(hf_naming, check))
 		return false;
 	hf__naming_take(&m->names, n);
-	return is_pattern(m->names.check);
+	return is_pattern(m->names.key, "tc") && is_pattern(m->names.foreign_key, "tcr") &&
+	       is_pattern(m->names.unique, "tc") && is_pattern(m->names.index, "tc") &&
+	       is_pattern(m->names.check, "tn");
 }
 
 hf_models *hf_models_new(const hf_naming *naming)

@@ -94,7 +94,7 @@ void hf__put_query(hf__statement *s, const hf__plan *p, const hf__query *q);
 void hf__put_list(hf__statement *s, const hf__plan *p, const hf_clause *clauses);
 bool hf__is_partial(const hf_clause *clauses);
 
-/* Whether there is no LIMIT to the rows. */
+/* Whether there is no LIMIT to the rows, of the list or of an hf_find in it. */
 bool hf__is_open(const hf_clause *clauses);
 
 /* " WHERE …", of an UPDATE or a DELETE, with which no clause but ONLY may stand. */
@@ -107,5 +107,8 @@ bool hf__terms_restrict(const hf_term *t);
 enum { HF__FIND_CLAUSES = 4 };
 bool hf__find_clauses(
 	hf__statement *s, const hf__plan *p, const hf_find *f, hf_clause *out, size_t *n);
+
+/* find.c: < 0: it has none. */
+int64_t hf__find_limit(const hf_find *f);
 
 #endif

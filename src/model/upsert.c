@@ -7,8 +7,9 @@
 
 #include "base/strbuf.h"
 #include "value/error.h"
-#include "value/number.h"
 #include "value/text.h"
+
+#include <holdfast/convert.h>
 
 #include <string.h>
 
@@ -215,10 +216,11 @@ static hf_error *not_equal(const hf__verb *v)
 		v->p->table.model);
 }
 
-static bool same_value(const hf_value *a, const hf_value *b, hf_error **e)
+/* 12.5 is 12.50 to the server's index, too. */
+static bool same_or_equal(const hf_value *a, const hf_value *b, hf_error **e)
 {
 	if (a->type == HF_T_NUMERIC && b->type == HF_T_NUMERIC && !hf__value_is_null(b))
-		return hf__numeric_same(a->as.s, b->as.s);
+		return hf_numeric_compare((hf_numeric){ a->as.s }, (hf_numeric){ b->as.s }) == 0;
 	return hf__values_same(a, b, e);
 }
 
@@ -229,7 +231,7 @@ static bool has_value(hf__verb *v, const hf_term *t, const hf_column *c, const v
 	hf_error *e = NULL;
 	bool same = hf__column_value(c, &t->value, &v->st.arena, &a, &e) == HF_OK &&
 		    hf__member_sent(c, row, &v->st.arena, &b, &e) == HF_OK &&
-		    same_value(&a, &b, &e);
+		    same_or_equal(&a, &b, &e);
 
 	if (!same && !e)
 		e = hf__error_fmt(HF_E_MISUSE, 0,

@@ -315,6 +315,23 @@ size_t hf_error_columns(const hf_error *e, const hf_table *t, const hf_naming *n
 	return columns_of(p, &names, e, out);
 }
 
+/* A missing value in a partition is told with that one's name, and in a view's table with its. What
+ * a trigger has done elsewhere has a context, which a statement on p does not. */
+static size_t null_in_part(const hf__plan *p, const hf_error *e, const hf_column *out[1])
+{
+	const char *column = hf_error_field(e, HF_ERR_COLUMN);
+
+	if (strcmp(hf_error_sqlstate(e), "23502") != 0 || !column ||
+		hf_error_field(e, HF_ERR_CONTEXT))
+		return 0;
+	for (size_t i = 0; i < p->n; i++)
+		if (!p->columns[i].nullable && strcmp(p->columns[i].name, column) == 0) {
+			out[0] = &p->columns[i];
+			return 1;
+		}
+	return 0;
+}
+
 hf_error *hf__error_with_members(const hf__plan *p, hf_error *e)
 {
 	const hf_column *c[HF_MAX_KEY];
@@ -322,6 +339,8 @@ hf_error *hf__error_with_members(const hf__plan *p, hf_error *e)
 	size_t n = is_own ? columns_of(p, &hf__naming_default, e, c) : 0;
 	char names[200] = "";
 
+	if (n == 0 && is_own)
+		n = null_in_part(p, e, c);
 	if (n == 0)
 		return e;
 	for (size_t i = 0, at = 0; i < n && at < sizeof names; i++)

@@ -9,7 +9,6 @@
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -20,17 +19,10 @@
 /* In the order in which the server sorts them. */
 typedef enum kind { BELOW, FINITE, ABOVE, NOT_A_NUMBER, NONE } kind;
 
-/* Digits without zeros at either end, the first right behind the point: 0.d1d2… × 10^point. They
- * stand in the text, where one byte between them may be a point. */
-struct decimal {
+struct number {
 	kind kind;
-	bool negative;
-	const char *digits;
-	size_t n;   /* bytes */
-	long point; /* of zero: 0, and n is 0 */
+	hf__decimal d; /* of what is FINITE */
 };
-
-#define MOST_EXPONENT 1000000
 
 static kind kind_of(const char *s)
 {
@@ -41,112 +33,75 @@ static kind kind_of(const char *s)
 	return *s == '-' ? BELOW : ABOVE;
 }
 
-static long exponent_of(const char *s)
+static struct number read_number(hf_numeric x)
 {
-	long e = strtol(s, NULL, 10);
-
-	return e > MOST_EXPONENT ? MOST_EXPONENT : e < -MOST_EXPONENT ? -MOST_EXPONENT : e;
-}
-
-/* The zeros in front and at the end go. */
-static void trim(struct decimal *d)
-{
-	for (; d->n > 0 && (*d->digits == '0' || *d->digits == '.'); d->digits++, d->n--)
-		d->point -= *d->digits == '0';
-	while (d->n > 0 && (d->digits[d->n - 1] == '0' || d->digits[d->n - 1] == '.'))
-		d->n--;
-	if (d->n == 0)
-		d->point = 0;
-}
-
-static struct decimal read_decimal(hf_numeric x)
-{
-	struct decimal d = { .kind = NONE };
-	size_t n = x.s ? strlen(x.s) : 0, mantissa, whole;
+	struct number a = { .kind = NONE };
+	size_t n = x.s ? strlen(x.s) : 0;
 
 	if (!x.s || !hf__numeric_valid(x.s, n))
-		return d;
-	if (!hf__decimal_valid(x.s, n)) {
-		d.kind = kind_of(x.s);
-		return d;
-	}
-	d.kind = FINITE;
-	d.negative = *x.s == '-';
-	d.digits = x.s + (*x.s == '-' || *x.s == '+');
-	mantissa = strcspn(d.digits, "eE");
-	whole = strcspn(d.digits, ".eE");
-	d.n = mantissa;
-	d.point = (long)whole + (d.digits[mantissa] ? exponent_of(d.digits + mantissa + 1) : 0);
-	trim(&d);
-	return d;
+		return a;
+	a.kind = hf__decimal_valid(x.s, n) ? FINITE : kind_of(x.s);
+	if (a.kind == FINITE)
+		hf__decimal_read(&a.d, x.s, n);
+	return a;
 }
 
-/* The next digit, and 0 behind the last. */
-static int next_digit(struct decimal *d)
+static size_t n_digits(const hf__decimal *d)
 {
-	int digit;
-
-	if (d->n > 0 && *d->digits == '.') {
-		d->digits++;
-		d->n--;
-	}
-	if (d->n == 0)
-		return 0;
-	digit = *d->digits++ - '0';
-	d->n--;
-	return digit;
+	return d->to - d->from;
 }
 
 hf_status hf_numeric_to_scaled(hf_numeric x, int scale, int64_t *out)
 {
-	struct decimal d = read_decimal(x);
-	long places = d.point + scale;
+	struct number a = read_number(x);
+	size_t n = n_digits(&a.d);
+	long places = a.d.power + 1 + scale;
 	int64_t v = 0;
 
 	if (!x.s)
 		return HF_E_NULL;
-	if (d.kind != FINITE)
+	if (a.kind != FINITE)
 		return HF_E_TYPE;
-	if (d.n > 0 && (places <= 0 || places > 19))
+	if (n > 0 && (places < (long)n || places > 19))
 		return HF_E_TYPE;
-	for (long i = 0; i < places && (d.n > 0 || v != 0); i++) {
-		int digit = next_digit(&d);
+	for (long i = 0; i < places && n > 0; i++) {
+		int digit = hf__decimal_digit(&a.d, a.d.from + (size_t)i);
 
 		/* downwards, as the least number has no opposite */
 		if (v < (INT64_MIN + digit) / 10)
 			return HF_E_TYPE;
 		v = v * 10 - digit;
 	}
-	if (d.n > 0 || (!d.negative && v == INT64_MIN))
+	if (!a.d.negative && v == INT64_MIN)
 		return HF_E_TYPE;
-	*out = d.negative ? v : -v;
+	*out = a.d.negative ? v : -v;
 	return HF_OK;
 }
 
 double hf_numeric_to_double(hf_numeric x)
 {
-	struct decimal d = read_decimal(x);
+	struct number a = read_number(x);
 	double v = 0;
 
-	if (d.kind == NONE || d.kind == NOT_A_NUMBER)
+	if (a.kind == NONE || a.kind == NOT_A_NUMBER)
 		return (double)NAN;
-	if (d.kind != FINITE)
-		return d.kind == BELOW ? -(double)INFINITY : (double)INFINITY;
+	if (a.kind != FINITE)
+		return a.kind == BELOW ? -(double)INFINITY : (double)INFINITY;
 	if (hf__float8_parse(x.s, strlen(x.s), &v) == HF__GOT)
 		return v;
-	v = d.point > 0 ? (double)INFINITY : 0;
-	return d.negative ? -v : v;
+	v = a.d.power >= 0 ? (double)INFINITY : 0;
+	return a.d.negative ? -v : v;
 }
 
-/* Of two that are finite and have one sign: by their sizes. */
-static int compare_sizes(struct decimal a, struct decimal b)
+/* Of two that are finite and have one sign, and are not 0: by their sizes. */
+static int compare_sizes(const hf__decimal *a, const hf__decimal *b)
 {
-	if (a.n == 0 || b.n == 0)
-		return (a.n > 0) - (b.n > 0);
-	if (a.point != b.point)
-		return a.point < b.point ? -1 : 1;
-	while (a.n > 0 || b.n > 0) {
-		int x = next_digit(&a), y = next_digit(&b);
+	size_t n = n_digits(a) > n_digits(b) ? n_digits(a) : n_digits(b);
+
+	if (a->power != b->power)
+		return a->power < b->power ? -1 : 1;
+	for (size_t i = 0; i < n; i++) {
+		int x = hf__decimal_digit(a, a->from + i), y = hf__decimal_digit(b, b->from + i);
 
 		if (x != y)
 			return x < y ? -1 : 1;
@@ -154,23 +109,23 @@ static int compare_sizes(struct decimal a, struct decimal b)
 	return 0;
 }
 
-static int sign_of(const struct decimal *d)
+static int sign_of(const hf__decimal *d)
 {
-	return d->n == 0 ? 0 : d->negative ? -1 : 1;
+	return n_digits(d) == 0 ? 0 : d->negative ? -1 : 1;
 }
 
 int hf_numeric_compare(hf_numeric x, hf_numeric y)
 {
-	struct decimal a = read_decimal(x), b = read_decimal(y);
-	int signs = sign_of(&a) - sign_of(&b);
+	struct number a = read_number(x), b = read_number(y);
+	int sign = sign_of(&a.d), signs = sign - sign_of(&b.d);
 
 	if (a.kind != b.kind)
 		return a.kind < b.kind ? -1 : 1;
 	if (a.kind != FINITE)
 		return 0;
-	if (signs != 0)
-		return signs < 0 ? -1 : 1;
-	return a.negative ? compare_sizes(b, a) : compare_sizes(a, b);
+	if (signs != 0 || sign == 0)
+		return (signs > 0) - (signs < 0);
+	return sign < 0 ? compare_sizes(&b.d, &a.d) : compare_sizes(&a.d, &b.d);
 }
 
 /* --- addresses --- */

@@ -29,15 +29,26 @@ bool hf__decimal_valid(const char *s, size_t n);
 /* The same, or NaN, Infinity, -Infinity, inf in any case of letters. */
 bool hf__numeric_valid(const char *s, size_t n);
 
+/* A decimal taken apart: which of its digits count, and what the first of them is worth. Zeros at
+ * both ends do not count, but for the scale; of 0 none does, and its power means nothing. */
+typedef struct hf__decimal {
+	const char *digits; /* with a point behind the first `whole` of them, if there are more */
+	size_t whole, from, to;
+	long power; /* of ten, of digit `from`; far beyond numeric's range it is not exact */
+	long scale;
+	bool negative;
+} hf__decimal;
+
+/* Of what hf__decimal_valid took; a digit, and 0 behind the last. */
+void hf__decimal_read(hf__decimal *d, const char *s, size_t n);
+int hf__decimal_digit(const hf__decimal *d, size_t i);
+
 /* numeric's binary format as the server's text. */
 hf__got hf__numeric_wire(hf__strbuf *b, const char *data, size_t n);
 
 /* A number's text in numeric's binary format, appended: digits and scale as the server would keep
  * them. */
 hf__got hf__numeric_put_wire(hf__strbuf *b, const char *s, size_t n);
-
-/* Whether two texts are one number, "12.5" and "1.250e1"; what is none is the same in any case. */
-bool hf__numeric_same(const char *a, const char *b);
 
 /* HF__GOT_BAD: it is not an integer. */
 hf__got hf__numeric_int(const char *s, size_t n, int64_t *out);

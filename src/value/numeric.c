@@ -167,16 +167,7 @@ hf__got hf__numeric_int(const char *s, size_t n, int64_t *out)
 
 /* --- to the wire --- */
 
-/* A decimal taken apart: which of its digits count, and what the first of them is worth. */
-struct decimal {
-	const char *digits; /* with a point behind the first `whole` of them, if there are more */
-	size_t whole, from, to;
-	long power; /* of ten, of digit `from` */
-	long scale;
-	bool negative;
-};
-
-static int digit(const struct decimal *d, size_t i)
+int hf__decimal_digit(const hf__decimal *d, size_t i)
 {
 	return i < d->to ? d->digits[i < d->whole ? i : i + 1] - '0' : 0;
 }
@@ -189,11 +180,11 @@ static long read_exponent(const char *s, size_t n)
 
 	for (; i < n && x <= MAX_EXPONENT; i++)
 		x = x * 10 + (s[i] - '0');
+	x = x > MAX_EXPONENT ? MAX_EXPONENT + 1 : x; /* not one further than the other */
 	return n > 0 && s[0] == '-' ? -x : x;
 }
 
-/* Of what hf__decimal_valid took. Zeros at both ends do not count, but for the scale. */
-static void take_apart(struct decimal *d, const char *s, size_t n)
+void hf__decimal_read(hf__decimal *d, const char *s, size_t n)
 {
 	size_t at = s[0] == '-' || s[0] == '+', part = 0;
 	long exponent = 0;
@@ -211,34 +202,11 @@ static void take_apart(struct decimal *d, const char *s, size_t n)
 	d->from = 0;
 	d->to = d->whole + part;
 	d->scale = (long)part > exponent ? (long)part - exponent : 0;
-	while (d->from < d->to && digit(d, d->from) == 0)
+	while (d->from < d->to && hf__decimal_digit(d, d->from) == 0)
 		d->from++;
-	while (d->from < d->to && digit(d, d->to - 1) == 0)
+	while (d->from < d->to && hf__decimal_digit(d, d->to - 1) == 0)
 		d->to--;
 	d->power = (long)d->whole - 1 - (long)d->from + exponent;
-}
-
-static bool same_digits(const struct decimal *a, const struct decimal *b)
-{
-	for (size_t i = 0; i < a->to - a->from; i++)
-		if (digit(a, a->from + i) != digit(b, b->from + i))
-			return false;
-	return true;
-}
-
-bool hf__numeric_same(const char *a, const char *b)
-{
-	size_t n = strlen(a), m = strlen(b);
-	struct decimal x, y;
-
-	if (!hf__decimal_valid(a, n) || !hf__decimal_valid(b, m))
-		return strcasecmp(a, b) == 0;
-	take_apart(&x, a, n);
-	take_apart(&y, b, m);
-	if (x.from == x.to || y.from == y.to)
-		return x.from == x.to && y.from == y.to;
-	return x.negative == y.negative && x.power == y.power && x.to - x.from == y.to - y.from &&
-	       same_digits(&x, &y);
 }
 
 static void put_be16(hf__strbuf *b, long x)
@@ -275,12 +243,12 @@ static long group_of(long power)
 
 hf__got hf__numeric_put_wire(hf__strbuf *b, const char *s, size_t n)
 {
-	struct decimal d;
+	hf__decimal d;
 	long weight, count, pad;
 
 	if (!hf__decimal_valid(s, n))
 		return put_special(b, s, n);
-	take_apart(&d, s, n);
+	hf__decimal_read(&d, s, n);
 	if (d.scale > MAX_SCALE)
 		return HF__GOT_RANGE;
 	if (d.from == d.to) {
@@ -297,7 +265,8 @@ hf__got hf__numeric_put_wire(hf__strbuf *b, const char *s, size_t n)
 		long group = 0;
 
 		for (long k = i * 4 - pad; k < i * 4 - pad + 4; k++)
-			group = group * 10 + (k < 0 ? 0 : digit(&d, d.from + (size_t)k));
+			group = group * 10 +
+				(k < 0 ? 0 : hf__decimal_digit(&d, d.from + (size_t)k));
 		put_be16(b, group);
 	}
 	return HF__GOT;

@@ -216,6 +216,28 @@ START_TEST(test_counting)
 }
 END_TEST
 
+/* HF_PENDING is no answer to anybody, and that of no row. */
+static hf_status give_pending(const void **row, void *arg)
+{
+	(void)row;
+	(void)arg;
+	return HF_PENDING;
+}
+
+/* The first row is asked for before there is a COPY: the story is that of any other row. */
+START_TEST(test_no_first_row)
+{
+	hf_pool *p = open_shop();
+	hf_future *f = hf_copy_structs_in(p, item, give_pending, NULL, NULL);
+
+	ck_assert_str_eq(hf_error_message(t_fails(f, HF_E_USER)),
+		"table \"item\": the function that gives rows stopped the COPY behind row 0 "
+		"(HF_E_USER)");
+	hf_future_unref(f);
+	t_close(p);
+}
+END_TEST
+
 /* What is wrong is told with its row and its column, and nothing is kept. */
 START_TEST(test_failures)
 {
@@ -279,4 +301,5 @@ T_MAIN("copy_structs",
 	{ "J3 a million structs in and out, equal, in constant memory", test_million, 120 },
 	{ "J3 what counts up is left out where it is 0", test_counting, 0 },
 	{ "J3 a row that does not fit is told, and nothing is kept", test_failures, 0 },
+	{ "J3 a function that does not even give the first row", test_no_first_row, 0 },
 	{ "J3 structs are copied in an interaction's transaction", test_in_interaction, 0 })

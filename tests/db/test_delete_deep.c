@@ -147,6 +147,44 @@ START_TEST(test_failure_midway)
 }
 END_TEST
 
+/* A trigger keeps the row: it keeps all the rest, wherever the statement stands, and it is not
+ * asked again. Of a row further down the server says that something still refers to it. */
+START_TEST(test_kept_by_a_trigger)
+{
+	hf_pool *p = t_pool(NULL);
+	hf_session *s = grow(p), *in_txn;
+	hf_txn *txn;
+	struct node one = { .id = 1 }, two = { .id = 2 };
+	uint64_t before;
+
+	free(t_psql("create or replace function keep() returns trigger language plpgsql as $$"
+		    " begin return null; end $$;"
+		    "create trigger keep before delete on node for each row when (old.id = 2)"
+		    " execute function keep()"));
+	before = t_stats(p).statements;
+	ck_assert_int_eq(hf_delete_deep(s, node, &two, all, true), HF_E_NO_ROWS);
+	ck_assert_uint_eq(t_stats(p).statements, before + 1);
+	ck_assert_ptr_nonnull(strstr(hf_error_message(hf_session_error(s)),
+		"model node: the row is there, and the server has left it and what refers to it"));
+	ck_assert_int_eq(hf_delete_deep(s, node, &two, all, false), HF_E_NO_ROWS);
+	txn = hf_txn_begin(p, NULL);
+	in_txn = hf_session_on_txn(txn);
+	ck_assert_int_eq(hf_delete_deep(in_txn, node, &two, all, true), HF_E_NO_ROWS);
+	t_done(hf_txn_commit(txn));
+	ck_assert_int_eq(hf_delete_deep(s, node, &one, all, true), HF_E_SQL);
+	ck_assert_str_eq(hf_error_sqlstate(hf_session_error(s)), "23503");
+	t_sql_gives(
+		"select string_agg(id || coalesce('-' || above, ''), ' ' order by id) from node",
+		"1 2-1 3-2 4");
+	t_sql_gives("select string_agg(concat(text, also, once), ' ' order by text) from leaf",
+		"a b c23");
+	hf_session_unref(in_txn);
+	hf_txn_unref(txn);
+	hf_session_unref(s);
+	t_close(p);
+}
+END_TEST
+
 START_TEST(test_circle)
 {
 	hf_pool *p = t_pool(NULL);
@@ -287,6 +325,7 @@ T_MAIN("delete_deep", { "H10 what refers to it goes first", test_delete_instance
 	{ "H10 what may stay is set free", test_delete_instance_recursive_nullable, 0 },
 	{ "H10 or goes as well, to any depth", test_delete_instance_recursive_delete_nullable, 0 },
 	{ "H10 after a failure midway nothing is deleted", test_failure_midway, 0 },
+	{ "H10 a trigger that keeps the row keeps the rest", test_kept_by_a_trigger, 0 },
 	{ "H10 tables in a circle", test_circle, 0 },
 	{ "H10 tables in partitions", test_partitions, 0 },
 	{ "H10 a row that another changes meanwhile", test_changed_meanwhile, 0 },

@@ -65,6 +65,43 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* The program's default comes before the server's, with many rows as with one. */
+struct memo {
+	int32_t id;
+	const char *text;
+};
+static hf_status set_text(void *member, void *row)
+{
+	(void)row;
+	*(const char **)member = "the program's";
+	return HF_OK;
+}
+static const hf_column memo_columns[] = {
+	HF_COLUMN(memo, id, INT4, NOT_NULL, HF_SERIAL),
+	HF_COLUMN(memo, text, TEXT, NOT_NULL, .default_sql = "'the server''s'",
+		.on_insert = set_text),
+};
+HF_TABLE(memo, .name = "memo");
+
+START_TEST(test_on_insert)
+{
+	static const char why[] = "model memo: \"text\" has an on_insert, and is not the server's";
+	struct t_store st = t_store_open();
+	struct memo m = { .text = "mine" };
+	hf_future *f;
+
+	t_verb(st.s, hf_table_create(st.s, &memo_table, HF_DROP_FIRST));
+	ck_assert_int_eq(hf_insert_many_default(st.s, memo, &m, 1, HF_C(memo, text)), HF_E_MISUSE);
+	ck_assert_str_eq(hf_error_message(hf_session_error(st.s)), why);
+	f = hf_insert_default_async(st.pool, memo, &m, HF_C(memo, text));
+	ck_assert_str_eq(hf_error_message(t_fails(f, HF_E_MISUSE)), why);
+	hf_future_unref(f);
+	t_sql_gives("select count(*) from memo", "0");
+	t_verb(st.s, hf_table_drop(st.s, &memo_table, 0));
+	t_store_close(&st);
+}
+END_TEST
+
 START_TEST(test_future)
 {
 	struct t_store st = t_store_open();
@@ -89,4 +126,5 @@ END_TEST
 
 T_MAIN("many_defaults", { "H11 columns of many rows are left to the server", test_left, 0 },
 	{ "H11 what is left out is not checked, and has a default", test_refused, 0 },
+	{ "H11 a column with an on_insert is not left to the server", test_on_insert, 0 },
 	{ "H11 as a future", test_future, 0 })

@@ -97,6 +97,24 @@ START_TEST(test_convention)
 }
 END_TEST
 
+/* What would be nothing in a name is a slip. */
+START_TEST(test_letters)
+{
+	const hf_naming wrong[] = { { .key = "%t_%n" }, { .key = "%t_%r" }, { .unique = "%t_%n" },
+		{ .unique = "%t_%r" }, { .index = "%t_%n" }, { .index = "%t_%r" },
+		{ .foreign_key = "%t_%n" }, { .check = "%t_%r" }, { .check = "%t_%c" },
+		{ .check = "%" } };
+
+	for (size_t i = 0; i < T_COUNT(wrong); i++) {
+		hf_naming names = wrong[i];
+
+		names.struct_size = sizeof names;
+		if (hf_models_new(&names))
+			ck_abort_msg("pattern %zu was taken", i);
+	}
+}
+END_TEST
+
 /* The server has its own rule for long names: those that we give it must not need it. */
 struct wide {
 	int32_t id, a, b;
@@ -263,6 +281,7 @@ END_TEST
 
 T_MAIN("naming", { "G14 the text of the DDL, and two uniques that start alike", test_ddl_text, 0 },
 	{ "G14 a convention of the program's own", test_convention, 0 },
+	{ "G14 each pattern has its own letters", test_letters, 0 },
 	{ "G14 long names are cut to 63 bytes, and differ", test_long_names, 0 },
 	{ "G14 a check without a name", test_unnamed_check, 0 },
 	{ "H40 names are quoted, whatever they are", test_fuzz_names, 60 },

@@ -127,7 +127,9 @@ START_TEST(test_same_content)
 	one.text = text;
 	one.price.s = price;
 	one.data.data = data;
+	memset(&one.number, 0x55, sizeof one.number); /* and what lies between its members */
 	one.number.has = true;
+	one.number.v = 7;
 	CHANGED(&one, &was, &changed);
 	ck_assert(!changed);
 	data[1] = 1;

@@ -101,7 +101,14 @@ START_TEST(test_compare)
 	ck_assert_int_eq(hf_numeric_compare(n("100"), n("1e2")), 0);
 	ck_assert_int_eq(hf_numeric_compare(n("-0"), n("0.00")), 0);
 	ck_assert_int_eq(hf_numeric_compare(n("0012.50"), n("12.5")), 0);
+	ck_assert_int_eq(hf_numeric_compare(n("1.25e1"), n("012.5")), 0);
+	ck_assert_int_eq(hf_numeric_compare(n("-.5"), n("-0.50")), 0);
 	ck_assert_int_eq(hf_numeric_compare(n("nan"), n("NaN")), 0);
+	ck_assert_int_eq(hf_numeric_compare(n("inf"), n("Infinity")), 0);
+	/* far beyond what numeric holds: no one is the less for it */
+	ck_assert_int_gt(hf_numeric_compare(n("1e9999999"), n("1e200000")), 0);
+	ck_assert_int_ge(hf_numeric_compare(n("1e9999999"), n("1e2000001")), 0);
+	ck_assert_int_lt(hf_numeric_compare(n("1e-9999999"), n("1e-200000")), 0);
 }
 END_TEST
 

@@ -215,20 +215,6 @@ START_TEST(test_addresses_and_arrays)
 }
 END_TEST
 
-START_TEST(test_same_number)
-{
-	static const char *const same[][2] = { { "12.5", "12.50" }, { "1.25e1", "012.5" },
-		{ "-0", "0.00" }, { "1000", "1e3" }, { "nan", "NaN" }, { "-.5", "-0.50" } };
-	static const char *const other[][2] = { { "12.5", "12.51" }, { "1", "-1" }, { "10", "1" },
-		{ "1", "0" }, { "0.1", "0.01" }, { "NaN", "1" }, { "12", "123" } };
-
-	for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-		ck_assert(hf__numeric_same(same[i][0], same[i][1]));
-	for (size_t i = 0; i < sizeof other / sizeof *other; i++)
-		ck_assert(!hf__numeric_same(other[i][0], other[i][1]));
-}
-END_TEST
-
 static void check_numeric(const char *text, const char *expected)
 {
 	hf__strbuf wire = HF__STRBUF_INIT, again = HF__STRBUF_INIT;
@@ -396,7 +382,6 @@ T_MAIN("copy_row", { "bulk-J3 the stream has its header, rows and trailer", test
 	{ "bulk-J3 texts and bytes", test_texts, 0 }, { "bulk-J3 times", test_times, 0 },
 	{ "bulk-J3 addresses and arrays", test_addresses_and_arrays, 0 },
 	{ "bulk-J3 numeric on the wire", test_numeric, 0 },
-	{ "one number in several ways", test_same_number, 0 },
 	{ "bulk-J3 a row has as many values as columns", test_counts, 0 },
 	{ "bulk-J3 lines of text for a type that is not known", test_text_lines, 0 },
 	{ "bulk-J3 rows read back from both formats", test_read, 0 },
