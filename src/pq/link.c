@@ -186,11 +186,6 @@ static bool act_on_time(hf__link *l, const hf__guard *g)
 	return true;
 }
 
-static bool would_block(void)
-{
-	return errno == EAGAIN || errno == EWOULDBLOCK;
-}
-
 /* Its last words are still to be read, and then its end. */
 static bool has_hung_up(const hf__link *l)
 {
@@ -201,7 +196,7 @@ static bool has_hung_up(const hf__link *l)
 
 bool hf__link_refused(const hf__link *l)
 {
-	return errno != 0 && !would_block() && errno != EINTR && !has_hung_up(l);
+	return errno != 0 && errno != EAGAIN && errno != EINTR && !has_hung_up(l);
 }
 
 /* A flush that would block answers 1, and one that has sent all leaves no errno. What leaves EAGAIN
@@ -213,7 +208,7 @@ int hf__link_flush(hf__link *l)
 
 	errno = 0;
 	more = PQflush(l->pg);
-	failed = more == 0 && would_block() ? !has_hung_up(l) : hf__link_refused(l);
+	failed = more == 0 && errno == EAGAIN ? !has_hung_up(l) : hf__link_refused(l);
 	return failed ? -1 : more;
 }
 
