@@ -190,7 +190,7 @@ START_TEST(test_generated_text)
 	ck_assert_str_eq(many[0].loud, "RIGHT");
 	ck_assert_str_eq(many[1].loud, "LEFT");
 	many[0].loud = gone;
-	t_verb(st.s, hf_update_many(st.s, sign, many, 1, NULL));
+	t_verb(st.s, hf_update_many(st.s, sign, many, 1, NULL, NULL));
 	one = (struct sign){ .text = "slow", .loud = gone };
 	ck_assert_msg(hf_await(hf_insert_async(st.pool, sign, &one), &e) == HF_OK, "%s",
 		hf_error_message(e));
