@@ -78,7 +78,7 @@ static bool refuse(hf_pool *p, int at, int error)
 /* The server has not hung up, so nothing comes of it, now or later. */
 static void refused(const char *table)
 {
-	static const int errors[] = { ENOBUFS, EHOSTUNREACH, EPIPE };
+	static const int errors[] = { ENOBUFS, EPIPE };
 	int64_t began = hf_now_ns();
 	hf_pool *p = open_with(table);
 	int sends = count_sends(p), n = 0;

