@@ -156,6 +156,16 @@ static hf_error *stopped(hf__copy *k)
 	return verdict(k);
 }
 
+/* What the kernel refuses while the server is still there is thrown away, and nobody would ever
+ * answer it; where that has hung up, its last words are to be read. */
+static bool push(hf__link *l)
+{
+	if (hf__link_flush(l) >= 0)
+		return true;
+	l->broken |= PQstatus(l->pg) == CONNECTION_OK;
+	return false;
+}
+
 hf_error *hf__copy_send(hf__copy *k, const char *data, size_t n)
 {
 	hf__link *l = link_of(k);
@@ -171,7 +181,7 @@ hf_error *hf__copy_send(hf__copy *k, const char *data, size_t n)
 		st = PQputCopyData(l->pg, data, (int)piece);
 		if (st == 0)
 			return hf__error_nomem(); /* libpq's buffer was empty */
-		if (st < 0 || hf__link_flush(l) < 0)
+		if (st < 0 || !push(l))
 			return stopped(k);
 	}
 	return e;
