@@ -112,7 +112,9 @@ SRC_POOL = \
 	src/pool/reply.c \
 	src/pool/retry.c \
 	src/pool/run.c \
+	src/pool/serve.c \
 	src/pool/stats.c \
+	src/pool/submit.c \
 	src/pool/train.c src/pool/train.h \
 	src/pool/worker.c src/pool/worker.h
 

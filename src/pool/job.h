@@ -178,8 +178,8 @@ hf_future *hf__job_reject(hf__job *j, hf_error *e);
  * is inside an interaction that keeps all its work on one connection. Or NULL. */
 hf_error *hf__job_kept_inside(const hf_pool *p, const struct hf__worker *by);
 
-/* Puts it into the pool's queue, or fails it when that is full or closed. Either way the future is
- * what the caller returns. */
+/* submit.c. Puts it into the pool's queue, or fails it when that is full or closed. Either way the
+ * future is what the caller returns. */
 hf_future *hf__job_submit(hf__job *j);
 
 /* The same; but where a connection is idle, the calling thread has run it on return. */

@@ -3,7 +3,7 @@
  *
  * The first statement of an attempt that met a conflict decides, or its COMMIT, and not what the
  * function made of it; likewise a lost connection, where that is to be repeated. On the same link
- * the next attempt follows here; where the link is gone the job goes back to the queue (worker.c),
+ * the next attempt follows here; where the link is gone the job goes back to the queue (serve.c),
  * and retry.last goes with it. */
 #include "pool/pool.h"
 

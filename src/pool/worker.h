@@ -158,6 +158,15 @@ bool hf__worker_start_locked(hf_pool *p);
 /* Gives an idle worker to the queue, unless one is on its way already. */
 void hf__worker_wake_one_locked(hf_pool *p);
 
+/* Of the worker's own thread: it has nothing to run, and may be given something; the first of the
+ * queue is its own from now on (NULL: none waits). */
+void hf__worker_enter_idle_locked(hf__worker *w);
+hf__job *hf__worker_take_next_locked(hf__worker *w);
+
+/* serve.c: runs a job that it has taken, or goes on with one that others have begun while it was
+ * lent. The job that it has taken since, or NULL. */
+hf__job *hf__worker_serve(hf__worker *w, hf__job *j);
+
 /* Interrupts whatever it sleeps in, to look at what is wanted of it. */
 void hf__worker_poke_locked(hf__worker *w);
 
