@@ -186,8 +186,8 @@ static void save_new(struct suite *c)
 		}
 }
 
-/* † peewee-async: test_save: one that is there is updated, one that is gone is told, and inserted
- * by force it must not be there twice. */
+/* † peewee-async: test_aio_save, test_aio_save__force_insert: one that is there is updated, one
+ * that is gone is told, and inserted by force it must not be there twice. */
 static void saves(struct suite *c, char *rows)
 {
 	const uint32_t *one = columns(c, false, 1);
