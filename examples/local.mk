@@ -65,6 +65,7 @@ examples_seat_reservation_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_shop_SOURCES = \
 	examples/shop.c \
 	examples/shop.h \
+	examples/shop_fill.c \
 	examples/shop_models.c
 examples_shop_LDADD = libholdfast.la $(PTHREAD_LIBS)
 examples_tasks_LDADD = libholdfast.la $(PTHREAD_LIBS)

@@ -1,83 +1,105 @@
 /* SPDX-License-Identifier: MIT */
-/* A record shop: a catalogue, an order that is kept whole or not at all, a return, a report.
+/* A record shop: what there is, an order that is kept whole or not at all, a customer's history,
+ * reports, and what the database refuses.
  *
- *     cc shop.c shop_models.c $(pkg-config --cflags --libs holdfast)
- *     ./a.out "postgresql:///test"
+ *     cc shop.c shop_fill.c shop_models.c $(pkg-config --cflags --libs holdfast)
+ *     ./a.out "postgresql:///shop"
  *
- * Everything in the schema "shop" there is dropped and made anew. */
+ * In an empty database it makes its tables, and something to sell. They are Chinook's: in one where
+ * that was loaded (https://github.com/lerocha/chinook-database) it works with what is there. */
 #include "shop.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-/* What is in it, for whom: one piece each. */
-struct order {
-	int32_t customer_id;
-	const char *what; /* tracks whose name has that in it */
-};
-
-static hf_status fill_catalogue(hf_session *s)
+/* All tables, or none. */
+static hf_status open_shop(hf_session *s, hf_models *m)
 {
-	struct artist artists[] = { { .name = "The Borrowers" }, { .name = "Ada & the Loops" } };
-	struct album albums[] = { { .title = "Held Fast" }, { .title = "Halting" } };
-	struct track tracks[] = {
-		{ .name = "Worker Song", .milliseconds = 181000, .unit_price = { "0.99" } },
-		{ .name = "100% Idle", .milliseconds = 243500, .unit_price = { "0.99" } },
-		{ .name = "Ask Me Later",
-			.composer = "A. L.",
-			.milliseconds = 205000,
-			.unit_price = { "1.29" } },
-		{ .name = "While True",
-			.composer = "A. L.",
-			.milliseconds = 3600000,
-			.unit_price = { "1.99" } },
-	};
-	hf_status st = hf_insert_many(s, artist, artists, 2);
+	bool there;
+	hf_status st = hf_table_exists(s, &track_table, &there);
 
-	for (int i = 0; i < 2; i++)
-		albums[i].artist_id = artists[i].artist_id; /* the server made them */
+	if (st != HF_OK || there)
+		return st;
+	st = hf_models_create(m, s, 0);
 	if (st == HF_OK)
-		st = hf_insert_many(s, album, albums, 2);
-	for (int i = 0; i < 4; i++)
-		tracks[i].album_id = (hf_int4_opt)HF_SOME(albums[i / 2].album_id);
-	return st == HF_OK ? hf_insert_many(s, track, tracks, 4) : st;
+		printf("%zu tables made\n", hf_models_count(m));
+	return st == HF_OK ? shop_fill(s) : st;
 }
 
-/* Known by the address: new, or as told last. */
-static hf_status sign_in(hf_session *s, struct customer *c)
+/* Three questions at once: futures, which nobody waits for until their answers are needed. */
+static hf_status stock(hf_pool *p, hf_error **why)
 {
-	bool created;
-	hf_status st =
-		hf_upsert(s, customer, c, HF_COLUMNS(HF_C(customer, email)), HF_REST, &created);
+	hf_future *asked[] = { hf_count_async(p, artist, HF_ALL), hf_count_async(p, album, HF_ALL),
+		hf_count_async(p, track, HF_ALL) };
+	int64_t n[3] = { 0 };
+	hf_status st = HF_OK;
 
+	for (int i = 0; i < 3; i++) {
+		if (st == HF_OK)
+			st = hf_await_count(asked[i], &n[i], why);
+		else
+			hf_future_unref(asked[i]);
+	}
 	if (st == HF_OK)
-		printf("%s %s %s\n", created ? "welcome," : "hello again,", c->first_name,
-			c->last_name);
+		printf("%d artists, %d albums, %d tracks\n", (int)n[0], (int)n[1], (int)n[2]);
 	return st;
 }
 
-/* Tracks of artists whose name begins like that, the longest first. */
-static hf_status search(hf_session *s, const char *artist, int64_t at_most)
+static void print_tracks(hf_rows *rows)
 {
-	hf_rows *rows;
-	const struct track *t;
-	hf_status st = hf_select(s, track, &rows,
-		HF_WHERE(
-			HF_SQL_TERM("album_id in (select album_id from shop.album join shop.artist "
-				    "using (artist_id) where starts_with(artist.name, $1))",
-				artist),
-			HF_OR(HF_IS_NULL(track, composer), HF_LE(track, milliseconds, 1000000))),
-		HF_ORDER(HF_DESC(track, milliseconds)), HF_LIMIT(at_most));
+	const struct track *t = HF_ROWS(track, rows);
 
-	if (st != HF_OK)
-		return st;
-	t = HF_ROWS(track, rows);
 	for (size_t i = 0; i < hf_rows_count(rows); i++)
 		printf("  %s, %d:%02d, %s\n", t[i].name, (int)t[i].milliseconds / 60000,
 			(int)t[i].milliseconds / 1000 % 60, t[i].unit_price.s);
 	hf_rows_unref(rows);
-	return HF_OK;
 }
+
+/* The longest ones first. */
+static hf_status browse(hf_session *s, const char *of_genre, int64_t at_most)
+{
+	hf_rows *rows;
+	hf_status st = hf_select(s, track, &rows, HF_JOIN(track, genre_id, genre, genre_id),
+		HF_WHERE(HF_EQ(genre, name, of_genre)), HF_ORDER(HF_DESC(track, milliseconds)),
+		HF_LIMIT(at_most));
+
+	if (st == HF_OK) {
+		printf("%s:\n", of_genre);
+		print_tracks(rows);
+	}
+	return st;
+}
+
+/* Known by the address, or new, and then some agent's. */
+static hf_status sign_in(hf_session *s, const char *email, struct customer *out)
+{
+	struct customer *c = NULL, new = { .first_name = "Ann", .last_name = "Lee" };
+	struct employee *agent = NULL;
+	hf_status st = hf_get_or_null(s, customer, &c, HF_EQ(customer, email, email));
+
+	if (st == HF_OK && c) {
+		*out = *c; /* a struct like any other */
+		return HF_OK;
+	}
+	if (st == HF_OK)
+		st = hf_first(s, employee, &agent,
+			HF_WHERE(HF_EQ(employee, title, "Sales Support Agent")),
+			HF_ORDER(HF_ASC(employee, hire_date), HF_ASC(employee, employee_id)));
+	new.email = email;
+	if (st == HF_OK && agent)
+		new.support_rep_id = (hf_int4_opt)HF_SOME(agent->employee_id);
+	if (st == HF_OK)
+		st = hf_insert(s, customer, &new);
+	*out = new;
+	return st;
+}
+
+/* --- an order --- */
+
+struct order {
+	int32_t customer_id;
+	const char *what;   /* the tracks whose name begins like that, one piece each */
+	hf_numeric at_most; /* what the customer wants to pay */
+};
 
 static hf_status add_lines(hf_session *s, const struct invoice *v, hf_rows *tracks)
 {
@@ -92,45 +114,59 @@ static hf_status add_lines(hf_session *s, const struct invoice *v, hf_rows *trac
 			.track_id = t[i].track_id,
 			.unit_price = t[i].unit_price,
 			.quantity = 1 };
-	return hf_insert_many(s, invoice_line, lines, n);
+	return hf_insert_many(s, invoice_line, lines, n); /* one statement, whatever n */
 }
 
-/* Exact: in cents, not in doubles. */
-static const char *total_of(hf_session *s, hf_rows *tracks)
+/* To the customer's address, who has one order at a time: the row is locked until the commit. */
+static hf_status open_invoice(hf_session *s, int32_t customer_id, struct invoice **out)
 {
-	const struct track *t = HF_ROWS(track, tracks);
-	char text[32];
-	long cents = 0;
+	struct invoice *v = hf_new(s, invoice); /* its date is now */
+	struct customer *c;
+	hf_status st = hf_first(s, customer, &c,
+		HF_WHERE(HF_EQ(customer, customer_id, customer_id)), HF_LOCK(HF_FOR_NO_KEY_UPDATE));
 
-	for (size_t i = 0; i < hf_rows_count(tracks); i++) {
-		char *dot;
-
-		cents += 100 * strtol(t[i].unit_price.s, &dot, 10);
-		cents += strtol(dot + 1, NULL, 10);
+	if (st != HF_OK || !v)
+		return st != HF_OK ? st : HF_E_NOMEM;
+	v->customer_id = customer_id;
+	v->total.s = "0";
+	if (c) {
+		v->billing_address = c->address;
+		v->billing_city = c->city;
+		v->billing_country = c->country;
 	}
-	snprintf(text, sizeof text, "%ld.%02ld", cents / 100, cents % 100);
-	return hf_session_text(s, text);
+	*out = v;
+	return hf_insert(s, invoice, v); /* refused where there is no such customer */
+}
+
+/* The server adds up: exactly, and what really stands in the lines. */
+static hf_status add_up(hf_session *s, struct invoice *v)
+{
+	hf_status st =
+		hf_scalar(s, invoice_line, &v->total, HF_SQL_TERM("sum(unit_price * quantity)"),
+			HF_WHERE(HF_EQ(invoice_line, invoice_id, v->invoice_id)));
+
+	return st == HF_OK ? hf_update_only(s, invoice, v, HF_C(invoice, total)) : st;
 }
 
 static hf_status place(hf_session *s, const struct order *o)
 {
-	struct invoice *v = hf_new(s, invoice);
+	struct invoice *v = NULL;
 	hf_rows *tracks = NULL;
-	hf_status st = hf_select(s, track, &tracks, HF_WHERE(HF_IHAS(track, name, o->what)),
-		HF_LOCK(HF_FOR_KEY_SHARE));
+	hf_status st = open_invoice(s, o->customer_id, &v);
 
-	if (st == HF_OK && !v)
-		st = HF_E_NOMEM;
-	if (st == HF_OK) {
-		v->customer_id = o->customer_id;
-		v->total.s = total_of(s, tracks);
-		st = hf_insert(s, invoice, v); /* its date is the server's */
-	}
+	if (st == HF_OK) /* nobody changes their prices meanwhile */
+		st = hf_select(s, track, &tracks, HF_WHERE(HF_BEGINS(track, name, o->what)),
+			HF_LOCK(HF_FOR_SHARE));
 	if (st == HF_OK)
 		st = add_lines(s, v, tracks);
 	if (st == HF_OK)
+		st = add_up(s, v);
+	if (st == HF_OK) {
 		printf("invoice %d: %zu tracks, %s\n", (int)v->invoice_id, hf_rows_count(tracks),
 			v->total.s);
+		if (hf_numeric_compare(v->total, o->at_most) > 0)
+			st = HF_E_USER;
+	}
 	hf_rows_unref(tracks);
 	return st;
 }
@@ -141,28 +177,73 @@ static hf_status order(hf_pool *p, const struct order *o)
 	hf_txn *t = hf_txn_begin(p, NULL);
 	hf_session *s = hf_session_on_txn(t);
 	hf_status st = place(s, o);
-	const hf_error *e = hf_session_error(s);
+	const char *by = hf_error_field(hf_session_error(s), HF_ERR_CONSTRAINT);
 
 	if (st == HF_OK)
 		st = hf_await(hf_txn_commit(t), NULL);
-	else if (hf_error_field(e, HF_ERR_CONSTRAINT))
-		printf("refused: %s\n", hf_error_field(e, HF_ERR_CONSTRAINT));
+	else
+		printf("refused: %s\n", by                ? by
+					: st == HF_E_USER ? "too dear"
+							  : hf_status_name(st));
 	hf_session_unref(s);
 	hf_txn_unref(t); /* rolls back what is not committed */
 	return st;
 }
 
-static hf_status report(hf_session *s)
+/* The last invoice of a customer goes, and with it what refers to it. */
+static hf_status take_back(hf_session *s, int32_t customer_id)
+{
+	struct invoice *v = NULL;
+	int64_t left = -1;
+	hf_status st = hf_first(s, invoice, &v, HF_WHERE(HF_EQ(invoice, customer_id, customer_id)),
+		HF_ORDER(HF_DESC(invoice, invoice_id)));
+
+	if (st == HF_OK && !v)
+		st = HF_E_NO_ROWS;
+	if (st == HF_OK)
+		st = hf_delete_deep(s, invoice, v, shop_tables, false);
+	if (st == HF_OK)
+		st = hf_count(s, invoice_line, &left,
+			HF_WHERE(HF_EQ(invoice_line, invoice_id, v->invoice_id)));
+	if (st == HF_OK)
+		printf("invoice %d taken back, %d lines left of it\n", (int)v->invoice_id,
+			(int)left);
+	return st;
+}
+
+/* --- reports --- */
+
+/* What a customer has bought. Two joins, and the rows are tracks. */
+static hf_status history(hf_session *s, const struct customer *c)
+{
+	hf_rows *rows;
+	hf_status st = hf_select(s, track, &rows, HF_JOIN(track, track_id, invoice_line, track_id),
+		HF_JOIN(invoice_line, invoice_id, invoice, invoice_id),
+		HF_WHERE(HF_EQ(invoice, customer_id, c->customer_id)),
+		HF_ORDER(HF_DESC(invoice, invoice_date), HF_ASC(track, name)));
+
+	if (st == HF_OK) {
+		printf("%s %s has:\n", c->first_name, c->last_name);
+		print_tracks(rows);
+	}
+	return st;
+}
+
+/* Aggregates, as a struct of their own. */
+static hf_status best_sellers(hf_session *s, int64_t at_most)
 {
 	hf_rows *rows;
 	const struct sale *sale;
-	hf_status st = hf_select_sql(s, sale, &rows,
-		"select artist.name as artist, sum(quantity) as sold, "
-		"sum(quantity * invoice_line.unit_price) as takings from shop.invoice_line "
-		"join shop.track using (track_id) join shop.album using (album_id) "
-		"join shop.artist using (artist_id) group by 1 having sum(quantity) >= $1 "
-		"order by takings desc",
-		1);
+	hf_status st = hf_select_as(s, invoice_line, sale, &rows,
+		HF_PICKS(HF_PICK(sale, artist, HF_COL(artist, name)),
+			HF_PICK(sale, sold, HF_SUM(invoice_line, quantity)),
+			HF_PICK(sale, takings,
+				HF_SQL_TERM("sum(quantity * invoice_line.unit_price)"))),
+		HF_JOIN(invoice_line, track_id, track, track_id),
+		HF_JOIN(track, album_id, album, album_id),
+		HF_JOIN(album, artist_id, artist, artist_id), HF_GROUP(HF_COL(artist, name)),
+		HF_ORDER(HF_DESC_OF(HF_SUM(invoice_line, quantity)), HF_ASC(artist, name)),
+		HF_LIMIT(at_most));
 
 	if (st != HF_OK)
 		return st;
@@ -173,58 +254,135 @@ static hf_status report(hf_session *s)
 	return HF_OK;
 }
 
-/* The invoice goes, and with it what refers to it. */
-static hf_status take_back(hf_session *s, int32_t invoice_id)
+/* Of each agent: customers, their invoices, the takings. Those who have none are told as well. */
+static hf_status agents(hf_session *s)
 {
-	struct invoice *v;
-	int64_t left = -1;
-	hf_status st = hf_get(s, invoice, &v, HF_EQ(invoice, invoice_id, invoice_id));
+	hf_rows *rows;
+	const struct agent *a;
+	hf_status st = hf_select_as(s, employee, agent, &rows,
+		HF_PICKS(HF_PICK(agent, name, HF_COL(employee, last_name)),
+			HF_PICK(agent, customers, HF_COUNT_DISTINCT(customer, customer_id)),
+			HF_PICK(agent, invoices, HF_COUNT_OF(invoice, invoice_id)),
+			HF_PICK(agent, takings, HF_SUM(invoice, total))),
+		HF_LEFT_JOIN(employee, employee_id, customer, support_rep_id),
+		HF_LEFT_JOIN(customer, customer_id, invoice, customer_id),
+		HF_WHERE(HF_HAS(employee, title, "Agent")), HF_GROUP(HF_COL(employee, last_name)),
+		HF_ORDER(HF_ASC(employee, last_name)));
+
+	if (st != HF_OK)
+		return st;
+	a = HF_ROWS(agent, rows);
+	for (size_t i = 0; i < hf_rows_count(rows); i++)
+		printf("  %s: %d customers, %d invoices, %s\n", a[i].name, (int)a[i].customers,
+			(int)a[i].invoices, a[i].takings.s ? a[i].takings.s : "nothing");
+	hf_rows_unref(rows);
+	return HF_OK;
+}
+
+/* Who reports to whom, to any depth: SQL of one's own, into structs. */
+static hf_status staff(hf_session *s)
+{
+	hf_rows *rows;
+	const struct post *p;
+	hf_status st = hf_select_sql(s, post, &rows,
+		"with recursive below as ("
+		"select employee_id, 0 as level, last_name::text as name, title, "
+		"array[employee_id] as path "
+		"from employee where reports_to is null union all "
+		"select e.employee_id, level + 1, e.last_name, e.title, path || e.employee_id "
+		"from employee e join below on e.reports_to = below.employee_id) "
+		"select level, name, title from below where level < $1 order by path",
+		4);
+
+	if (st != HF_OK)
+		return st;
+	p = HF_ROWS(post, rows);
+	for (size_t i = 0; i < hf_rows_count(rows); i++)
+		printf("  %*s%s, %s\n", 2 * (int)p[i].level, "", p[i].name, p[i].title);
+	hf_rows_unref(rows);
+	return HF_OK;
+}
+
+/* --- what the keys are good for --- */
+
+/* A key of two columns: the second time it is there. */
+static hf_status add_to_playlist(hf_session *s, const char *list, const char *track_name)
+{
+	struct playlist *l;
+	struct track *t;
+	struct playlist_track *found;
+	bool created = false;
+	hf_status st = hf_one(s, playlist, &l, HF_EQ(playlist, name, list));
 
 	if (st == HF_OK)
-		st = hf_delete_deep(s, invoice, v, shop_tables, false);
+		st = hf_get(s, track, &t, HF_EQ(track, name, track_name));
 	if (st == HF_OK)
-		st = hf_count(s, invoice_line, &left,
-			HF_WHERE(HF_EQ(invoice_line, invoice_id, invoice_id)));
+		st = hf_get_or_create(s, playlist_track, &found, &created,
+			(&(struct playlist_track){ l->playlist_id, t->track_id }),
+			HF_EQ(playlist_track, playlist_id, l->playlist_id),
+			HF_EQ(playlist_track, track_id, t->track_id));
 	if (st == HF_OK)
-		printf("invoice %d taken back, %d lines left of it\n", (int)invoice_id, (int)left);
+		printf("%s %s %s\n", t->name, created ? "is now in" : "was in", list);
 	return st;
 }
 
-static hf_status run(hf_pool *p, hf_session *s, hf_models *m)
+/* Artists with albums stay: the constraint says whose fault that is. */
+static hf_status give_up(hf_session *s, const char *name)
 {
-	struct customer ann = {
-		.first_name = "Ann", .last_name = "Lee", .email = "ann@example.org"
-	};
-	int64_t dearer;
-	hf_status st = hf_models_create(m, s, HF_DROP_FIRST);
+	struct artist *a;
+	const hf_column *column[HF_MAX_KEY];
+	hf_status st = hf_get(s, artist, &a, HF_BEGINS(artist, name, name));
+
+	if (st != HF_OK)
+		return st;
+	st = hf_delete(s, artist, a);
+	if (st == HF_OK || !hf_error_columns(hf_session_error(s), &album_table, NULL, column))
+		return st == HF_OK ? HF_E_USER : st;
+	printf("%s stays: album.%s refers to it\n", a->name, column[0]->name);
+	return HF_OK;
+}
+
+/* --- a day --- */
+
+static hf_status sell(hf_pool *p, hf_session *s)
+{
+	struct customer ann;
+	hf_status st = sign_in(s, "ann@example.org", &ann);
 
 	if (st == HF_OK)
-		st = fill_catalogue(s);
-	if (st == HF_OK)
-		st = sign_in(s, &ann);
-	ann.last_name = "Lee-Lovelace";
-	ann.country = "Norway";
-	if (st == HF_OK)
-		st = sign_in(s, &ann);
-	if (st == HF_OK)
-		st = search(s, "The ", 10);
-	if (st == HF_OK)
-		st = order(p, &(struct order){ ann.customer_id, "100%" });
-	if (st == HF_OK)
-		st = order(p, &(struct order){ ann.customer_id, "e" });
-	if (st == HF_OK && order(p, &(struct order){ 4711, "worker" }) == HF_OK)
+		st = order(p, &(struct order){ ann.customer_id, "Work", { "100" } });
+	if (st == HF_OK && order(p, &(struct order){ ann.customer_id, "A", { "1" } }) != HF_E_USER)
+		st = HF_E_USER;
+	if (st == HF_OK && order(p, &(struct order){ 4711, "Work", { "100" } }) != HF_E_SQL)
 		st = HF_E_USER; /* nobody is that */
 	if (st == HF_OK)
-		st = report(s);
+		st = history(s, &ann);
 	if (st == HF_OK)
-		st = take_back(s, 1);
+		st = best_sellers(s, 3);
 	if (st == HF_OK)
-		st = hf_update_where(s, track, &dearer,
-			HF_SETS(HF_INCREASE(track, unit_price, (hf_numeric){ "0.10" })),
-			HF_WHERE(HF_LT(track, unit_price, (hf_numeric){ "1.29" })));
+		st = agents(s);
+	return st == HF_OK ? take_back(s, ann.customer_id) : st;
+}
+
+static hf_status run(hf_pool *p, hf_session *s, hf_models *m, hf_error **why)
+{
+	hf_status st = open_shop(s, m);
+
 	if (st == HF_OK)
-		printf("%d tracks are dearer now\n", (int)dearer);
-	return st == HF_OK ? search(s, "The ", 1) : st;
+		st = stock(p, why);
+	if (st == HF_OK)
+		st = browse(s, "Rock", 2);
+	if (st == HF_OK)
+		st = sell(p, s);
+	if (st == HF_OK)
+		st = staff(s);
+	for (int i = 0; i < 2 && st == HF_OK; i++)
+		st = add_to_playlist(s, "Grunge", "Working Class Hero");
+	if (st == HF_OK)
+		st = give_up(s, "A");
+	if (st != HF_OK && !*why)
+		*why = hf_error_ref(hf_session_error(s));
+	return st;
 }
 
 int main(int argc, char **argv)
@@ -238,10 +396,8 @@ int main(int argc, char **argv)
 	if (st == HF_OK)
 		st = hf_models_add(m, shop_tables, NULL, &why);
 	s = hf_session_on_pool(p);
-	if (st == HF_OK) {
-		st = run(p, s, m);
-		why = hf_error_ref(hf_session_error(s));
-	}
+	if (st == HF_OK)
+		st = run(p, s, m, &why);
 	if (st != HF_OK)
 		fprintf(stderr, "%s: %s\n", hf_status_name(st), hf_error_message(why));
 	hf_error_unref(why);

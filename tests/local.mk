@@ -265,7 +265,8 @@ SCRIPT_TESTS = \
 if HAVE_CHECK
 check_LTLIBRARIES += tests/libtest.la tests/libapr.la
 tests_db_test_corpus_SOURCES = tests/db/catalog.c tests/db/catalog.h tests/db/corpus.h \
-	tests/db/corpus_verbs.c tests/db/random_row.c tests/db/test_corpus.c
+	tests/db/corpus_schema.c tests/db/corpus_verbs.c tests/db/random_row.c \
+	tests/db/test_corpus.c
 tests_libapr_la_SOURCES = src/adapt/apr.c
 tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/apr.h \

@@ -34,4 +34,9 @@ bool is_among(struct suite *c, const void *row, hf_rows *found);
 void other_verbs(struct suite *c, char *rows);
 void other_verbs_without_key(struct suite *c, char *rows);
 
+/* The tables are dropped, made of their descriptions, and read again from the catalog: what they
+ * were, they are. Views and all else that leaned on them are gone. */
+struct t_table *make_again(struct suite *c, struct t_table *tables, size_t n);
+void drop_all(struct suite *c, struct t_table *tables, size_t n);
+
 #endif

@@ -74,22 +74,45 @@ static void reads(struct suite *c, char *rows)
 	hf_rows_unref(few);
 }
 
+static void *copy_of(struct suite *c, const void *row)
+{
+	return memcpy(t_row_new(c->s, c->t), row, c->t->t.row_size);
+}
+
+/* That column was written, and what is generated of it; all others are what they were. */
+static void only_that(struct suite *c, const char *was, const char *wanted, const char *row,
+	const uint32_t *one, const char *what)
+{
+	char *expected = copy_of(c, was);
+
+	for (size_t i = 0; i < c->t->t.n_columns; i++) {
+		const hf_column *col = &c->t->columns[i];
+		const char *from = col->offset + 1 == *one ? wanted
+				   : col->generated_sql    ? row
+							   : was;
+
+		memcpy(expected + col->offset, from + col->offset, c->t->traits[i].whole);
+	}
+	must_equal(c, expected, row, what);
+}
+
 static void changes(struct suite *c, char *rows)
 {
-	char *was = t_row_new(c->s, c->t);
+	char *was = copy_of(c, rows), *wanted;
 	const uint32_t *all = columns(c, false, SIZE_MAX), *one = columns(c, false, 1);
 	int64_t n;
 
 	if (!*all)
 		return;
-	memcpy(was, rows, c->t->t.row_size);
 	randomize(c, rows, 1);
 	must_be(c, hf_update_changed_at(HF_HERE, c->s, &c->t->t, rows, was, NULL), HF_OK,
 		"update changed");
 	must_equal(c, rows, read_one(c, rows, HF_OK), "changed");
+	was = copy_of(c, rows);
 	randomize(c, rows, 1);
+	wanted = copy_of(c, rows);
 	must_be(c, hf_update_at(HF_HERE, c->s, &c->t->t, rows, one), HF_OK, "update only");
-	must_equal(c, rows, read_one(c, rows, HF_OK), "updated in part");
+	only_that(c, was, wanted, read_one(c, rows, HF_OK), one, "updated in part");
 	randomize(c, rows, ROWS);
 	must_be(c, hf_update_many_at(HF_HERE, c->s, &c->t->t, rows, ROWS, all, &n), HF_OK,
 		"update many");
@@ -133,6 +156,103 @@ static void get_or_create(struct suite *c, char *rows)
 		ck_assert(created == (i == 0));
 		must_equal(c, rows, found, "got or created");
 	}
+}
+
+static void refused_as(struct suite *c, hf_status st, const char *sqlstate, const char *what)
+{
+	must_be(c, st, HF_E_SQL, what);
+	ck_assert_str_eq(hf_error_sqlstate(hf_session_error(c->s)), sqlstate);
+}
+
+/* A row whose key the server counts up is new where that is 0. */
+static void save_new(struct suite *c)
+{
+	char *row = t_row_new(c->s, c->t);
+	bool created = false;
+
+	for (size_t i = 0; i < c->t->t.n_columns; i++)
+		if (c->t->columns[i].serial || c->t->columns[i].identity) {
+			const hf_column *key = &c->t->columns[i];
+			size_t size = c->t->traits[i].whole;
+
+			t_row_random(c->s, c->t, row, false, &c->seed);
+			memset(row + key->offset, 0, size);
+			must_be(c, hf_save_at(HF_HERE, c->s, &c->t->t, row, &created), HF_OK,
+				"save, new");
+			ck_assert(created);
+			must_equal(c, row, read_one(c, row, HF_OK), "saved, new");
+			must_be(c, hf_delete_at(HF_HERE, c->s, &c->t->t, row), HF_OK, "delete");
+			return;
+		}
+}
+
+/* † peewee-async: test_aio_save, test_aio_save__force_insert: one that is there is updated, one
+ * that is gone is told, and inserted by force it must not be there twice. */
+static void saves(struct suite *c, char *rows)
+{
+	const uint32_t *one = columns(c, false, 1);
+	char *was, *wanted;
+	bool created = true;
+
+	save_new(c);
+	if (all_is_ours(c->t))
+		refused_as(c, hf_insert_at(HF_HERE, c->s, &c->t->t, rows), "23505", "insert again");
+	if (!*one)
+		return;
+	randomize(c, rows, 1);
+	must_be(c, hf_save_at(HF_HERE, c->s, &c->t->t, rows, &created), HF_OK, "save");
+	ck_assert(!created);
+	must_equal(c, rows, read_one(c, rows, HF_OK), "saved");
+	was = copy_of(c, rows);
+	randomize(c, rows, 1);
+	wanted = copy_of(c, rows);
+	must_be(c, hf_save_only_at(HF_HERE, c->s, &c->t->t, rows, one, &created), HF_OK,
+		"save only");
+	ck_assert(!created);
+	only_that(c, was, wanted, read_one(c, rows, HF_OK), one, "saved in part");
+
+	must_be(c, hf_delete_at(HF_HERE, c->s, &c->t->t, rows), HF_OK, "delete");
+	must_be(c, hf_save_at(HF_HERE, c->s, &c->t->t, rows, &created), HF_E_NO_ROWS,
+		"save what is gone");
+	must_be(c, hf_update_at(HF_HERE, c->s, &c->t->t, rows, NULL), HF_E_NO_ROWS,
+		"update what is gone");
+	must_be(c, hf_delete_at(HF_HERE, c->s, &c->t->t, rows), HF_E_NO_ROWS, "delete again");
+	must_be(c, hf_insert_at(HF_HERE, c->s, &c->t->t, rows), HF_OK, "insert");
+}
+
+/* By the key as a condition: that one row, and no other. */
+static void by_condition(struct suite *c, char *rows)
+{
+	const uint32_t *one = columns(c, false, 1);
+	hf_term key[HF_MAX_KEY + 1],
+		sets[2] = { { .op = HF_OP_SET, .table = &c->t->t }, { .op = HF_OP_END } };
+	const hf_clause where[2] = { { .kind = HF_CLAUSE_WHERE, .terms = key },
+		{ .kind = HF_CLAUSE_END } };
+	hf_rows *found = NULL;
+	int64_t n = 0;
+
+	by_key(c->t, rows, key);
+	if (*one) {
+		randomize(c, rows, 1);
+		must_be(c, hf_update_at(HF_HERE, c->s, &c->t->t, rows, NULL), HF_OK, "update");
+		for (size_t i = 0; i < c->t->t.n_columns; i++)
+			if (c->t->columns[i].offset + 1 == *one)
+				sets[0].value = t_member(c->t, i, rows);
+		sets[0].column = *one;
+		must_be(c, hf_update_where_at(HF_HERE, c->s, &c->t->t, &n, &found, sets, where),
+			HF_OK, "update where");
+		ck_assert_int_eq(n, 1);
+		must_equal(c, rows, hf_rows_of(found, &c->t->t), "updated where");
+		hf_rows_unref(found);
+	}
+	must_be(c, hf_delete_where_at(HF_HERE, c->s, &c->t->t, &n, &found, where), HF_OK,
+		"delete where");
+	ck_assert_int_eq(n, 1);
+	must_equal(c, rows, hf_rows_of(found, &c->t->t), "deleted where");
+	hf_rows_unref(found);
+	must_be(c, hf_count_at(HF_HERE, c->s, &c->t->t, &n, HF__CLAUSES(HF_ALL)), HF_OK, "count");
+	ck_assert_int_eq(n, ROWS - 1);
+	must_be(c, hf_insert_at(HF_HERE, c->s, &c->t->t, rows), HF_OK, "insert");
 }
 
 /* --- without waiting, and by COPY --- */
@@ -244,6 +364,8 @@ void other_verbs(struct suite *c, char *rows)
 {
 	reads(c, rows);
 	changes(c, rows);
+	saves(c, rows);
+	by_condition(c, rows);
 	if (all_is_ours(c->t)) {
 		upserts(c, rows);
 		get_or_create(c, rows);

@@ -114,7 +114,7 @@ START_TEST(test_aio_scalar)
 END_TEST
 
 /* † peewee-async: test_count_query: of 5 with limit 3 there are 3; test_count_query_clear_limit: 5;
- * test_count_query_with_limit. */
+ * test_count_query_with_limit: 1. Pulsar, legacy: test_count. */
 START_TEST(test_count_query)
 {
 	struct t_store st = with_lines();
@@ -123,6 +123,8 @@ START_TEST(test_count_query)
 
 	t_verb(st.s, hf_count(st.s, line, &n, HF_LIMIT(3)));
 	ck_assert_int_eq(n, 3);
+	t_verb(st.s, hf_count(st.s, line, &n, HF_LIMIT(1)));
+	ck_assert_int_eq(n, 1);
 	hf_find_limit(f, 3);
 	t_verb(st.s, hf_count(st.s, line, &n, HF_MATCHING(f)));
 	ck_assert_int_eq(n, 3);

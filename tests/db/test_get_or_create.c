@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* † peewee-async: test_aio_get_or_create__get, …__created; test_get_or_create. */
+/* † peewee-async: test_aio_get_or_create__get, test_aio_get_or_create__created;
+ * test_get_or_create. */
 START_TEST(test_get_or_create)
 {
 	struct t_store st = t_store_open();

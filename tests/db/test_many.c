@@ -40,8 +40,9 @@ static void make_odd(void)
 		"  mood mood, twice int generated always as (cardinality(numbers) * 2) stored)"));
 }
 
-/* † peewee-async: test_insert_many__pg, __return_model, test_insert__as_row_count: ids (1), (2);
- * the structs have what the server filled in. */
+/* † peewee-async: test_insert_many__pg, test_insert_many__return_model: ids (1), (2); the structs
+ * have what the server filled in. test_insert_many__mysql: an id, which is the first one's here.
+ * test_insert__as_row_count. */
 START_TEST(test_insert_many)
 {
 	struct t_store st = t_store_open();

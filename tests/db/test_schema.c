@@ -247,6 +247,9 @@ START_TEST(test_aio_create_table__sequences)
 	struct place p = open_place(circle);
 	bool there;
 
+	ck_assert(!has_index("leaf_text_idx"));
+	t_verb(p.s, hf_sequence_exists(p.s, NULL, "leaf_id_seq", &there));
+	ck_assert(!there);
 	t_verb(p.s, hf_models_create(p.m, p.s, 0));
 	ck_assert(has_index("leaf_text_idx"));
 	ck_assert(has_index("leaf_node_id_text_key"));

@@ -49,7 +49,8 @@ START_TEST(test_upsert_only)
 }
 END_TEST
 
-/* † peewee-async: test_insert_on_conflict_ignore__last_id_is_none, …__inserted_once. */
+/* † peewee-async: test_insert_on_conflict_ignore__last_id_is_none,
+ * test_insert_on_conflict_ignore__inserted_once. */
 START_TEST(test_insert_on_conflict_ignore)
 {
 	struct t_store st = t_store_open();

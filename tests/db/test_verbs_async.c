@@ -115,7 +115,8 @@ START_TEST(test_defaults)
 }
 END_TEST
 
-/* † pulsar-odm, peewee-async: the synchronous tests and their twins give the same. */
+/* † pulsar-odm, peewee-async: the synchronous tests and their twins give the same. The compat tests
+ * of peewee-async: select, compound, raw, count; update and delete are below. */
 START_TEST(test_reads)
 {
 	struct t_store st = t_store_open();
@@ -152,6 +153,14 @@ START_TEST(test_reads)
 		hf_select_sql_async(st.pool, person, "select * from person where age > $1", 40),
 		&person_table);
 	ck_assert_uint_eq(hf_rows_count(rows), 1);
+	hf_rows_unref(rows);
+	rows = rows_of(
+		hf_select_async(st.pool, person, HF_WHERE(HF_EQ(person, name, "Ann")),
+			HF_UNION(HF_WHERE(HF_GT(person, age, 20))), HF_ORDER(HF_ASC(person, name))),
+		&person_table);
+	ck_assert_uint_eq(hf_rows_count(rows), 2);
+	ck_assert_str_eq(HF_ROWS(person, rows)[0].name, "Ann");
+	ck_assert_str_eq(HF_ROWS(person, rows)[1].name, "Cid");
 	hf_rows_unref(rows);
 	ck_assert_int_eq(count_of(hf_count_async(st.pool, person, HF_ALL)), 3);
 	ck_assert_int_eq(

@@ -164,6 +164,7 @@ static const hf_column holey_columns[] = {
 };
 HF_TABLE(holey, .name = "holey");
 
+/* † pulsar, legacy: test_model, test_user: a model's attributes that are no fields. */
 START_TEST(test_hole)
 {
 	static const uint32_t own[] = { HF_C(holey, forgotten) };
