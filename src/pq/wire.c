@@ -332,13 +332,20 @@ static bool may_set(const hf__trip *t)
 	return t->entry ? t->entry->sets : hf__stmt_sets(t->run->sql);
 }
 
+/* The description of a statement with more parameters is longer than 30,000 bytes, which libpq took
+ * for garbage until spring 2026 (15.18 does, 15.20 does not): it closes the connection. */
+#define MOST_DESCRIBED 7498
+
 /* Many rows are worth being asked for in binary; what they are, a statement that was prepared
  * before tells without asking. Where nothing is prepared a query that keeps its rows would be asked
  * for every time. */
 static bool asks_first(const hf__trip *t)
 {
 	bool many = t->run->many && t->l->cfg.max_statements > 0;
+	const hf__params *params = t->run->params;
 
+	if (params && params->n > MOST_DESCRIBED)
+		return false;
 	return (t->run->on_row || many) && !t->columns &&
 	       (t->run->kind == HF__SQL_PLAIN || t->run->kind == HF__SQL_READ);
 }
