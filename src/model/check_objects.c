@@ -78,6 +78,12 @@ static hf_error *check_domain(const hf__plan *p, const hf_column *c)
 	if (c->serial || c->identity)
 		return hf__plan_wrong(
 			p, "column \"%s\" counts up by itself, and cannot be of a domain", c->name);
+	if (c->key && hf__is_domain_of_enum(c))
+		return hf__plan_wrong(p,
+			"column \"%s\" is of the key and of a domain over an enum, which "
+			"PostgreSQL "
+			"cannot compare",
+			c->name);
 	if (d->not_null && c->nullable)
 		return hf__plan_wrong(p, "column \"%s\" may be NULL, and its domain %s may not",
 			c->name, d->name);

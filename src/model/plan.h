@@ -118,6 +118,11 @@ static inline bool hf__is_enum(const hf_column *c)
 	return c->labels && c->as_text;
 }
 
+static inline bool hf__is_domain_of_enum(const hf_column *c)
+{
+	return c->domain && hf__is_enum(c) && !(c->type & HF_T_ARRAY);
+}
+
 static inline bool hf__is_integer(const hf_column *c)
 {
 	return !c->labels && (c->type == HF_T_INT2 || c->type == HF_T_INT4 || c->type == HF_T_INT8);

@@ -277,14 +277,26 @@ static bool is_domain(const hf_domain *d, const char *schema, const char *name)
 	return !dot || (schema && strlen(schema) == n && strncmp(schema, d->name, n) == 0);
 }
 
-/* A domain's check names the domain and no table. What a trigger has done elsewhere has a context.
- * Of two columns of a domain nobody can tell which it is. */
+/* Whether it is of the statement itself: where a parameter did not become a value of its type, in
+ * any language one line with its number, "… $1 = '…'". What a trigger has done has a context of
+ * other lines. */
+static bool is_of_statement(const char *context)
+{
+	const char *number = context ? strchr(context, '$') : NULL;
+
+	return !context ||
+	       (!strchr(context, '\n') && number && number[1] >= '1' && number[1] <= '9');
+}
+
+/* A domain's check names the domain and no table. Of two columns of a domain nobody can tell which
+ * it is. */
 static size_t of_domain(const hf__plan *p, const hf_error *e, const hf_column **out)
 {
 	const char *name = hf_error_field(e, HF_ERR_DATATYPE);
 	size_t n = 0;
 
-	if (!name || hf_error_field(e, HF_ERR_TABLE) || hf_error_field(e, HF_ERR_CONTEXT))
+	if (!name || hf_error_field(e, HF_ERR_TABLE) ||
+		!is_of_statement(hf_error_field(e, HF_ERR_CONTEXT)))
 		return 0;
 	for (size_t i = 0; i < p->n; i++)
 		if (p->columns[i].domain &&
