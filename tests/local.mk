@@ -194,6 +194,7 @@ DB_TESTS = \
 	tests/db/test_relay \
 	tests/db/test_relay_woken \
 	tests/db/test_rows \
+	tests/db/test_rows_kept \
 	tests/db/test_schema \
 	tests/db/test_scope_commit \
 	tests/db/test_scope_life \
@@ -231,6 +232,7 @@ DB_TESTS = \
 	tests/db/test_txn_refusals \
 	tests/db/test_txn_then \
 	tests/db/test_txn_waits \
+	tests/db/test_type_numbers \
 	tests/db/test_types_edges \
 	tests/db/test_types_tables \
 	tests/db/test_update_changed \
