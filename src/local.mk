@@ -180,6 +180,7 @@ SRC_MODEL = \
 	src/model/changed.c \
 	src/model/check.c \
 	src/model/check_keys.c \
+	src/model/check_objects.c \
 	src/model/codec.c \
 	src/model/copy_structs.c \
 	src/model/ddl.c src/model/ddl.h \
@@ -195,6 +196,7 @@ SRC_MODEL = \
 	src/model/many.c \
 	src/model/member.c \
 	src/model/naming.c \
+	src/model/objects.c \
 	src/model/orm_async.c \
 	src/model/plan.c src/model/plan.h \
 	src/model/query.c \

@@ -21,6 +21,7 @@ UNIT_TESTS = \
 	tests/unit/test_metrics \
 	tests/unit/test_model \
 	tests/unit/test_model_names \
+	tests/unit/test_model_objects \
 	tests/unit/test_open_query \
 	tests/unit/test_queue \
 	tests/unit/test_recycle \
@@ -92,6 +93,7 @@ DB_TESTS = \
 	tests/db/test_databases \
 	tests/db/test_databases_drop \
 	tests/db/test_delete_deep \
+	tests/db/test_domains \
 	tests/db/test_echo \
 	tests/db/test_echo_memory \
 	tests/db/test_engines_fork \
@@ -101,6 +103,7 @@ DB_TESTS = \
 	tests/db/test_events \
 	tests/db/test_events_seen \
 	tests/db/test_every_carrier \
+	tests/db/test_exclusions \
 	tests/db/test_export \
 	tests/db/test_extras \
 	tests/db/test_failover \
@@ -191,6 +194,7 @@ DB_TESTS = \
 	tests/db/test_relay \
 	tests/db/test_relay_woken \
 	tests/db/test_rows \
+	tests/db/test_rows_kept \
 	tests/db/test_schema \
 	tests/db/test_scope_commit \
 	tests/db/test_scope_life \
@@ -198,6 +202,7 @@ DB_TESTS = \
 	tests/db/test_scope_sessions \
 	tests/db/test_script \
 	tests/db/test_secrets \
+	tests/db/test_sequences \
 	tests/db/test_session_carriers \
 	tests/db/test_session_reset \
 	tests/db/test_shapes \
@@ -227,6 +232,7 @@ DB_TESTS = \
 	tests/db/test_txn_refusals \
 	tests/db/test_txn_then \
 	tests/db/test_txn_waits \
+	tests/db/test_type_numbers \
 	tests/db/test_types_edges \
 	tests/db/test_types_tables \
 	tests/db/test_update_changed \

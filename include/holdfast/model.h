@@ -70,6 +70,8 @@ typedef struct hf_column {
 	bool version; /* tells who changes a row that it is not the one they read: see hf_update */
 	bool system;  /* the server's own; not in CREATE TABLE */
 	bool hidden;  /* not in hf_row_json and its kin, unless asked for */
+	const hf_domain *domain;     /* whose sql_type this one has */
+	const hf_sequence *sequence; /* where its values come from: see HF_NEXTVAL */
 } hf_column;
 
 /* What stands last in HF_COLUMN, one or several: */
@@ -88,6 +90,12 @@ typedef struct hf_column {
 #define HF_ROW_VERSION .version = true
 #define HF_XMIN        .version = true, .system = true, .generated_sql = "xmin"
 #define HF_HIDDEN      .hidden = true
+/* Of a domain: HF_COLUMN(person, mail, VARCHAR(250), NOT_NULL, HF_OF_DOMAIN(email)). The line says
+ * the type that the domain is over, which is how the values travel. */
+#define HF_OF_DOMAIN(d) .domain = &d##_domain
+/* From a sequence that stands by itself: an INT2, INT4 or INT8 that is left to the server where it
+ * is 0, as HF_SERIAL is. */
+#define HF_NEXTVAL(q) .sequence = &q##_sequence
 #endif
 
 #define HF_MAX_KEY 8 /* columns of a key or of an index */
@@ -115,7 +123,14 @@ typedef struct hf_index {
 	uint32_t column[HF_MAX_KEY];
 	const char *sql;    /* in place of columns: "lower(name), (info->>'x')"; needs a name */
 	const char *where;  /* partial */
-	const char *method; /* "gin", "brin" …; NULL: btree */
+	const char *method; /* "gin", "brin" …; NULL: btree, of an exclusion gist */
+	/* An EXCLUDE constraint: no two rows may have columns that are all so to each other.
+	 *     { .exclude = true, .column = { HF_C(stay, room), HF_C(stay, during) },
+	 *             .with = { "=", "&&" }, .where = "not cancelled" }
+	 * With .sql ("room WITH =, tsrange(since, till) WITH &&") the columns, if there are any,
+	 * are those to blame: see hf_error_columns. */
+	bool exclude;
+	const char *with[HF_MAX_KEY]; /* an operator for each column, verbatim */
 } hf_index;
 
 typedef struct hf_constraint {
@@ -171,6 +186,8 @@ struct hf_table {
 	const hf_table
 		*base; /* schema, label and events, where they are NULL here, are that one's */
 	hf_plan *plan;
+	const hf_sequence *const *sequences; /* made with it, beside those of its columns */
+	size_t n_sequences;
 };
 
 /* Everything about a description that the compiler cannot see. HF_OK, or HF_E_MISUSE with a story
@@ -195,9 +212,10 @@ typedef struct hf_failure {
 HF_API size_t hf_row_failures(const hf_table *t, void *row, hf_failure *out, size_t max);
 
 /* The columns that an error is about, for a form: that of a missing value, and those of a key, a
- * unique index, a foreign key or a check that was violated, if `t` has it. `naming` is that of the
- * registry that made the table, NULL PostgreSQL's own. Answers how many; 0: it does not say. Of a
- * partition the server gives the partition's name, and only HF_ERR_COLUMN says what is missing. */
+ * unique index, an exclusion, a foreign key or a check that was violated, if `t` has it; of a
+ * domain's check that one of its columns is of, that column. `naming` is that of the registry that
+ * made the table, NULL PostgreSQL's own. Answers how many; 0: it does not say. Of a partition the
+ * server gives the partition's name, and only HF_ERR_COLUMN says what is missing. */
 typedef struct hf_naming hf_naming;
 HF_API size_t hf_error_columns(const hf_error *e, const hf_table *t, const hf_naming *naming,
 	const hf_column *out[HF_MAX_KEY]);

@@ -64,6 +64,38 @@ typedef struct hf_codec {
 	hf_status (*write)(const void *member, const char **text, hf_room *room);
 } hf_codec;
 
+/* A domain: another type, with a default and conditions of its own. Made by HF_DOMAIN; HF_OF_DOMAIN
+ * makes a column one of it. Its values travel as those of the type that it is over. */
+typedef struct hf_domain {
+	size_t struct_size;
+	const char *name; /* "email" or "schema.email", unquoted */
+	/* What it is over, as in a column of that type. */
+	const char *sql_type;
+	const hf_labels *labels;
+	const hf_codec *codec;
+	uint16_t type;
+	bool as_text;
+	int32_t length, scale;
+	/* Of its own. */
+	const char *check;       /* an SQL expression on VALUE, verbatim; NULL: none */
+	const char *check_name;  /* NULL: PostgreSQL's own, email_check */
+	const char *default_sql; /* of columns that have none; an expression, verbatim */
+	const char *collation;   /* COLLATE …; NULL: the type's */
+	bool not_null;           /* then its columns are NOT_NULL as well */
+} hf_domain;
+
+/* A sequence that belongs to no column. Made by HF_SEQUENCE; a column takes its values from it by
+ * HF_NEXTVAL, and a table names those that only the program asks in .sequences. */
+typedef struct hf_sequence {
+	size_t struct_size;
+	const char *name;     /* "invoice_no" or "schema.invoice_no", unquoted */
+	const char *sql_type; /* "integer", "smallint"; NULL: bigint */
+	/* As CREATE SEQUENCE has them; `has` false: the server's own. */
+	hf_int8_opt start, min, max;
+	int64_t increment; /* 0: 1 */
+	bool cycle;
+} hf_sequence;
+
 HF__END
 
 #ifndef __cplusplus
@@ -81,6 +113,16 @@ HF__END
 		(int)(sizeof e##_hf_label / sizeof *e##_hf_label) }
 
 /* clang-format off */
+/* HF_DOMAIN(email, "email", VARCHAR(250), .check = "VALUE ~ '@'"): the domain of that name over an
+ * SQL type of the table above, for HF_OF_DOMAIN(email). At file scope. */
+#define HF_DOMAIN(d, sql_name, TYPE, ...) \
+	const hf_domain d##_domain = { .struct_size = sizeof(hf_domain), .name = (sql_name), HF__TI_##TYPE, __VA_ARGS__ }
+
+/* HF_SEQUENCE(invoice_no, "invoice_no", .start = HF_SOME(1000), .increment = 10): the sequence of
+ * that name, for HF_NEXTVAL(invoice_no). At file scope. */
+#define HF_SEQUENCE(q, ...) \
+	const hf_sequence q##_sequence = { .struct_size = sizeof(hf_sequence), .name = __VA_ARGS__ }
+
 /* C types: (not null, nullable). */
 #define HF__CT_BOOL          bool, hf_bool_opt
 #define HF__CT_INT2          int16_t, hf_int2_opt

@@ -53,9 +53,9 @@ HF_API void *hf_new_at(hf_session *s, const hf_table *t);
 HF_CHECK hf_status hf_set_text_at(
 	hf_session *s, const hf_table *t, void *row, const char *member, const char *text);
 
-/* Inserts it. Rows that are not from hf_new are written in full, but for serial and identity
- * columns that are 0 and generated ones. What the server filled in is read back into the row.
- * HF_E_NO_ROWS: a trigger kept it out of the table. */
+/* Inserts it. Rows that are not from hf_new are written in full, but for columns that count up
+ * (HF_SERIAL, HF_IDENTITY, HF_NEXTVAL) and are 0, and generated ones. What the server filled in is
+ * read back into the row. HF_E_NO_ROWS: a trigger kept it out of the table. */
 HF_CHECK hf_status hf_insert_at(const hf_site *site, hf_session *s, const hf_table *t, void *row);
 
 /* Updates the row of its key: all columns, or those of `only` (ended by 0) and those with an

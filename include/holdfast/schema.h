@@ -18,15 +18,16 @@ HF__BEGIN
 
 typedef struct hf_models hf_models;
 
-/* How keys, unique constraints and indexes without a name are called, and how checks are, which
- * have one: %t table, %c (not in `check`) its columns joined by "_", %r (in `foreign_key`) the
- * table referred to, %n (in `check`) the check's own name. NULL: PostgreSQL's own, and the check's.
+/* How keys, unique constraints, indexes and exclusions without a name are called, and how checks
+ * are, which have one: %t table, %c (not in `check`) its columns joined by "_", %r (in
+ * `foreign_key`) the table referred to, %n (in `check`) the check's own name. NULL: PostgreSQL's
+ * own, and the check's.
  * What is longer than 63 bytes is cut, and ends in a hash of the whole. The patterns are not
  * copied: they are static, as descriptions are. */
 struct hf_naming {
 	size_t struct_size;
 	const char *key, *foreign_key, *unique, *index;
-	const char *check;
+	const char *check, *exclude;
 };
 
 HF_OWNED hf_models *hf_models_new(const hf_naming *naming); /* NULL: no memory, a bad pattern */
@@ -36,7 +37,8 @@ HF_API hf_models *hf_models_unref(hf_models *m);
 
 /* Registers tables (a list ended by NULL) but for those in `except` (the same, or NULL). One that
  * is there already stays. HF_E_MISUSE: a description that hf_table_check refuses, two tables of one
- * name, a foreign key to columns that are no key there; nothing of the list is registered then. */
+ * name, or a domain or a sequence that has another's, a foreign key to columns that are no key
+ * there; nothing of the list is registered then. */
 HF_CHECK hf_status hf_models_add(hf_models *m, const hf_table *const *tables,
 	const hf_table *const *except, hf_error **out_error);
 HF_API bool hf_models_remove(hf_models *m, const hf_table *t);
@@ -55,28 +57,30 @@ HF_CHECK hf_status hf_models_check(hf_models *m, hf_error **out_error);
 typedef enum hf_schema_flags {
 	HF_IF_MISSING = 1, /* create: what is there stays as it is */
 	/* create: what is there is dropped, with its rows, and with views and foreign keys of
-	 * others; an enum that others have columns of stays as it is */
+	 * others; an enum, a domain and a sequence that others have columns of stay as they are */
 	HF_DROP_FIRST = 2,
 	HF_IF_THERE = 4, /* drop: what is missing is none */
-	/* drop, truncate: CASCADE, which takes along the views, the foreign keys and, of an enum
-	 * that is dropped, the columns of whoever depends on it */
+	/* drop, truncate: CASCADE, which takes along the views, the foreign keys and, of an enum or
+	 * a domain that is dropped, the columns of whoever depends on it, of a sequence their
+	 * defaults */
 	HF_DEPENDENTS = 8,
 	HF_RESTART_IDENTITY = 16,
 } hf_schema_flags;
 
-/* Makes everything of the registry: schemas, enums, tables in the order of their foreign keys
- * (which are added when all are there, so that they may run in a circle), indexes, and last what
- * has SQL of its own. In the session's transaction; one on a pool has it all done in one. */
+/* Makes everything of the registry: schemas, enums, sequences, domains, tables in the order of
+ * their foreign keys (which are added when all are there, so that they may run in a circle),
+ * indexes and exclusions, and last what has SQL of its own. In the session's transaction; one on a
+ * pool has it all done in one. */
 HF_CHECK hf_status hf_models_create(hf_models *m, hf_session *s, int flags);
-/* Drops it, in the opposite order; enums and sequences as well, schemas not. HF_E_MISUSE, and
- * nothing is dropped, where something has SQL of its own to be made by, and none to be dropped by.
- */
+/* Drops it, in the opposite order; enums, domains and sequences as well, schemas not. HF_E_MISUSE,
+ * and nothing is dropped, where something has SQL of its own to be made by, and none to be dropped
+ * by. */
 HF_CHECK hf_status hf_models_drop(hf_models *m, hf_session *s, int flags);
 /* What hf_models_create would send: yours to free(). NULL: no memory. No I/O. */
 HF_OWNED char *hf_models_sql(hf_models *m, int flags);
 
-/* The same for one table, under PostgreSQL's names. The enums of its columns are made where they
- * are missing, and are not dropped: others may have them, too. */
+/* The same for one table, under PostgreSQL's names. Its enums, domains and sequences are made where
+ * they are missing, and are not dropped: others may have them, too. */
 HF_CHECK hf_status hf_table_create(hf_session *s, const hf_table *t, int flags);
 HF_CHECK hf_status hf_table_drop(hf_session *s, const hf_table *t, int flags);
 /* Takes all its rows away: HF_RESTART_IDENTITY, HF_DEPENDENTS. */

@@ -49,14 +49,9 @@ static void finish(struct flow *f)
 
 /* --- in --- */
 
-static bool counts_up(const hf_column *c)
-{
-	return c->serial || c->identity;
-}
-
 static bool is_left_out(const hf_column *c, const void *first)
 {
-	return c->generated_sql || (first && counts_up(c) && hf__member_is_unset(c, first));
+	return c->generated_sql || (first && hf__counts_up(c) && hf__member_is_unset(c, first));
 }
 
 static void choose_columns(struct flow *f, hf__strbuf *target)
@@ -86,7 +81,7 @@ static hf_error *check_given(const struct flow *f, const void *row)
 		bool travels = k < f->n && f->which[k] == i;
 
 		k += travels;
-		if (counts_up(c) && travels == hf__member_is_unset(c, row))
+		if (hf__counts_up(c) && travels == hf__member_is_unset(c, row))
 			return hf__error_fmt(HF_E_MISUSE, 0,
 				"column \"%s\" is set in some rows, and 0 in others", c->name);
 	}

@@ -8,8 +8,7 @@
 
 #include <string.h>
 
-/* A name that was checked with its description, or made of one. */
-static void put_ident(hf__strbuf *b, const char *name)
+void hf__put_ident(hf__strbuf *b, const char *name)
 {
 	hf_error *e = NULL;
 
@@ -19,15 +18,23 @@ static void put_ident(hf__strbuf *b, const char *name)
 	}
 }
 
-/* Of an enum, whose name was checked. */
-static void put_type(hf__strbuf *b, const hf_labels *l)
-{
-	hf_error_unref(hf__put_enum_type(b, l->sql_type));
-}
-
 static const char *serial_type(const hf_column *c)
 {
 	return c->type == HF_T_INT2 ? "smallserial" : c->type == HF_T_INT4 ? "serial" : "bigserial";
+}
+
+static void put_type(hf__strbuf *b, const hf_column *c)
+{
+	if (c->domain) /* its name was checked */
+		hf_error_unref(hf__put_object_name(b, HF__DOMAIN, c->domain->name));
+	else
+		hf__strbuf_puts(b, c->serial ? serial_type(c) : c->sql_type);
+}
+
+/* A domain's is the domain's, which may be altered. */
+static bool has_own_default(const hf_column *c)
+{
+	return c->default_sql && !(c->domain && c->default_sql == c->domain->default_sql);
 }
 
 static void put_column(hf__strbuf *b, const hf__plan *p, size_t i)
@@ -36,14 +43,14 @@ static void put_column(hf__strbuf *b, const hf__plan *p, size_t i)
 
 	hf__strbuf_puts(b, p->quoted[i]);
 	hf__strbuf_putc(b, ' ');
-	hf__strbuf_puts(b, c->serial ? serial_type(c) : c->sql_type);
+	put_type(b, c);
 	if (c->collation) {
 		hf__strbuf_puts(b, " COLLATE ");
-		put_ident(b, c->collation);
+		hf__put_ident(b, c->collation);
 	}
 	if (!c->nullable)
 		hf__strbuf_puts(b, " NOT NULL");
-	if (c->default_sql)
+	if (has_own_default(c))
 		hf__strbuf_printf(b, " DEFAULT %s", c->default_sql);
 	if (c->generated_sql)
 		hf__strbuf_printf(b, " GENERATED ALWAYS AS (%s) STORED", c->generated_sql);
@@ -64,7 +71,7 @@ static void put_names(hf__strbuf *b, const hf__plan *p, const size_t *columns, s
 static void put_constraint(hf__strbuf *b, const char *name)
 {
 	hf__strbuf_puts(b, ", CONSTRAINT ");
-	put_ident(b, name);
+	hf__put_ident(b, name);
 }
 
 static void put_constraints(hf__strbuf *b, const hf__naming *names, const hf__plan *p)
@@ -104,9 +111,7 @@ static void put_own(hf__strbuf *b, const char *sql, const char *name)
 	hf__strbuf_puts(b, sql);
 }
 
-/* The statement, which is freed; in a block that takes these conditions for well: what has no IF
- * EXISTS, or no IF NOT EXISTS. */
-static void put_forgiving(hf__strbuf *b, hf__strbuf *statement, const char *conditions)
+void hf__put_forgiving(hf__strbuf *b, hf__strbuf *statement, const char *conditions)
 {
 	hf__strbuf block = HF__STRBUF_INIT;
 
@@ -123,9 +128,9 @@ static void put_forgiving(hf__strbuf *b, hf__strbuf *statement, const char *cond
 	hf__strbuf_finish(statement);
 }
 
-static void put_if_missing(hf__strbuf *b, hf__strbuf *statement, bool if_missing)
+void hf__put_if_missing(hf__strbuf *b, hf__strbuf *statement, bool if_missing)
 {
-	put_forgiving(b, statement, if_missing ? "duplicate_object OR duplicate_table" : NULL);
+	hf__put_forgiving(b, statement, if_missing ? "duplicate_object OR duplicate_table" : NULL);
 }
 
 void hf__put_create(hf__strbuf *b, const hf__naming *names, const hf__plan *p, bool if_missing)
@@ -134,7 +139,7 @@ void hf__put_create(hf__strbuf *b, const hf__naming *names, const hf__plan *p, b
 
 	if (p->table.create_sql) {
 		put_own(&own, p->table.create_sql, p->name);
-		put_if_missing(b, &own, if_missing);
+		hf__put_if_missing(b, &own, if_missing);
 		return;
 	}
 	hf__strbuf_printf(b, "CREATE TABLE %s%s (", if_missing ? "IF NOT EXISTS " : "", p->name);
@@ -146,57 +151,6 @@ void hf__put_create(hf__strbuf *b, const hf__naming *names, const hf__plan *p, b
 	}
 	put_constraints(b, names, p);
 	hf__strbuf_putc(b, ')');
-}
-
-static void put_enum(hf__strbuf *b, const hf_labels *l)
-{
-	const char *between = "";
-
-	hf__strbuf_puts(b, "CREATE TYPE ");
-	put_type(b, l);
-	hf__strbuf_puts(b, " AS ENUM (");
-	for (int i = 0; i < l->n; i++) {
-		if (!l->label[i])
-			continue;
-		hf__strbuf_puts(b, between);
-		hf__put_quoted(b, l->label[i], strlen(l->label[i]));
-		between = ", ";
-	}
-	hf__strbuf_putc(b, ')');
-}
-
-void hf__put_create_enum_schema(hf__strbuf *b, const hf_labels *l)
-{
-	hf__strbuf schema = HF__STRBUF_INIT;
-
-	hf_error_unref(hf__put_enum_schema(&schema, l->sql_type));
-	if (schema.n > 0)
-		hf__strbuf_printf(b, "CREATE SCHEMA IF NOT EXISTS %s", hf__strbuf_text(&schema));
-	b->failed |= schema.failed;
-	hf__strbuf_finish(&schema);
-}
-
-void hf__put_create_enum(hf__strbuf *b, const hf_labels *l, bool if_missing)
-{
-	hf__strbuf statement = HF__STRBUF_INIT;
-
-	put_enum(&statement, l);
-	put_if_missing(b, &statement, if_missing);
-}
-
-void hf__put_drop_enum(hf__strbuf *b, const hf_labels *l, bool if_there, bool dependents)
-{
-	hf__strbuf_printf(b, "DROP TYPE %s", if_there ? "IF EXISTS " : "");
-	put_type(b, l);
-	hf__strbuf_puts(b, dependents ? " CASCADE" : "");
-}
-
-void hf__put_drop_unused_enum(hf__strbuf *b, const hf_labels *l)
-{
-	hf__strbuf statement = HF__STRBUF_INIT;
-
-	hf__put_drop_enum(&statement, l, true, false);
-	put_forgiving(b, &statement, "dependent_objects_still_exist");
 }
 
 static const char *action(hf_action a)
@@ -236,7 +190,7 @@ static void put_foreign_key(hf__strbuf *b, const hf__naming *names, const hf__pl
 		}
 	hf__foreign_key_name(name, names, p, k);
 	hf__strbuf_printf(b, "ALTER TABLE %s ADD CONSTRAINT ", p->name);
-	put_ident(b, name);
+	hf__put_ident(b, name);
 	hf__strbuf_puts(b, " FOREIGN KEY ");
 	put_names(b, p, here, n);
 	hf__strbuf_printf(b, " REFERENCES %s ", to->name);
@@ -258,7 +212,7 @@ void hf__put_foreign_key(hf__strbuf *b, const hf__naming *names, const hf__plan 
 	if (*e)
 		hf__strbuf_finish(&statement);
 	else
-		put_if_missing(b, &statement, if_missing);
+		hf__put_if_missing(b, &statement, if_missing);
 }
 
 static void put_unique(hf__strbuf *b, const hf__plan *p, const char *name, const size_t *columns,
@@ -267,10 +221,40 @@ static void put_unique(hf__strbuf *b, const hf__plan *p, const char *name, const
 	hf__strbuf statement = HF__STRBUF_INIT;
 
 	hf__strbuf_printf(&statement, "ALTER TABLE %s ADD CONSTRAINT ", p->name);
-	put_ident(&statement, name);
+	hf__put_ident(&statement, name);
 	hf__strbuf_puts(&statement, " UNIQUE ");
 	put_names(&statement, p, columns, n);
-	put_if_missing(b, &statement, if_missing);
+	hf__put_if_missing(b, &statement, if_missing);
+}
+
+static void put_elements(
+	hf__strbuf *b, const hf__plan *p, const hf_index *x, const size_t *columns, size_t n)
+{
+	if (x->sql) {
+		hf__strbuf_printf(b, "(%s)", x->sql);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		hf__strbuf_printf(
+			b, "%s%s WITH %s", i ? ", " : "(", p->quoted[columns[i]], x->with[i]);
+	hf__strbuf_putc(b, ')');
+}
+
+static void put_exclusion(
+	hf__strbuf *b, const hf__plan *p, const char *name, const hf_index *x, bool if_missing)
+{
+	hf__strbuf statement = HF__STRBUF_INIT;
+	size_t at[HF_MAX_KEY], n = hf__plan_columns(p, x->column, at);
+
+	hf__strbuf_printf(&statement, "ALTER TABLE %s ADD CONSTRAINT ", p->name);
+	hf__put_ident(&statement, name);
+	hf__strbuf_puts(&statement, " EXCLUDE USING ");
+	hf__put_ident(&statement, x->method ? x->method : "gist");
+	hf__strbuf_putc(&statement, ' ');
+	put_elements(&statement, p, x, at, n);
+	if (x->where)
+		hf__strbuf_printf(&statement, " WHERE (%s)", x->where);
+	hf__put_if_missing(b, &statement, if_missing);
 }
 
 void hf__put_index(hf__strbuf *b, const hf__naming *names, const hf__plan *p, const hf_index *x,
@@ -284,13 +268,17 @@ void hf__put_index(hf__strbuf *b, const hf__naming *names, const hf__plan *p, co
 		put_unique(b, p, name, at, n, if_missing);
 		return;
 	}
+	if (x->exclude) {
+		put_exclusion(b, p, name, x, if_missing);
+		return;
+	}
 	hf__strbuf_printf(b, "CREATE %sINDEX %s", x->unique ? "UNIQUE " : "",
 		if_missing ? "IF NOT EXISTS " : "");
-	put_ident(b, name);
+	hf__put_ident(b, name);
 	hf__strbuf_printf(b, " ON %s", p->name);
 	if (x->method) {
 		hf__strbuf_puts(b, " USING ");
-		put_ident(b, x->method);
+		hf__put_ident(b, x->method);
 	}
 	hf__strbuf_putc(b, ' ');
 	if (x->sql)
@@ -306,7 +294,7 @@ void hf__put_drop_own(hf__strbuf *b, const hf__plan *p, bool if_there)
 	hf__strbuf statement = HF__STRBUF_INIT;
 
 	put_own(&statement, p->table.drop_sql, p->name);
-	put_forgiving(b, &statement,
+	hf__put_forgiving(b, &statement,
 		if_there ? "undefined_table OR undefined_object OR undefined_function OR "
 			   "invalid_schema_name"
 			 : NULL);

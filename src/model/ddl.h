@@ -12,6 +12,7 @@
 typedef struct hf__naming {
 	const char *key, *foreign_key, *unique, *index;
 	const char *check; /* NULL: as it is called */
+	const char *exclude;
 } hf__naming;
 
 extern const hf__naming hf__naming_default;
@@ -32,25 +33,30 @@ void hf__check_name(
 /* Whether it is made as a UNIQUE constraint, which has an index. */
 bool hf__index_is_constraint(const hf_index *x);
 
+/* A name that was checked with its description, or made of one, quoted. */
+void hf__put_ident(hf__strbuf *b, const char *name);
+
+/* The statement, which is freed; in a block that takes these conditions for well (NULL: none): what
+ * has no IF EXISTS, or no IF NOT EXISTS. */
+void hf__put_forgiving(hf__strbuf *b, hf__strbuf *statement, const char *conditions);
+void hf__put_if_missing(hf__strbuf *b, hf__strbuf *statement, bool if_missing);
+
 /* "CREATE TABLE …", with all but foreign keys and indexes; a view's own SQL. */
 void hf__put_create(hf__strbuf *b, const hf__naming *names, const hf__plan *p, bool if_missing);
 
-/* "CREATE SCHEMA IF NOT EXISTS …", of an enum that says which is its own; else nothing. */
-void hf__put_create_enum_schema(hf__strbuf *b, const hf_labels *l);
+/* objects.c: "CREATE TYPE …", "CREATE SEQUENCE …", "CREATE DOMAIN …". */
+void hf__put_create_object(hf__strbuf *b, const hf__object *o, bool if_missing);
 
-/* "CREATE TYPE mood AS ENUM (…)". */
-void hf__put_create_enum(hf__strbuf *b, const hf_labels *l, bool if_missing);
-
-void hf__put_drop_enum(hf__strbuf *b, const hf_labels *l, bool if_there, bool dependents);
+void hf__put_drop_object(hf__strbuf *b, const hf__object *o, bool if_there, bool dependents);
 
 /* The same for one that may be missing, and stays where anything depends on it. */
-void hf__put_drop_unused_enum(hf__strbuf *b, const hf_labels *l);
+void hf__put_drop_unused_object(hf__strbuf *b, const hf__object *o);
 
 /* "ALTER TABLE … ADD CONSTRAINT … FOREIGN KEY …"; NULL in *e, or why it cannot be. */
 void hf__put_foreign_key(hf__strbuf *b, const hf__naming *names, const hf__plan *p,
 	const hf_foreign_key *k, bool if_missing, hf_error **e);
 
-/* "CREATE INDEX …", or "ALTER TABLE … ADD CONSTRAINT … UNIQUE …". */
+/* "CREATE INDEX …", or "ALTER TABLE … ADD CONSTRAINT … UNIQUE …", or "… EXCLUDE …". */
 void hf__put_index(hf__strbuf *b, const hf__naming *names, const hf__plan *p, const hf_index *x,
 	bool if_missing);
 

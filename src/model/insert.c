@@ -68,7 +68,7 @@ static bool is_left_out(const hf_column *c, const void *row, const char *image)
 {
 	if (c->generated_sql || (c->identity && c->always))
 		return true;
-	if (c->serial || c->identity)
+	if (hf__counts_up(c))
 		return hf__member_is_unset(c, row);
 	return c->default_sql && !c->on_insert && is_untouched(c, row, image);
 }

@@ -91,7 +91,7 @@ static bool choose_columns(hf__verb *v, hf__many *m)
 
 		if (c->generated_sql || c->always || hf__is_listed(c, m->left))
 			continue;
-		if (!c->serial && !c->identity)
+		if (!hf__counts_up(c))
 			m->column[m->n_columns++] = i;
 		else if (!send_counter(v, m, i))
 			return false;

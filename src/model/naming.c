@@ -10,9 +10,11 @@
 #define MOST 63
 #define HASH 8 /* digits, and "_" before them */
 
-const hf__naming hf__naming_default = {
-	.key = "%t_pkey", .foreign_key = "%t_%c_fkey", .unique = "%t_%c_key", .index = "%t_%c_idx"
-};
+const hf__naming hf__naming_default = { .key = "%t_pkey",
+	.foreign_key = "%t_%c_fkey",
+	.unique = "%t_%c_key",
+	.index = "%t_%c_idx",
+	.exclude = "%t_%c_excl" };
 
 /* FNV-1a: the same on every machine, since names are kept by servers. */
 static uint32_t hash(const char *s, size_t n)
@@ -86,11 +88,14 @@ bool hf__index_is_constraint(const hf_index *x)
 void hf__index_name(char out[64], const hf__naming *names, const hf__plan *p, const hf_index *x)
 {
 	size_t at[HF_MAX_KEY], n = hf__plan_columns(p, x->column, at);
+	const char *pattern = x->exclude  ? names->exclude
+			      : x->unique ? names->unique
+					  : names->index;
 
 	if (x->name)
 		hf__copy_text(out, 64, x->name);
 	else
-		hf__name(out, x->unique ? names->unique : names->index, p, at, n, NULL);
+		hf__name(out, pattern, p, at, n, NULL);
 }
 
 void hf__check_name(

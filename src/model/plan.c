@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "value/codec.h"
 #include "value/error.h"
+#include "value/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,14 +20,19 @@ static void plan_free(hf__plan *p)
 		return;
 	for (size_t i = 0; p->quoted && i < p->n; i++)
 		hf__free(p->quoted[i]);
-	for (size_t i = 0; p->enum_type && i < p->n; i++)
-		hf__free(p->enum_type[i]);
+	for (size_t i = 0; p->made && i < p->n; i++)
+		hf__free(p->made[i]);
 	hf__free(p->quoted);
-	hf__free(p->enum_type);
+	hf__free(p->made);
 	hf__free(p->columns);
 	hf__free(p->name);
 	hf__free(p->schema);
 	hf__free(p->list);
+	for (size_t i = 0; i < p->n_objects; i++) {
+		hf__free(p->objects[i].name);
+		hf__free(p->objects[i].schema);
+	}
+	hf__free(p->objects);
 	hf__free(p);
 }
 
@@ -70,6 +76,13 @@ size_t hf__plan_columns(const hf__plan *p, const uint32_t *list, size_t *out)
 	return n;
 }
 
+/* What fills in a column that nothing else does: its domain. */
+static void take_default(hf_column *c)
+{
+	if (c->domain && !c->default_sql && !c->generated_sql && !hf__counts_up(c))
+		c->default_sql = c->domain->default_sql;
+}
+
 /* In this library's layout: what an older header did not know is 0. */
 static bool copy_columns(hf__plan *p)
 {
@@ -79,14 +92,15 @@ static bool copy_columns(hf__plan *p)
 	p->n = p->table.n_columns;
 	p->columns = hf__calloc((p->n + 1) * sizeof *p->columns);
 	p->quoted = hf__calloc((p->n + 1) * sizeof *p->quoted);
-	p->enum_type = hf__calloc((p->n + 1) * sizeof *p->enum_type);
-	if (!p->columns || !p->quoted || !p->enum_type)
+	p->made = hf__calloc((p->n + 1) * sizeof *p->made);
+	if (!p->columns || !p->quoted || !p->made)
 		return false;
 	for (size_t i = 0; i < p->n; i++) {
 		memcpy(&p->columns[i], (const char *)p->table.columns + i * p->table.column_size,
 			size);
 		if (p->columns[i].codec)
 			p->columns[i].sql_type = p->columns[i].codec->sql_type;
+		take_default(&p->columns[i]);
 	}
 	p->table.columns = p->columns;
 	for (size_t i = 0; i < p->n; i++)
@@ -144,41 +158,31 @@ static char *list_of(const hf__plan *p)
 	return hf__strbuf_take(&b);
 }
 
-hf_error *hf__put_enum_schema(hf__strbuf *b, const char *type)
-{
-	const char *dot = strchr(type, '.');
-	char schema[65]; /* what is cut is still too long */
-	hf_error *e = NULL;
-
-	if (!dot)
-		return NULL;
-	snprintf(schema, sizeof schema, "%.*s", (int)(dot - type), type);
-	(void)hf__ident(b, schema, "enum's schema", &e);
-	return e;
-}
-
-hf_error *hf__put_enum_type(hf__strbuf *b, const char *type)
-{
-	const char *dot = strchr(type, '.');
-	hf_error *e = hf__put_enum_schema(b, type);
-
-	if (!e && dot)
-		hf__strbuf_putc(b, '.');
-	if (!e)
-		(void)hf__ident(b, dot ? dot + 1 : type, "enum", &e);
-	return e;
-}
-
 /* An enum's type, or that of its array; its name was checked. */
 static bool name_enum(hf__plan *p, size_t i)
 {
 	hf_column *c = &p->columns[i];
 	hf__strbuf b = HF__STRBUF_INIT;
 
-	hf_error_unref(hf__put_enum_type(&b, c->labels->sql_type));
+	hf_error_unref(hf__put_object_name(&b, HF__ENUM, c->labels->sql_type));
 	hf__strbuf_puts(&b, c->type & HF_T_ARRAY ? "[]" : "");
-	c->sql_type = p->enum_type[i] = hf__strbuf_take(&b);
+	c->sql_type = p->made[i] = hf__strbuf_take(&b);
 	return c->sql_type != NULL;
+}
+
+static bool name_sequence(hf__plan *p, size_t i)
+{
+	hf_column *c = &p->columns[i];
+	hf__strbuf name = HF__STRBUF_INIT, b = HF__STRBUF_INIT;
+
+	hf_error_unref(hf__put_object_name(&name, HF__SEQUENCE, c->sequence->name));
+	hf__strbuf_puts(&b, "nextval(");
+	hf__put_quoted(&b, hf__strbuf_text(&name), name.n);
+	hf__strbuf_putc(&b, ')');
+	b.failed |= name.failed;
+	hf__strbuf_finish(&name);
+	c->default_sql = p->made[i] = hf__strbuf_take(&b);
+	return c->default_sql != NULL;
 }
 
 static bool make_texts(hf__plan *p)
@@ -189,9 +193,10 @@ static bool make_texts(hf__plan *p)
 		return false;
 	for (size_t i = 0; i < p->n; i++)
 		if (!(p->quoted[i] = quote(NULL, p->columns[i].name)) ||
-			(hf__is_enum(&p->columns[i]) && !name_enum(p, i)))
+			(hf__is_enum(&p->columns[i]) && !name_enum(p, i)) ||
+			(p->columns[i].sequence && !name_sequence(p, i)))
 			return false;
-	return p->name && (p->list = list_of(p)) != NULL;
+	return p->name && (p->list = list_of(p)) != NULL && hf__plan_add_objects(p);
 }
 
 /* What a description does not say, its base does, and that one's. */

@@ -7,32 +7,62 @@
 #include <holdfast/rows.h>
 
 #include "base/arena.h"
+#include "base/attr.h"
 #include "base/strbuf.h"
+
+/* What stands beside a table at the server, in the order in which it is made: a domain's default
+ * may ask a sequence. */
+typedef enum hf__object_kind {
+	HF__ENUM,
+	HF__SEQUENCE,
+	HF__DOMAIN,
+} hf__object_kind;
+
+typedef struct hf__object {
+	hf__object_kind kind;
+	const void *what;    /* its hf_labels, hf_sequence, hf_domain */
+	char *name, *schema; /* quoted, the name with its schema; NULL: it says none */
+} hf__object;
 
 typedef struct hf__plan {
 	hf_table table;     /* a copy; its columns are those below */
 	bool is_model;      /* it has a struct */
 	hf_column *columns; /* copies; sql_type is there for all, an enum's quoted */
 	size_t n;
-	char *schema;                  /* quoted; NULL: none */
-	char *name;                    /* quoted, with its schema */
-	char **quoted;                 /* the columns' names */
-	char **enum_type;              /* quoted; NULL: it is none */
+	char *schema;  /* quoted; NULL: none */
+	char *name;    /* quoted, with its schema */
+	char **quoted; /* the columns' names */
+	char **made;   /* an enum's quoted type, or nextval of a sequence; or NULL */
 	size_t key[HF_MAX_KEY], n_key; /* positions in columns */
 	const hf_column *version;      /* NULL: none */
 	char *list;                    /* of a SELECT or RETURNING: all columns, as they are read */
+	hf__object *objects;           /* of its columns, and .sequences; one may come twice */
+	size_t n_objects;
 } hf__plan;
 
 /* Made if it is not there yet. NULL: *e tells what is wrong with the description. */
 const hf__plan *hf__plan_of(const hf_table *t, hf_error **e);
 
-/* The name of an enum's type, or that of its schema alone, as labels have them ("schema.type" or
- * "type"), quoted; nothing where it has none. NULL, or what is wrong with it. */
-hf_error *hf__put_enum_type(hf__strbuf *b, const char *type);
-hf_error *hf__put_enum_schema(hf__strbuf *b, const char *type);
+/* objects.c: the name ("schema.name" or "name"), quoted. NULL, or what is wrong with it. */
+hf_error *hf__put_object_name(hf__strbuf *b, hf__object_kind kind, const char *name);
+
+/* "enum", "sequence", "domain". */
+const char *hf__object_word(hf__object_kind kind);
+
+/* Fills in p->objects, of a description that was checked. False: no memory. */
+bool hf__plan_add_objects(hf__plan *p);
 
 /* check.c: what is wrong with it, or NULL. The plan has table, columns and key. */
 hf_error *hf__plan_check(const hf__plan *p);
+
+/* HF_E_MISUSE that begins with the model; the same of a name that is missing or too long, or NULL.
+ */
+hf_error *hf__plan_wrong(const hf__plan *p, const char *fmt, ...) HF_PRINTF(2);
+hf_error *hf__plan_check_name(const hf__plan *p, const char *what, const char *name);
+
+/* check_objects.c: what is wrong with a column's enum, domain and sequence; with .sequences. */
+hf_error *hf__plan_check_objects(const hf__plan *p, const hf_column *c);
+hf_error *hf__plan_check_sequences(const hf__plan *p);
 
 /* check_keys.c: what is wrong with its foreign keys, seen from the other side: they refer to
  * columns of other types, or to what is no key there. */
@@ -88,9 +118,20 @@ static inline bool hf__is_enum(const hf_column *c)
 	return c->labels && c->as_text;
 }
 
+static inline bool hf__is_domain_of_enum(const hf_column *c)
+{
+	return c->domain && hf__is_enum(c) && !(c->type & HF_T_ARRAY);
+}
+
 static inline bool hf__is_integer(const hf_column *c)
 {
 	return !c->labels && (c->type == HF_T_INT2 || c->type == HF_T_INT4 || c->type == HF_T_INT8);
+}
+
+/* Left to the server where it is 0. */
+static inline bool hf__counts_up(const hf_column *c)
+{
+	return c->serial || c->identity || c->sequence;
 }
 
 /* Whether such a member points to what it holds, as NULL pointers or arrays without items do; with

@@ -39,8 +39,11 @@ void hf__naming_take(hf__naming *to, const hf_naming *from)
 	to->foreign_key = from->foreign_key ? from->foreign_key : to->foreign_key;
 	to->unique = from->unique ? from->unique : to->unique;
 	to->index = from->index ? from->index : to->index;
-	if (from->struct_size >= sizeof *from && from->check)
+	if (from->struct_size >= offsetof(hf_naming, check) + sizeof from->check && from->check)
 		to->check = from->check;
+	if (from->struct_size >= offsetof(hf_naming, exclude) + sizeof from->exclude &&
+		from->exclude)
+		to->exclude = from->exclude;
 }
 
 /* Patterns are static, as descriptions are. */
@@ -54,7 +57,7 @@ static bool take_naming(hf_models *m, const hf_naming *n)
 	hf__naming_take(&m->names, n);
 	return is_pattern(m->names.key, "tc") && is_pattern(m->names.foreign_key, "tcr") &&
 	       is_pattern(m->names.unique, "tc") && is_pattern(m->names.index, "tc") &&
-	       is_pattern(m->names.check, "tn");
+	       is_pattern(m->names.exclude, "tc") && is_pattern(m->names.check, "tn");
 }
 
 hf_models *hf_models_new(const hf_naming *naming)
@@ -137,18 +140,54 @@ static size_t count(const hf_table *const *tables)
 	return n;
 }
 
-/* Two tables of one name in one schema. */
+/* Tables, sequences and types share their names: each table is a type as well. Enums are known by
+ * their names alone. */
+static hf_error *clash_of_object(const hf__plan *p, const hf__object *o, const hf__plan *other)
+{
+	if (strcmp(o->name, other->name) == 0)
+		return hf__error_fmt(HF_E_MISUSE, 0, "model %s: its %s %s is called as table %s is",
+			p->table.model, hf__object_word(o->kind), o->name, other->table.model);
+	for (size_t i = 0; i < other->n_objects; i++) {
+		const hf__object *there = &other->objects[i];
+
+		if (there->what == o->what || strcmp(there->name, o->name) != 0 ||
+			(there->kind == HF__ENUM && o->kind == HF__ENUM))
+			continue;
+		return hf__error_fmt(HF_E_MISUSE, 0,
+			"models %s and %s: the %s and the %s are two, and both called %s",
+			other->table.model, p->table.model, hf__object_word(there->kind),
+			hf__object_word(o->kind), o->name);
+	}
+	return NULL;
+}
+
+static hf_error *clash_of_objects(const hf__plan *p, const hf__plan *other)
+{
+	hf_error *e = NULL;
+
+	for (size_t i = 0; i < p->n_objects && !e; i++)
+		e = clash_of_object(p, &p->objects[i], other);
+	return e;
+}
+
+/* Two tables of one name in one schema, or what stands beside them. */
 static hf_error *clash(const hf_table *const *tables, size_t n, const hf_table *t)
 {
 	hf_error *e = NULL;
 	const hf__plan *p = hf__plan_of(t, &e);
 
+	if (p)
+		e = clash_of_objects(p, p);
 	for (size_t i = 0; i < n && p && !e; i++) {
 		const hf__plan *other = hf__plan_of(tables[i], &e);
 
 		if (other && strcmp(other->name, p->name) == 0)
 			return hf__error_fmt(HF_E_MISUSE, 0, "models %s and %s are both table %s",
 				other->table.model, p->table.model, p->name);
+		if (other)
+			e = clash_of_objects(p, other);
+		if (other && !e)
+			e = clash_of_objects(other, p);
 	}
 	return e;
 }

@@ -18,8 +18,8 @@ bool hf__among(const hf_table *const *tables, size_t n, const hf_table *t);
  * what it does not say itself is there, too. */
 const hf_table *hf__table_made(const hf_table *t);
 
-/* A flag beside the public ones: enums may be others' as well, and stay. */
-#define HF__SHARED_ENUMS (1 << 16)
+/* A flag beside the public ones: enums, sequences and domains may be others' as well, and stay. */
+#define HF__SHARED_OBJECTS (1 << 16)
 
 /* schema.c: makes tables, or drops them, in the order in which they refer to each other; `all` is
  * sorted for that. NULL, or why not. */

@@ -126,60 +126,77 @@ static void create_schemas(struct sender *to)
 	}
 }
 
-/* Whether a column before this one, in all tables, is of the same enum. */
-static bool enum_has_come(struct sender *to, size_t table, size_t column, const hf_labels *l)
+/* Whether it stands before this one, in the same table or another. */
+static bool object_has_come(struct sender *to, size_t table, size_t at, const hf__object *o)
 {
 	for (size_t i = 0; i <= table; i++) {
 		const hf__plan *p = plan_of(to, to->all[i]);
 
-		for (size_t c = 0; p && c < (i == table ? column : p->n); c++)
-			if (hf__is_enum(&p->columns[c]) &&
-				strcmp(p->columns[c].labels->sql_type, l->sql_type) == 0)
+		for (size_t k = 0; p && k < (i == table ? at : p->n_objects); k++)
+			if (p->objects[k].kind == o->kind &&
+				strcmp(p->objects[k].name, o->name) == 0)
 				return true;
 	}
 	return false;
 }
 
-/* Each enum once. */
-static void each_enum(struct sender *to, void (*put)(struct sender *to, const hf_labels *l))
+typedef void put_object(struct sender *to, const hf__object *o);
+
+/* Each of that kind once. */
+static void each_of_kind(struct sender *to, hf__object_kind kind, put_object *put)
 {
 	for (size_t i = 0; i < to->n; i++) {
 		const hf__plan *p = plan_of(to, to->all[i]);
 
-		for (size_t c = 0; p && c < p->n; c++) {
-			const hf_labels *l = p->columns[c].labels;
+		for (size_t k = 0; p && k < p->n_objects; k++) {
+			const hf__object *o = &p->objects[k];
 
-			if (!hf__is_enum(&p->columns[c]) || p->table.create_sql ||
-				enum_has_come(to, i, c, l))
+			if (o->kind != kind || object_has_come(to, i, k, o))
 				continue;
-			put(to, l);
+			put(to, o);
 			deliver(to);
 		}
 	}
 }
 
-static void put_create_enum_schema(struct sender *to, const hf_labels *l)
+static void each_object(struct sender *to, put_object *put)
 {
-	hf__put_create_enum_schema(&to->b, l);
+	each_of_kind(to, HF__ENUM, put);
+	each_of_kind(to, HF__SEQUENCE, put);
+	each_of_kind(to, HF__DOMAIN, put);
+}
+
+/* What others are of comes last. */
+static void each_object_back(struct sender *to, put_object *put)
+{
+	each_of_kind(to, HF__DOMAIN, put);
+	each_of_kind(to, HF__SEQUENCE, put);
+	each_of_kind(to, HF__ENUM, put);
+}
+
+static void put_object_schema(struct sender *to, const hf__object *o)
+{
+	if (o->schema)
+		hf__strbuf_printf(&to->b, "CREATE SCHEMA IF NOT EXISTS %s", o->schema);
 }
 
 /* One that others have is still there after HF_DROP_FIRST. */
-static void put_create_enum(struct sender *to, const hf_labels *l)
+static void put_create_object(struct sender *to, const hf__object *o)
 {
-	const int may_be_there = HF_IF_MISSING | HF_DROP_FIRST | HF__SHARED_ENUMS;
+	const int may_be_there = HF_IF_MISSING | HF_DROP_FIRST | HF__SHARED_OBJECTS;
 
-	hf__put_create_enum(&to->b, l, (to->flags & may_be_there) != 0);
+	hf__put_create_object(&to->b, o, (to->flags & may_be_there) != 0);
 }
 
-static void put_drop_enum(struct sender *to, const hf_labels *l)
+static void put_drop_object(struct sender *to, const hf__object *o)
 {
-	hf__put_drop_enum(
-		&to->b, l, (to->flags & HF_IF_THERE) != 0, (to->flags & HF_DEPENDENTS) != 0);
+	hf__put_drop_object(
+		&to->b, o, (to->flags & HF_IF_THERE) != 0, (to->flags & HF_DEPENDENTS) != 0);
 }
 
-static void put_drop_unused_enum(struct sender *to, const hf_labels *l)
+static void put_drop_unused_object(struct sender *to, const hf__object *o)
 {
-	hf__put_drop_unused_enum(&to->b, l);
+	hf__put_drop_unused_object(&to->b, o);
 }
 
 static void add_indexes(struct sender *to, const hf_table *t)
@@ -218,8 +235,8 @@ static void create_some(struct sender *to, bool by_sql)
 static void create_all(struct sender *to)
 {
 	create_schemas(to);
-	each_enum(to, put_create_enum_schema);
-	each_enum(to, put_create_enum);
+	each_object(to, put_object_schema);
+	each_object(to, put_create_object);
 	create_some(to, false);
 	for (size_t i = 0; i < to->n; i++)
 		add_indexes(to, to->all[i]);
@@ -262,7 +279,7 @@ static void put_drop_tables(struct sender *to)
 		hf__strbuf_puts(&to->b, " CASCADE");
 }
 
-/* All but the enums. */
+/* All but what stands beside the tables. */
 static void drop_tables(struct sender *to)
 {
 	check_drops(to);
@@ -278,15 +295,16 @@ static void drop_tables(struct sender *to)
 	deliver(to);
 }
 
-/* What is not among them may have columns of the enums, which are nobody's to take away. */
+/* What is not among them may have columns of the enums and their kin, which are nobody's to take
+ * away. */
 static void drop_first(struct sender *to)
 {
 	int flags = to->flags;
 
 	to->flags = HF_IF_THERE | HF_DEPENDENTS;
 	drop_tables(to);
-	if (!(flags & HF__SHARED_ENUMS))
-		each_enum(to, put_drop_unused_enum);
+	if (!(flags & HF__SHARED_OBJECTS))
+		each_object_back(to, put_drop_unused_object);
 	to->flags = flags;
 }
 
@@ -311,8 +329,8 @@ static hf_error *drop(struct sender *to)
 {
 	sort(to->all, to->n);
 	drop_tables(to);
-	if (!(to->flags & HF__SHARED_ENUMS))
-		each_enum(to, put_drop_enum);
+	if (!(to->flags & HF__SHARED_OBJECTS))
+		each_object_back(to, put_drop_object);
 	return finish(to);
 }
 

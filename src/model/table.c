@@ -11,7 +11,7 @@ hf_status hf_table_create(hf_session *s, const hf_table *t, int flags)
 	hf_error *e;
 
 	if (hf__plan_of(t, &e))
-		e = hf__tables_create(s, &hf__naming_default, &t, 1, flags | HF__SHARED_ENUMS);
+		e = hf__tables_create(s, &hf__naming_default, &t, 1, flags | HF__SHARED_OBJECTS);
 	return hf__session_told(s, e);
 }
 
@@ -20,7 +20,7 @@ hf_status hf_table_drop(hf_session *s, const hf_table *t, int flags)
 	hf_error *e;
 
 	if (hf__plan_of(t, &e))
-		e = hf__tables_drop(s, &t, 1, flags | HF__SHARED_ENUMS);
+		e = hf__tables_drop(s, &t, 1, flags | HF__SHARED_OBJECTS);
 	return hf__session_told(s, e);
 }
 

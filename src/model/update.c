@@ -272,7 +272,7 @@ static bool is_new(const hf__plan *p, const void *row)
 
 		if (!hf__member_is_unset(c, row))
 			continue;
-		if (c->serial || c->identity || hf__points(c))
+		if (hf__counts_up(c) || hf__points(c))
 			return true;
 		unset++;
 	}

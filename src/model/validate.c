@@ -266,6 +266,47 @@ static bool blame_check(const hf__plan *p, const hf__naming *names, const char *
 	return false;
 }
 
+/* Whether "email" is the end of "shop.email", and shop its schema. */
+static bool is_domain(const hf_domain *d, const char *schema, const char *name)
+{
+	const char *dot = strchr(d->name, '.');
+	size_t n = dot ? (size_t)(dot - d->name) : 0;
+
+	if (strcmp(dot ? dot + 1 : d->name, name) != 0)
+		return false;
+	return !dot || (schema && strlen(schema) == n && strncmp(schema, d->name, n) == 0);
+}
+
+/* Whether it is of the statement itself: where a parameter did not become a value of its type, in
+ * any language one line with its number, "… $1 = '…'". What a trigger has done has a context of
+ * other lines. */
+static bool is_of_statement(const char *context)
+{
+	const char *number = context ? strchr(context, '$') : NULL;
+
+	return !context ||
+	       (!strchr(context, '\n') && number && number[1] >= '1' && number[1] <= '9');
+}
+
+/* A domain's check names the domain and no table. Of two columns of a domain nobody can tell which
+ * it is. */
+static size_t of_domain(const hf__plan *p, const hf_error *e, const hf_column **out)
+{
+	const char *name = hf_error_field(e, HF_ERR_DATATYPE);
+	size_t n = 0;
+
+	if (!name || hf_error_field(e, HF_ERR_TABLE) ||
+		!is_of_statement(hf_error_field(e, HF_ERR_CONTEXT)))
+		return 0;
+	for (size_t i = 0; i < p->n; i++)
+		if (p->columns[i].domain &&
+			is_domain(p->columns[i].domain, hf_error_field(e, HF_ERR_SCHEMA), name)) {
+			out[0] = &p->columns[i];
+			n++;
+		}
+	return n == 1;
+}
+
 /* Of another table, that of a trigger say, nothing is known. */
 static bool is_of(const hf__plan *p, const hf_error *e)
 {
@@ -282,7 +323,7 @@ static size_t columns_of(const hf__plan *p, const hf__naming *names, const hf_er
 	size_t n = 0;
 
 	if (!is_of(p, e))
-		return 0;
+		return of_domain(p, e, out);
 	for (size_t i = 0; column && i < p->n; i++)
 		if (strcmp(p->columns[i].name, column) == 0) {
 			out[0] = &p->columns[i];

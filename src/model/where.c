@@ -66,6 +66,14 @@ static void put_name(hf__statement *s, struct place at)
 		hf__strbuf_printf(&s->text, "::%s", at.c->sql_type);
 }
 
+/* As it is compared: the server has no operators for a domain over an enum. */
+static void put_operand(hf__statement *s, struct place at)
+{
+	put_name(s, at);
+	if (hf__is_domain_of_enum(at.c))
+		hf__strbuf_printf(&s->text, "::%s", at.c->sql_type);
+}
+
 void hf__put_column(hf__statement *s, const hf__plan *p, size_t column)
 {
 	put_name(s, (struct place){ p, &p->columns[column] });
@@ -150,7 +158,10 @@ const hf_column *hf__put_expression(hf__statement *s, const hf__plan *p, const h
 		return NULL;
 	if (t->op != HF_OP_COLUMN)
 		hf__put(s, function(t->op));
-	put_name(s, at);
+	if (t->op == HF_OP_MIN || t->op == HF_OP_MAX)
+		put_operand(s, at);
+	else
+		put_name(s, at);
 	if (t->op != HF_OP_COLUMN)
 		hf__put(s, ")");
 	return t->op == HF_OP_COLUMN || t->op == HF_OP_MIN || t->op == HF_OP_MAX ? at.c : NULL;
@@ -193,7 +204,7 @@ static bool put_null(hf__statement *s, const hf_term *t)
 
 static void put_comparison(hf__statement *s, struct place at, const hf_term *t)
 {
-	put_name(s, at);
+	put_operand(s, at);
 	if (put_null(s, t))
 		return;
 	hf__put(s, sign(t->op));
@@ -304,7 +315,7 @@ static void put_of_column(hf__statement *s, const hf__plan *p, const hf_term *t)
 		put_same_letters(s, at, t);
 		return;
 	case HF_OP_ANY:
-		put_name(s, at);
+		put_operand(s, at);
 		hf__put(s, " = ANY(");
 		hf__put_value(s, at.c, &t->value);
 		if (hf__needs_list_type(at.c))

@@ -98,6 +98,31 @@ static const hf_index all_indexes[] = {
 };
 HF_TABLE(all, .indexes = all_indexes, .n_indexes = HF_COUNT(all_indexes));
 
+struct beside {
+	int64_t no;
+	const char *mail;
+	hf_enum_opt mood;
+};
+extern const hf_domain mail_domain, good_domain;
+extern const hf_sequence no_sequence, other_sequence;
+extern const hf_table beside_table;
+HF_DOMAIN(mail, "mail", VARCHAR(20), .check = "VALUE <> ''", .not_null = true);
+HF_DOMAIN(good, "shop.good", ENUM(mood), .check = "VALUE = 'ok'");
+HF_SEQUENCE(no, "no");
+HF_SEQUENCE(other, "shop.other", .start = HF_SOME(7), .increment = -1, .cycle = true);
+
+static const hf_column beside_columns[] = {
+	HF_COLUMN(beside, no, INT8, NOT_NULL, HF_PK, HF_NEXTVAL(no)),
+	HF_COLUMN(beside, mail, VARCHAR(20), NOT_NULL, HF_OF_DOMAIN(mail)),
+	HF_COLUMN(beside, mood, ENUM(mood), NULLABLE, HF_OF_DOMAIN(good)),
+};
+static const hf_index beside_indexes[] = {
+	{ .exclude = true, .column = { HF_C(beside, mail) }, .with = { "=" }, .method = "btree" },
+};
+static const hf_sequence *const beside_sequences[] = { &other_sequence };
+HF_TABLE(beside, .indexes = beside_indexes, .n_indexes = HF_COUNT(beside_indexes),
+	.sequences = beside_sequences, .n_sequences = HF_COUNT(beside_sequences));
+
 static const hf_column maybe_columns[] = {
 	HF_COLUMN(maybe, b, BOOL, NULLABLE, HF_PLAIN),
 	HF_COLUMN(maybe, i2, INT2, NULLABLE, HF_PLAIN),
