@@ -130,6 +130,7 @@ DB_TESTS = \
 	tests/db/test_indexes \
 	tests/db/test_interaction \
 	tests/db/test_interaction_txn \
+	tests/db/test_json \
 	tests/db/test_lifetime \
 	tests/db/test_limits \
 	tests/db/test_limits_huge \
