@@ -228,6 +228,7 @@ DB_TESTS = \
 	tests/db/test_txn_refusals \
 	tests/db/test_txn_then \
 	tests/db/test_txn_waits \
+	tests/db/test_types_arrays \
 	tests/db/test_types_edges \
 	tests/db/test_types_tables \
 	tests/db/test_update_changed \

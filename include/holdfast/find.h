@@ -218,7 +218,13 @@ static inline hf_value hf__v_enum(unsigned x) { return hf_v_int8((long long)x); 
 	hf_timestamptz: hf_v_timestamptz_array, hf_timestamptz_opt: hf_v_timestamptz_array, \
 	hf_timestamp: hf_v_timestamp_array, hf_timestamp_opt: hf_v_timestamp_array, \
 	hf_date: hf_v_date_array, hf_date_opt: hf_v_date_array, \
-	hf_uuid: hf_v_uuid_array, hf_uuid_opt: hf_v_uuid_array)(array)
+	hf_uuid: hf_v_uuid_array, hf_uuid_opt: hf_v_uuid_array, \
+	hf_bytes: hf_v_bytes_array, hf_json: hf_v_json_array, \
+	hf_time_of_day: hf_v_time_of_day_array, hf_time_of_day_opt: hf_v_time_of_day_array, \
+	hf_timetz: hf_v_timetz_array, hf_timetz_opt: hf_v_timetz_array, \
+	hf_interval: hf_v_interval_array, hf_interval_opt: hf_v_interval_array, \
+	hf_inet: hf_v_inet_array, hf_inet_opt: hf_v_inet_array, \
+	hf_mac: hf_v_mac_array, hf_mac_opt: hf_v_mac_array)(array)
 
 /* HF_IN_SELECT(task, owner_id, person, id, HF_EQ(person, name, "Ann")) */
 #define HF_IN_SELECT(T, m, U, um, ...) ((hf_term){ .op = HF_OP_IN_SELECT, \
