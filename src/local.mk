@@ -188,6 +188,7 @@ SRC_MODEL = \
 	src/model/errand.c src/model/errand.h \
 	src/model/events.c \
 	src/model/export.c \
+	src/model/expression.c \
 	src/model/find.c \
 	src/model/finders.c \
 	src/model/finders_async.c \

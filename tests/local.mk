@@ -133,6 +133,7 @@ DB_TESTS = \
 	tests/db/test_indexes \
 	tests/db/test_interaction \
 	tests/db/test_interaction_txn \
+	tests/db/test_json \
 	tests/db/test_lifetime \
 	tests/db/test_limits \
 	tests/db/test_limits_huge \
@@ -233,6 +234,7 @@ DB_TESTS = \
 	tests/db/test_txn_then \
 	tests/db/test_txn_waits \
 	tests/db/test_type_numbers \
+	tests/db/test_types_arrays \
 	tests/db/test_types_edges \
 	tests/db/test_types_tables \
 	tests/db/test_update_changed \

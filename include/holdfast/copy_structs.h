@@ -31,9 +31,9 @@ typedef hf_status hf_take_fn(void *row, void *arg);
 
 /* Loads what `give` gives: every column as it stands in the struct, a default or not, but generated
  * ones, and but columns that count up and are 0. The first row decides for those:
- * HF_E_MISUSE for a later one that differs. HF_E_TYPE: a value does not fit its column; the story
- * names the column, and the number of the row. *rows (may be NULL) receives how many there were.
- * For the rest as hf_conn_copy_in. */
+ * HF_E_MISUSE for a later one that differs, and, before anything is sent, where no column is left.
+ * HF_E_TYPE: a value does not fit its column; the story names the column, and the number of the
+ * row. *rows (may be NULL) receives how many there were. For the rest as hf_conn_copy_in. */
 HF_CHECK hf_status hf_conn_copy_structs_in_at(const hf_site *site, hf_conn *c, const hf_table *t,
 	int64_t *rows, hf_give_fn *give, void *arg);
 

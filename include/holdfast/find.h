@@ -58,8 +58,10 @@ typedef enum hf_op {
 	HF_OP_COLUMN,
 	HF_OP_COUNT_ROWS,
 	HF_OP_COUNT_DISTINCT,
-	HF_OP_PICK, /* an expression, as a member of another struct */
-	HF_OP_ON,   /* column = another table's column */
+	HF_OP_PICK,     /* an expression, as a member of another struct */
+	HF_OP_ON,       /* column = another table's column */
+	HF_OP_JSON_GET, /* the text at a path of a JSON column */
+	HF_OP_JSON_HAS, /* whether there is anything at the path */
 } hf_op;
 
 /* A condition, a place in an order, an assignment or an expression. Made by the macros below. */
@@ -73,8 +75,8 @@ typedef struct hf_term {
 	const struct hf_term *terms;
 	const hf_table *other; /* of IN_SELECT and ON */
 	uint32_t other_column;
-	const char *sql; /* with $1 … for its args */
-	const hf_value *args;
+	const char *sql;      /* with $1 … for its args */
+	const hf_value *args; /* of a JSON path: its keys and numbers */
 	size_t n_args;
 } hf_term;
 
@@ -216,7 +218,13 @@ static inline hf_value hf__v_enum(unsigned x) { return hf_v_int8((long long)x); 
 	hf_timestamptz: hf_v_timestamptz_array, hf_timestamptz_opt: hf_v_timestamptz_array, \
 	hf_timestamp: hf_v_timestamp_array, hf_timestamp_opt: hf_v_timestamp_array, \
 	hf_date: hf_v_date_array, hf_date_opt: hf_v_date_array, \
-	hf_uuid: hf_v_uuid_array, hf_uuid_opt: hf_v_uuid_array)(array)
+	hf_uuid: hf_v_uuid_array, hf_uuid_opt: hf_v_uuid_array, \
+	hf_bytes: hf_v_bytes_array, hf_json: hf_v_json_array, \
+	hf_time_of_day: hf_v_time_of_day_array, hf_time_of_day_opt: hf_v_time_of_day_array, \
+	hf_timetz: hf_v_timetz_array, hf_timetz_opt: hf_v_timetz_array, \
+	hf_interval: hf_v_interval_array, hf_interval_opt: hf_v_interval_array, \
+	hf_inet: hf_v_inet_array, hf_inet_opt: hf_v_inet_array, \
+	hf_mac: hf_v_mac_array, hf_mac_opt: hf_v_mac_array)(array)
 
 /* HF_IN_SELECT(task, owner_id, person, id, HF_EQ(person, name, "Ann")) */
 #define HF_IN_SELECT(T, m, U, um, ...) ((hf_term){ .op = HF_OP_IN_SELECT, \
@@ -264,7 +272,8 @@ static inline hf_term hf__set_sql(
 	return set;
 }
 
-/* Expressions: for hf_scalar, HF_PICK, HF_GROUP, HF_DISTINCT_ON; HF_SQL_TERM is one, too. */
+/* Expressions: for hf_scalar, HF_PICK, HF_GROUP, HF_DISTINCT_ON; HF_SQL_TERM is one, and those of
+ * JSON below are. */
 #define HF_COL(T, m)            ((hf_term){ HF__TERM(T, m, HF_OP_COLUMN) })
 #define HF_COUNT_ROWS           ((hf_term){ .op = HF_OP_COUNT_ROWS })
 #define HF_COUNT_OF(T, m)       ((hf_term){ HF__TERM(T, m, HF_OP_COUNT) })
@@ -274,9 +283,31 @@ static inline hf_term hf__set_sql(
 #define HF_MAX(T, m)            ((hf_term){ HF__TERM(T, m, HF_OP_MAX) })
 #define HF_AVG(T, m)            ((hf_term){ HF__SUMMED(T, m, HF_OP_AVG) })
 
+/* HF_JSON_GET(task, info, "address", "city"), HF_JSON_GET(task, info, "tags", 0): what stands at a
+ * path of a JSON or JSONB column, as text (a string without its quotes, anything else as the server
+ * writes it). A path is made of keys and of numbers; a number, as one or as a text, is a place in an
+ * array, from 0 or, below 0, from its end. SQL NULL: there is nothing there, or JSON's null. It is
+ * text, and compared with text alone, HF_E_MISUSE else: "9" is more than "18" then, and
+ * HF_SQL_TERM("(info->>'age')::int > $1", 18) is what compares numbers.
+ *
+ * HF_JSON_HAS(task, info, "address", "city"): a condition, whether there is anything at the path;
+ * JSON's null is something. Never NULL itself, of a column that is NULL false.
+ *
+ * Paths travel as parameters. On a column that is no JSON they do not compile. */
+#define HF_JSON_GET(T, m, ...) HF__JSON(T, m, HF_OP_JSON_GET, __VA_ARGS__)
+#define HF_JSON_HAS(T, m, ...) HF__JSON(T, m, HF_OP_JSON_HAS, __VA_ARGS__)
+#define HF__JSON(T, m, o, ...) ((hf_term){ .op = (o), .table = &T##_table, \
+	.column = HF_C(T, m) + (uint32_t)HF__ASSERT(HF__IS(T, m, hf_json), \
+		"holdfast: a path needs a JSON column, " #T "." #m " is none"), \
+	.args = (const hf_value[]){ HF__EACH(__VA_ARGS__) }, .n_args = HF__COUNT(__VA_ARGS__) })
+
 /* HF_THAT(HF_SUM(line, price), HF_OP_GT, 100): a condition on an expression, for HF_HAVING and
- * HF_WHERE. HF_ASC_OF, HF_DESC_OF: an order by one. */
+ * HF_WHERE, with any of HF_OP_EQ … HF_OP_ANY, as the terms of these names have them:
+ * HF_THAT(HF_JSON_GET(task, info, "city"), HF_OP_IBEGINS, "par"). HF_ASC_OF, HF_DESC_OF: an order by
+ * one. */
 #define HF_THAT(expression, o, x) ((hf_term){ .op = (o), .terms = HF__TERMS(expression), .value = HF_V(x) })
+#define HF_IS_NULL_OF(expression)  ((hf_term){ .op = HF_OP_NULL, .terms = HF__TERMS(expression) })
+#define HF_NOT_NULL_OF(expression) ((hf_term){ .op = HF_OP_NOT_NULL, .terms = HF__TERMS(expression) })
 #define HF_ASC_OF(expression)     ((hf_term){ .op = HF_OP_ASC, .terms = HF__TERMS(expression) })
 #define HF_DESC_OF(expression)    ((hf_term){ .op = HF_OP_DESC, .terms = HF__TERMS(expression) })
 

@@ -19,6 +19,8 @@
  *   ENUM(mood)                        enum mood                   hf_enum_opt
  *   ENUM_INT4(mood)                   the same, kept as its number in an integer
  *   ARRAY(TEXT)                       hf_text_array               hf_text_array
+ *   ARRAY(JSONB), ARRAY(BYTEA) …      hf_json_array, hf_bytes_array …: of all above but those with
+ *                                     a length, OID, XID, XID8, PG_LSN and enums
  *   ENUM_ARRAY(mood)                  hf_int4_array, of values of enum mood
  *   USER(point)                       point, as point_codec has it
  *   RAW("tsvector")                   const char *                const char *
@@ -171,6 +173,16 @@ HF__END
 #define HF__CA_TIMESTAMP     hf_timestamp_array, hf_timestamp_array
 #define HF__CA_DATE          hf_date_array, hf_date_array
 #define HF__CA_UUID          hf_uuid_array, hf_uuid_array
+#define HF__CA_BYTEA         hf_bytes_array, hf_bytes_array
+#define HF__CA_TIME          hf_time_of_day_array, hf_time_of_day_array
+#define HF__CA_TIMETZ        hf_timetz_array, hf_timetz_array
+#define HF__CA_INTERVAL      hf_interval_array, hf_interval_array
+#define HF__CA_JSON          hf_json_array, hf_json_array
+#define HF__CA_JSONB         hf_json_array, hf_json_array
+#define HF__CA_INET          hf_inet_array, hf_inet_array
+#define HF__CA_CIDR          hf_inet_array, hf_inet_array
+#define HF__CA_MACADDR       hf_mac_array, hf_mac_array
+#define HF__CA_MACADDR8      hf_mac_array, hf_mac_array
 
 #define HF__STR_(x) #x
 #define HF__STR(x)  HF__STR_(x)
@@ -223,6 +235,16 @@ HF__END
 #define HF__TA_TIMESTAMP     .sql_type = "timestamp without time zone[]", .type = HF_T_TIMESTAMP | HF_T_ARRAY
 #define HF__TA_DATE          .sql_type = "date[]", .type = HF_T_DATE | HF_T_ARRAY
 #define HF__TA_UUID          .sql_type = "uuid[]", .type = HF_T_UUID | HF_T_ARRAY
+#define HF__TA_BYTEA         .sql_type = "bytea[]", .type = HF_T_BYTEA | HF_T_ARRAY
+#define HF__TA_TIME          .sql_type = "time without time zone[]", .type = HF_T_TIME | HF_T_ARRAY
+#define HF__TA_TIMETZ        .sql_type = "time with time zone[]", .type = HF_T_TIMETZ | HF_T_ARRAY
+#define HF__TA_INTERVAL      .sql_type = "interval[]", .type = HF_T_INTERVAL | HF_T_ARRAY
+#define HF__TA_JSON          .sql_type = "json[]", .type = HF_T_JSON | HF_T_ARRAY
+#define HF__TA_JSONB         .sql_type = "jsonb[]", .type = HF_T_JSON | HF_T_ARRAY
+#define HF__TA_INET          .sql_type = "inet[]", .type = HF_T_INET | HF_T_ARRAY
+#define HF__TA_CIDR          .sql_type = "cidr[]", .type = HF_T_INET | HF_T_ARRAY
+#define HF__TA_MACADDR       .sql_type = "macaddr[]", .type = HF_T_MAC | HF_T_ARRAY
+#define HF__TA_MACADDR8      .sql_type = "macaddr8[]", .type = HF_T_MAC | HF_T_ARRAY
 
 /* NOT_NULL picks the first of a pair of C types, NULLABLE the second. */
 #define HF__PICK_NOT_NULL(a, b) a

@@ -142,7 +142,14 @@ HF__END
 	hf_timestamptz_array *: HF_T_TIMESTAMPTZ | HF_T_ARRAY, \
 	hf_timestamp_array *: HF_T_TIMESTAMP | HF_T_ARRAY, \
 	hf_date_array *: HF_T_DATE | HF_T_ARRAY, \
-	hf_uuid_array *: HF_T_UUID | HF_T_ARRAY), (p) })
+	hf_uuid_array *: HF_T_UUID | HF_T_ARRAY, \
+	hf_bytes_array *: HF_T_BYTEA | HF_T_ARRAY, \
+	hf_time_of_day_array *: HF_T_TIME | HF_T_ARRAY, \
+	hf_timetz_array *: HF_T_TIMETZ | HF_T_ARRAY, \
+	hf_interval_array *: HF_T_INTERVAL | HF_T_ARRAY, \
+	hf_json_array *: HF_T_JSON | HF_T_ARRAY, \
+	hf_inet_array *: HF_T_INET | HF_T_ARRAY, \
+	hf_mac_array *: HF_T_MAC | HF_T_ARRAY), (p) })
 /* clang-format on */
 
 /* hf_row_scan(row, HF_TO(&id), HF_TO(&name)): columns 0, 1, … in order. */

@@ -210,7 +210,9 @@ typedef struct hf_lsn_opt {
 /* Arrays. All have one layout; `has` false is SQL NULL. An empty array has ndim 0 and n 0. `v`
  * holds the n items in row-major order; `null` tells which of them are SQL NULL, and is NULL when
  * none is. An array read from a result is lent by it; one passed as a parameter is copied. For a
- * parameter of one dimension counted from 1, HF_ARRAY(text, items, n) fills everything in. */
+ * parameter of one dimension counted from 1, HF_ARRAY(text, items, n) fills everything in. Those of
+ * json, inet and mac may be of either of two SQL types: the server takes a parameter for the one
+ * that belongs there, as it takes their items. */
 #define HF_MAXDIM 6
 #define HF__ARRAY_OF(T)                                                                            \
 	{                                                                                          \
@@ -233,6 +235,13 @@ typedef struct hf_timestamptz_array HF__ARRAY_OF(hf_timestamptz) hf_timestamptz_
 typedef struct hf_timestamp_array HF__ARRAY_OF(hf_timestamp) hf_timestamp_array;
 typedef struct hf_date_array HF__ARRAY_OF(hf_date) hf_date_array;
 typedef struct hf_uuid_array HF__ARRAY_OF(hf_uuid) hf_uuid_array;
+typedef struct hf_bytes_array HF__ARRAY_OF(hf_bytes) hf_bytes_array;
+typedef struct hf_time_of_day_array HF__ARRAY_OF(hf_time_of_day) hf_time_of_day_array;
+typedef struct hf_timetz_array HF__ARRAY_OF(hf_timetz) hf_timetz_array;
+typedef struct hf_interval_array HF__ARRAY_OF(hf_interval) hf_interval_array;
+typedef struct hf_json_array HF__ARRAY_OF(hf_json) hf_json_array;
+typedef struct hf_inet_array HF__ARRAY_OF(hf_inet) hf_inet_array;
+typedef struct hf_mac_array HF__ARRAY_OF(hf_mac) hf_mac_array;
 
 /* A parameter: a tag and a value. Made by HF_V or by the hf_v_ functions below. */
 typedef struct hf_value {
@@ -600,6 +609,41 @@ static inline hf_value hf_v_uuid_array(const hf_uuid_array *x)
 	return hf__v_array(x && x->has, HF_T_UUID, x);
 }
 
+static inline hf_value hf_v_bytes_array(const hf_bytes_array *x)
+{
+	return hf__v_array(x && x->has, HF_T_BYTEA, x);
+}
+
+static inline hf_value hf_v_time_of_day_array(const hf_time_of_day_array *x)
+{
+	return hf__v_array(x && x->has, HF_T_TIME, x);
+}
+
+static inline hf_value hf_v_timetz_array(const hf_timetz_array *x)
+{
+	return hf__v_array(x && x->has, HF_T_TIMETZ, x);
+}
+
+static inline hf_value hf_v_interval_array(const hf_interval_array *x)
+{
+	return hf__v_array(x && x->has, HF_T_INTERVAL, x);
+}
+
+static inline hf_value hf_v_json_array(const hf_json_array *x)
+{
+	return hf__v_array(x && x->has, HF_T_JSON, x);
+}
+
+static inline hf_value hf_v_inet_array(const hf_inet_array *x)
+{
+	return hf__v_array(x && x->has, HF_T_INET, x);
+}
+
+static inline hf_value hf_v_mac_array(const hf_mac_array *x)
+{
+	return hf__v_array(x && x->has, HF_T_MAC, x);
+}
+
 /* A value that was made before, in place of an argument. */
 static inline hf_value hf_v_value(hf_value x)
 {
@@ -705,6 +749,20 @@ HF__END
 	const hf_date_array *: hf_v_date_array, \
 	hf_uuid_array *: hf_v_uuid_array, \
 	const hf_uuid_array *: hf_v_uuid_array, \
+	hf_bytes_array *: hf_v_bytes_array, \
+	const hf_bytes_array *: hf_v_bytes_array, \
+	hf_time_of_day_array *: hf_v_time_of_day_array, \
+	const hf_time_of_day_array *: hf_v_time_of_day_array, \
+	hf_timetz_array *: hf_v_timetz_array, \
+	const hf_timetz_array *: hf_v_timetz_array, \
+	hf_interval_array *: hf_v_interval_array, \
+	const hf_interval_array *: hf_v_interval_array, \
+	hf_json_array *: hf_v_json_array, \
+	const hf_json_array *: hf_v_json_array, \
+	hf_inet_array *: hf_v_inet_array, \
+	const hf_inet_array *: hf_v_inet_array, \
+	hf_mac_array *: hf_v_mac_array, \
+	const hf_mac_array *: hf_v_mac_array, \
 	hf_value: hf_v_value)(x)
 
 /* HF__SQL(sql, a, b...) -> sql, (const hf_value[]){ HF_V(a), HF_V(b) }, 2      up to 32 arguments */

@@ -41,6 +41,18 @@ static const char *copy_text(hf_find *f, const char *text)
 	return text ? copy(f, text, strlen(text) + 1) : NULL;
 }
 
+/* What the item of an array points to. */
+static void own_item(hf_find *f, int type, void *item)
+{
+	const char **text = item;
+	hf_bytes *bytes = item;
+
+	if (type == HF_T_TEXT || type == HF_T_NUMERIC || type == HF_T_JSON) /* one pointer each */
+		*text = copy_text(f, *text);
+	else if (type == HF_T_BYTEA)
+		bytes->data = copy(f, bytes->data, bytes->len);
+}
+
 /* All arrays have one layout. */
 static const void *copy_array(hf_find *f, const hf_value *v)
 {
@@ -52,12 +64,9 @@ static const void *copy_array(hf_find *f, const hf_value *v)
 		return NULL;
 	a->v = copy(f, from->v, from->n * hf__item_size(item));
 	a->null = copy(f, from->null, from->n * sizeof *from->null);
-	if (item == HF_T_TEXT || item == HF_T_NUMERIC) /* one pointer each */
-		for (size_t i = 0; a->v && i < a->n; i++) {
-			const char **text = (const char **)(uintptr_t)a->v + i;
-
-			*text = copy_text(f, *text);
-		}
+	for (size_t i = 0; a->v && i < a->n; i++)
+		if (!from->null || !from->null[i])
+			own_item(f, item, (char *)(uintptr_t)a->v + i * hf__item_size(item));
 	return a;
 }
 

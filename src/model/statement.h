@@ -23,6 +23,7 @@ typedef struct hf__statement {
 	hf_value *args;
 	size_t n, cap;
 	uint64_t hidden;                   /* of the first 64 args: they are of HF_HIDDEN columns */
+	uint64_t paths;                    /* of the first 64 args: they are paths into JSON */
 	hf_error *error;                   /* the first */
 	hf__arena arena;                   /* of patterns */
 	const hf__plan *joined[HF__JOINS]; /* the further tables of the SELECT that is being put */
@@ -59,11 +60,27 @@ void hf__put_value(hf__statement *s, const hf_column *c, const hf_value *v);
 /* The member's value. */
 void hf__put_member(hf__statement *s, const hf_column *c, const void *row);
 
+/* A column, and the table of the statement that has it. */
+typedef struct hf__place {
+	const hf__plan *p;
+	const hf_column *c; /* NULL: there is none, and the statement's error tells */
+} hf__place;
+
+/* expression.c: whose column the term names, and its name as it stands there. */
+hf__place hf__place_of(hf__statement *s, const hf__plan *p, const hf_term *t);
+void hf__put_name(hf__statement *s, hf__place at);
+
+/* As it is compared: the server has no operators for a domain over an enum. */
+void hf__put_operand(hf__statement *s, hf__place at);
+
+/* The user's SQL, with its values. */
+void hf__put_sql(hf__statement *s, const hf_term *t);
+
 /* where.c: "a = $1 AND b < $2", of a list ended by HF_OP_END; "TRUE" for none. */
 void hf__put_conditions(hf__statement *s, const hf__plan *p, const hf_term *terms);
 
-/* "count(a)", of an aggregate, a column or SQL of the user's. Answers the column whose values it
- * has, where it has a column's. */
+/* expression.c: "count(a)", of an aggregate, a column, SQL of the user's or a path. Answers the
+ * column whose values it has, where it has a column's. */
 const hf_column *hf__put_expression(hf__statement *s, const hf__plan *p, const hf_term *t);
 
 /* A column's name, with its table's where there are several. */

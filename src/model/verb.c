@@ -38,7 +38,7 @@ void hf__verb_again(hf__verb *v)
 		hf__statement_fail(&v->st, hf__error_nomem());
 	hf__strbuf_clear(&v->st.text);
 	v->st.n = 0;
-	v->st.hidden = 0;
+	v->st.hidden = v->st.paths = 0;
 }
 
 bool hf__verb_whole(hf__verb *v)

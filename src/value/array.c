@@ -113,7 +113,7 @@ const char *hf__put_array(hf__strbuf *b, int tag, const void *array)
 	const char *why = NULL;
 	hf__any_array a;
 
-	if (!hf__has_items(tag) || !array)
+	if (!hf__shape_of(tag) || !array)
 		return "the value is no array that can be passed";
 	memcpy(&a, array, sizeof a);
 	if (a.n > 0 && !a.v)

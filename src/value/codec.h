@@ -13,7 +13,8 @@
 /* The parameters of one statement in the form that libpq takes, in one block of memory with the
  * copies of all values. Scalars are text with type 0, so that the server infers; bytea (17), uuid
  * (2950) and the time types carry their oid, and so do arrays; bytea, uuid and arrays are binary,
- * but for an array with a value that has no binary form. */
+ * but for an array with a value that has no binary form, and those of json, inet and mac: they are
+ * text, and their type is for the server to tell. */
 typedef struct hf__params {
 	int n;
 	uint32_t *types;

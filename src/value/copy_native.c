@@ -219,7 +219,7 @@ static hf__fit put_items(hf__put *p, int tag, const hf__any_array *a)
 
 static bool array_valid(int tag, const hf__any_array *a)
 {
-	if (!hf__has_items(tag) || (a->n > 0 && !a->v))
+	if (!hf__shape_of(tag) || (a->n > 0 && !a->v))
 		return false;
 	return a->n > 0 ? hf__dims_valid(a->ndim, a->dim, a->lower, a->n)
 			: a->ndim == 0 || a->ndim == 1;

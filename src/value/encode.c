@@ -178,7 +178,7 @@ uint32_t hf__param_type(const hf_value *v)
 	if (!shape)
 		return 0;
 	if (type & HF_T_ARRAY)
-		return hf__has_items(type & ~HF_T_ARRAY) ? hf__type_of(shape->oid)->array : 0;
+		return hf__array_oid(type & ~HF_T_ARRAY);
 	switch (type) {
 	case HF_T_BYTEA:
 	case HF_T_UUID:
@@ -228,13 +228,14 @@ static hf_status refuse(hf_status st, size_t i, const char *why, hf_error **out_
 	return hf__error_give(hf__error_fmt(st, 0, "$%zu: %s", i + 1, why), out_error);
 }
 
-/* An array in binary, behind 4 bytes of its length. False: nothing was added, as one of its values
- * has no such form; the text, or what the server says to it, tells why. */
+/* An array in binary, behind 4 bytes of its length. False: nothing was added, as its type is for
+ * the server to tell, or one of its values has no such form; the text, or what the server says to
+ * it, tells why. */
 static bool put_array(hf__strbuf *b, const hf_value *v)
 {
-	const hf__shape *shape = hf__shape_of((int)v->type & ~HF_T_ARRAY);
+	uint32_t oid = hf__array_oid((int)v->type & ~HF_T_ARRAY);
 	hf__strbuf scratch = HF__STRBUF_INIT;
-	hf__put p = { b, &scratch, shape ? hf__type_of(shape->oid) : NULL };
+	hf__put p = { b, &scratch, hf__type_of_items(oid) };
 	size_t was = b->n;
 	bool fits = p.type && hf__put_wire_array(&p, v) == HF__FIT;
 

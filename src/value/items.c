@@ -340,6 +340,14 @@ static hf_status fill(struct fill *f, size_t n, const hf__sink *k)
 	return HF_OK;
 }
 
+/* Whether items point to what they were copied to. Bytes do not: those of a bytea lie in the cell,
+ * or are made from its text. */
+static bool points_to_copies(const struct fill *f)
+{
+	return f->tag == HF_T_TEXT || f->tag == HF_T_NUMERIC || f->tag == HF_T_JSON ||
+	       (f->tag == HF_T_BYTEA && f->type->tag == HF_T_TEXT);
+}
+
 /* Room for n items, their marks of NULL, and the copies; n is below the length of the cell. */
 static bool make_room(struct fill *f, size_t n, size_t copies, const hf__sink *k)
 {
@@ -353,7 +361,7 @@ static bool make_room(struct fill *f, size_t n, size_t copies, const hf__sink *k
 		return false;
 	memset(f->items, 0, bytes);
 	f->null = (bool *)(void *)(f->items + n * f->size);
-	f->lent = f->tag == HF_T_TEXT || f->tag == HF_T_NUMERIC;
+	f->lent = points_to_copies(f);
 	f->copies = f->lent ? hf__lend(k, copies) : hf__alloc(copies);
 	return f->copies != NULL;
 }

@@ -127,7 +127,9 @@ static const char *cast_of(const hf_value *v, const char **brackets)
 	int tag = (int)v->type & ~HF_T_ARRAY;
 
 	*brackets = (int)v->type & HF_T_ARRAY ? "[]" : "";
-	if (**brackets || tag == HF_T_FLOAT4 || tag == HF_T_FLOAT8 || tag == HF_T_NUMERIC)
+	if (**brackets)
+		oid = hf__array_oid(tag) ? hf__shape_of(tag)->oid : 0;
+	else if (tag == HF_T_FLOAT4 || tag == HF_T_FLOAT8 || tag == HF_T_NUMERIC)
 		oid = hf__shape_of(tag) ? hf__shape_of(tag)->oid : 0;
 	return oid ? hf__type_of(oid)->name : "";
 }

@@ -57,19 +57,18 @@ static const hf__shape shapes[] = {
 	[HF_T_FLOAT8] = { "float8", false, true, sizeof(double), OPT(float8), 701 },
 	[HF_T_NUMERIC] = { "numeric", true, true, sizeof(hf_numeric), 0, 1700 },
 	[HF_T_TEXT] = { "text", false, true, sizeof(const char *), 0, 25 },
-	[HF_T_BYTEA] = { "bytes", true, false, sizeof(hf_bytes), 0, 17 },
+	[HF_T_BYTEA] = { "bytes", true, true, sizeof(hf_bytes), 0, 17 },
 	[HF_T_TIMESTAMPTZ] = { "timestamptz", true, true, sizeof(hf_timestamptz), OPT(timestamptz),
 		1184 },
 	[HF_T_TIMESTAMP] = { "timestamp", true, true, sizeof(hf_timestamp), OPT(timestamp), 1114 },
 	[HF_T_DATE] = { "date", true, true, sizeof(hf_date), OPT(date), 1082 },
-	[HF_T_TIME] = { "time_of_day", true, false, sizeof(hf_time_of_day), OPT(time_of_day),
-		1083 },
-	[HF_T_TIMETZ] = { "timetz", true, false, sizeof(hf_timetz), OPT(timetz), 1266 },
-	[HF_T_INTERVAL] = { "interval", true, false, sizeof(hf_interval), OPT(interval), 1186 },
+	[HF_T_TIME] = { "time_of_day", true, true, sizeof(hf_time_of_day), OPT(time_of_day), 1083 },
+	[HF_T_TIMETZ] = { "timetz", true, true, sizeof(hf_timetz), OPT(timetz), 1266 },
+	[HF_T_INTERVAL] = { "interval", true, true, sizeof(hf_interval), OPT(interval), 1186 },
 	[HF_T_UUID] = { "uuid", true, true, sizeof(hf_uuid), OPT(uuid), 2950 },
-	[HF_T_JSON] = { "json", true, false, sizeof(hf_json), 0, 114 },
-	[HF_T_INET] = { "inet", true, false, sizeof(hf_inet), OPT(inet), 869 },
-	[HF_T_MAC] = { "mac", true, false, sizeof(hf_mac), OPT(mac), 829 },
+	[HF_T_JSON] = { "json", true, true, sizeof(hf_json), 0, 114 },
+	[HF_T_INET] = { "inet", true, true, sizeof(hf_inet), OPT(inet), 869 },
+	[HF_T_MAC] = { "mac", true, true, sizeof(hf_mac), OPT(mac), 829 },
 	[HF_T_LSN] = { "lsn", true, false, sizeof(hf_lsn), OPT(lsn), 3220 },
 };
 
@@ -144,6 +143,12 @@ hf_value hf__item(int tag, const void *items, size_t i)
 		return hf_v_timetz(((const hf_timetz *)items)[i]);
 	case HF_T_INTERVAL:
 		return hf_v_interval(((const hf_interval *)items)[i]);
+	case HF_T_JSON:
+		return hf_v_json(((const hf_json *)items)[i]);
+	case HF_T_INET:
+		return hf_v_inet(((const hf_inet *)items)[i]);
+	case HF_T_MAC:
+		return hf_v_mac(((const hf_mac *)items)[i]);
 	case HF_T_LSN:
 		return hf_v_lsn(((const hf_lsn *)items)[i]);
 	default:
@@ -151,7 +156,11 @@ hf_value hf__item(int tag, const void *items, size_t i)
 	}
 }
 
-bool hf__has_items(int tag)
+uint32_t hf__array_oid(int tag)
 {
-	return hf__shape_of(tag) && tag != HF_T_JSON && tag != HF_T_INET && tag != HF_T_MAC;
+	const hf__shape *shape = hf__shape_of(tag);
+
+	if (!shape || tag == HF_T_JSON || tag == HF_T_INET || tag == HF_T_MAC)
+		return 0;
+	return hf__type_of(shape->oid)->array;
 }

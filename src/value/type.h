@@ -67,9 +67,9 @@ typedef struct hf__any_array HF__ARRAY_OF(void) hf__any_array;
 /* Item i of an array's items as a value; NULL pointers are SQL NULL. */
 hf_value hf__item(int tag, const void *items, size_t i);
 
-/* Whether it knows them: of all types but those whose values go into more than one column type, so
- * that nobody could tell the array's. */
-bool hf__has_items(int tag);
+/* The array type of such items; 0: they go into more than one column type, so that nobody could
+ * tell the array's. */
+uint32_t hf__array_oid(int tag);
 
 /* Big-endian numbers of the wire. */
 static inline uint16_t hf__be16(const char *s)

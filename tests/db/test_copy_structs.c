@@ -43,6 +43,26 @@ static const hf_column item_columns[] = {
 };
 HF_TABLE(item, .schema = NULL);
 
+/* Nothing of it travels where its counter is 0, … */
+struct ticket {
+	int64_t id;
+	int64_t twice;
+};
+extern const hf_table ticket_table;
+static const hf_column ticket_columns[] = {
+	HF_COLUMN(ticket, id, INT8, NOT_NULL, HF_IDENTITY),
+	HF_COLUMN(ticket, twice, INT8, NOT_NULL, HF_GENERATED("id * 2")),
+};
+HF_TABLE(ticket, .name = "ticket");
+
+/* … and never of this. */
+struct stamp {
+	int32_t n;
+};
+extern const hf_table stamp_table;
+static const hf_column stamp_columns[] = { HF_COLUMN(stamp, n, INT4, NOT_NULL, HF_GENERATED("7")) };
+HF_TABLE(stamp, .name = "stamp");
+
 static hf_pool *open_shop(void)
 {
 	static const hf_table *const all[] = { &item_table, NULL };
@@ -297,9 +317,79 @@ START_TEST(test_in_interaction)
 }
 END_TEST
 
+struct tickets {
+	int until, i, freed;
+	bool with_id;
+	struct ticket row;
+};
+
+static hf_status give_ticket(const void **row, void *arg)
+{
+	struct tickets *t = arg;
+
+	*row = t->i++ < t->until ? &t->row : NULL;
+	t->row.id = t->with_id ? t->i : 0;
+	return HF_OK;
+}
+
+static void count_ticket_free(void *arg)
+{
+	((struct tickets *)arg)->freed++;
+}
+
+static void check_nothing_travels(hf_future *f, const char *model)
+{
+	const hf_error *e = t_fails(f, HF_E_MISUSE);
+	char words[100];
+
+	snprintf(words, sizeof words, "model %s: its rows have nothing that a COPY could load",
+		model);
+	ck_assert_str_eq(hf_error_message(e), words);
+	hf_future_unref(f);
+}
+
+/* It fails the interaction, as whatever else does: what went in before is undone. */
+static hf_status good_and_refused(hf_conn *c, void *arg, hf_reply *reply)
+{
+	struct tickets unset = { .until = 3 }, set = { .until = 3, .with_id = true };
+	int64_t n = -1;
+
+	(void)arg;
+	if (hf_conn_copy_structs_in(c, ticket, &n, give_ticket, &set) != HF_OK || n != 3)
+		return hf_fail(reply, "%lld rows went in", (long long)n);
+	return hf_conn_copy_structs_in(c, ticket, &n, give_ticket, &unset);
+}
+
+START_TEST(test_nothing_travels)
+{
+	struct tickets unset = { .until = 3 }, set = { .until = 3, .with_id = true },
+		       none = { .until = 0 }, stamps = { .until = 3 }, no_stamps = { .until = 0 };
+	hf_pool *p = t_pool(HF_POOL_OPTS(.max_conns = 1));
+	hf_session *s = hf_session_on_pool(p);
+
+	t_verb(s, hf_table_create(s, &ticket_table, HF_DROP_FIRST));
+	t_verb(s, hf_table_create(s, &stamp_table, HF_DROP_FIRST));
+	check_nothing_travels(
+		hf_copy_structs_in(p, ticket, give_ticket, &unset, count_ticket_free), "ticket");
+	ck_assert_int_eq(unset.freed, 1);
+	check_nothing_travels(hf_copy_structs_in(p, stamp, give_ticket, &stamps, NULL), "stamp");
+	check_nothing_travels(hf_copy_structs_in(p, stamp, give_ticket, &no_stamps, NULL), "stamp");
+	ck_assert_int_eq(counted(hf_copy_structs_in(p, ticket, give_ticket, &none, NULL)), 0);
+	ck_assert_int_eq(t_psql_int("select count(*) from ticket"), 0);
+	ck_assert_int_eq(counted(hf_copy_structs_in(p, ticket, give_ticket, &set, NULL)), 3);
+	ck_assert_int_eq(t_psql_int("select sum(id) * 100 + sum(twice) from ticket"), 612);
+	t_verb(s, hf_table_truncate(s, &ticket_table, 0));
+	check_nothing_travels(hf_run(p, good_and_refused, NULL, NULL), "ticket");
+	ck_assert_int_eq(t_psql_int("select count(*) from ticket"), 0);
+	hf_session_unref(s);
+	t_close(p);
+}
+END_TEST
+
 T_MAIN("copy_structs",
 	{ "J3 a million structs in and out, equal, in constant memory", test_million, 120 },
 	{ "J3 what counts up is left out where it is 0", test_counting, 0 },
 	{ "J3 a row that does not fit is told, and nothing is kept", test_failures, 0 },
 	{ "J3 a function that does not even give the first row", test_no_first_row, 0 },
-	{ "J3 structs are copied in an interaction's transaction", test_in_interaction, 0 })
+	{ "J3 structs are copied in an interaction's transaction", test_in_interaction, 0 },
+	{ "J3 rows of which nothing travels are refused", test_nothing_travels, 0 })

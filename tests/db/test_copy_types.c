@@ -111,7 +111,12 @@ static int tag_of(uint32_t oid)
 		{ 774, HF_T_MAC }, { 3220, HF_T_LSN }, { 1007, HF_T_ARRAY | HF_T_INT4 },
 		{ 1016, HF_T_ARRAY | HF_T_INT8 }, { 1009, HF_T_ARRAY | HF_T_TEXT },
 		{ 1231, HF_T_ARRAY | HF_T_NUMERIC }, { 1185, HF_T_ARRAY | HF_T_TIMESTAMPTZ },
-		{ 2951, HF_T_ARRAY | HF_T_UUID } };
+		{ 2951, HF_T_ARRAY | HF_T_UUID }, { 1001, HF_T_ARRAY | HF_T_BYTEA },
+		{ 1183, HF_T_ARRAY | HF_T_TIME }, { 1270, HF_T_ARRAY | HF_T_TIMETZ },
+		{ 1187, HF_T_ARRAY | HF_T_INTERVAL }, { 199, HF_T_ARRAY | HF_T_JSON },
+		{ 3807, HF_T_ARRAY | HF_T_JSON }, { 1041, HF_T_ARRAY | HF_T_INET },
+		{ 651, HF_T_ARRAY | HF_T_INET }, { 1040, HF_T_ARRAY | HF_T_MAC },
+		{ 775, HF_T_ARRAY | HF_T_MAC } };
 
 	for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
 		if (tags[i].oid == oid)

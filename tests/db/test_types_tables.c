@@ -97,15 +97,32 @@
 		"'{{00000000-0000-0000-0000-000000000000}}'")                                      \
 	X(moods, ENUM_ARRAY(mood), hf_int4_array, hf_int4_array, "'{sad,NULL,happy}'", "'{}'",     \
 		"'[0:0]={ok}'")                                                                    \
-	X(byteas, RAW("bytea[]"), const char *, const char *, "'{\"\\\\x00ff\",NULL}'", "'{}'",    \
-		"'{{\"\\\\x\"}}'")                                                                 \
-	X(jsons, RAW("jsonb[]"), const char *, const char *,                                       \
-		"array['{\"a\": [1]}', null, 'null']::jsonb[]", "'{}'", "'{1e3}'")                 \
-	X(inets, RAW("inet[]"), const char *, const char *, "'{10.1.2.3/8,::1}'", "'{}'",          \
+	X(byteas, ARRAY(BYTEA), hf_bytes_array, hf_bytes_array, "'{\"\\\\x00ff0a5c\",NULL,\"\"}'", \
+		"'{}'", "'{{\"\\\\x\"},{\"\\\\x61\"}}'")                                           \
+	X(times, ARRAY(TIME), hf_time_of_day_array, hf_time_of_day_array,                          \
+		"'{24:00,NULL,23:59:59.999999}'", "'{}'", "'[0:0]={0:0}'")                         \
+	X(timetzs, ARRAY(TIMETZ), hf_timetz_array, hf_timetz_array, "'{24:00:00-15:59,NULL}'",     \
+		"'{}'", "'{{00:00:00+15:59},{12:00:00.5+00}}'")                                    \
+	X(intervals, ARRAY(INTERVAL), hf_interval_array, hf_interval_array,                        \
+		"'{1 mon -2 days 03:04:05.000006,NULL}'", "'{}'", "'{{0},{-178000000 years}}'")    \
+	X(jsons, ARRAY(JSON), hf_json_array, hf_json_array,                                        \
+		"array['{\"a\" : [1,  2]}', null, 'null', '\"x\"']::json[]", "'{}'",               \
+		"'{{1e3},{\"{}\"}}'")                                                              \
+	X(jsonbs, ARRAY(JSONB), hf_json_array, hf_json_array,                                      \
+		"array['{\"a\": [1, \"\\\\\\\"{,}\"]}', null, 'null']::jsonb[]", "'{}'",           \
+		"'[2:2]={1e3}'")                                                                   \
+	X(inets, ARRAY(INET), hf_inet_array, hf_inet_array, "'{10.1.2.3/8,::1,NULL}'", "'{}'",     \
 		"'{NULL}'")                                                                        \
-	X(intervals, RAW("interval[]"), const char *, const char *, "'{1 mon -2 days,NULL}'",      \
-		"'{}'", "'{{0},{1 us}}'")                                                          \
-	X(times, RAW("time[]"), const char *, const char *, "'{24:00,NULL}'", "'{}'", "'{0:0}'")   \
+	X(cidrs, ARRAY(CIDR), hf_inet_array, hf_inet_array, "'{10.0.0.0/8,NULL,2001:db8::/32}'",   \
+		"'{}'", "'{{0.0.0.0/0}}'")                                                         \
+	X(macs, ARRAY(MACADDR), hf_mac_array, hf_mac_array, "'{08:00:2b:01:02:03,NULL}'", "'{}'",  \
+		"'{{ff:ff:ff:ff:ff:ff}}'")                                                         \
+	X(mac8s, ARRAY(MACADDR8), hf_mac_array, hf_mac_array, "'{08:00:2b:01:02:03:04:05,NULL}'",  \
+		"'{}'", "'[0:0]={ff:ff:ff:ff:ff:ff:00:01}'")                                       \
+	X(raw_jsons, RAW("jsonb[]"), const char *, const char *,                                   \
+		"array['{\"a\": [1]}', null, 'null']::jsonb[]", "'{}'", "'{1e3}'")                 \
+	X(raw_inets, RAW("inet[]"), const char *, const char *, "'{10.1.2.3/8,::1}'", "'{}'",      \
+		"'{NULL}'")                                                                        \
 	X(words, RAW("varchar(5)[]"), const char *, const char *, "'{abcde,NULL,\"a,b\"}'",        \
 		"'{}'", "'[0:0]={x}'")                                                             \
 	X(exact, RAW("numeric(5,2)[]"), const char *, const char *, "'{NaN,999.99}'", "'{}'",      \

@@ -62,7 +62,7 @@ static void add(hf_models *m, const hf_table *t)
 /* Plans are never freed: those of tables on the stack are kept here. */
 static hf_plan *new_plan(void)
 {
-	static hf_plan plans[16];
+	static hf_plan plans[32];
 	static size_t n;
 
 	ck_assert_uint_lt(n, T_COUNT(plans));
@@ -222,6 +222,89 @@ START_TEST(test_older_header)
 	t.struct_size = offsetof(hf_table, base);
 	t.base = (const void *)(uintptr_t)8; /* beyond what it says it has */
 	ck_assert_int_eq(hf_table_check(&t, NULL), HF_OK);
+}
+END_TEST
+
+/* The columns of a model as a program has them whose hf_column is of that size: what this one does
+ * not know is noise. */
+static hf_table columns_of(const hf_table *from, size_t size, void *room)
+{
+	size_t known = size < sizeof(hf_column) ? size : sizeof(hf_column);
+	hf_table t = *from;
+
+	memset(room, 0xa5, from->n_columns * size);
+	for (size_t i = 0; i < from->n_columns; i++)
+		memcpy((char *)room + i * size, &from->columns[i], known);
+	t.plan = new_plan();
+	t.columns = room;
+	t.column_size = size;
+	return t;
+}
+
+static void check_members(const hf_table *t)
+{
+	struct task row = { 7, "roof", HF_SOME(3) };
+	char *text = hf_row_json(t, &row, false);
+
+	ck_assert_str_eq(text, "{\"id\":7,\"subject\":\"roof\",\"owner_id\":3}");
+	free(text);
+	for (size_t i = 0; i < task_table.n_columns; i++) {
+		const hf_column *c = hf_table_column(t, task_columns[i].name);
+
+		ck_assert_ptr_nonnull(c);
+		ck_assert_ptr_eq(c, hf_table_member(t, task_columns[i].member));
+		ck_assert_uint_eq(c->offset, task_columns[i].offset);
+		ck_assert_int_eq(c->length, task_columns[i].length);
+		ck_assert_int_eq(c->nullable, task_columns[i].nullable);
+	}
+}
+
+/* What it has not is 0, whatever the next column begins with; nothing behind the last is read. */
+START_TEST(test_smaller_columns)
+{
+	size_t size = offsetof(hf_column, key); /* a multiple of what columns are aligned to */
+	void *room = malloc(task_table.n_columns * size);
+	hf_table t = columns_of(&task_table, size, room);
+	hf_error *why = NULL;
+
+	ck_assert_uint_eq(size % _Alignof(hf_column), 0);
+	if (hf_table_check(&t, &why) != HF_OK)
+		ck_abort_msg("%s", hf_error_message(why));
+	check_members(&t);
+	for (size_t i = 0; i < t.n_columns; i++) {
+		const hf_column *c = hf_table_column(&t, task_columns[i].name);
+
+		ck_assert(!c->key && !c->serial && !c->identity && !c->always && !c->unique);
+		ck_assert(!c->version && !c->system && !c->hidden);
+	}
+	free(room);
+}
+END_TEST
+
+/* What is behind what this library knows is not looked at. */
+START_TEST(test_larger_columns)
+{
+	size_t size = sizeof(hf_column) + 3 * _Alignof(hf_column);
+	void *room = malloc(task_table.n_columns * size);
+	hf_table t = columns_of(&task_table, size, room);
+	hf_models *usual = hf_models_new(NULL), *m = hf_models_new(NULL);
+	char *sql, *usual_sql;
+
+	add(usual, &person_table);
+	add(usual, &task_table);
+	add(m, &person_table);
+	add(m, &t);
+	check_members(&t);
+	ck_assert(hf_table_column(&t, "id")->serial && hf_table_column(&t, "id")->key);
+	ck_assert(!hf_table_column(&t, "id")->hidden);
+	sql = hf_models_sql(m, 0);
+	usual_sql = hf_models_sql(usual, 0);
+	ck_assert_str_eq(sql, usual_sql);
+	free(sql);
+	free(usual_sql);
+	hf_models_unref(m);
+	hf_models_unref(usual);
+	free(room);
 }
 END_TEST
 
@@ -509,6 +592,8 @@ T_MAIN("model", { "G2 a table is called as its struct, or otherwise", test_table
 	{ "G27 what is behind all columns, and a key of too many", test_last_and_least, 0 },
 	{ "G3 columns by their names", test_lookup, 0 },
 	{ "a description of an older header", test_older_header, 0 },
+	{ "columns of an older header", test_smaller_columns, 0 },
+	{ "columns of a newer header", test_larger_columns, 0 },
 	{ "G10 what a base says is inherited, and its base's", test_base, 0 },
 	{ "F24 G28 a broken reference is told at the start", test_broken_reference, 0 },
 	{ "F24 G6 a registry is checked when all have come", test_check_at_start, 0 },
