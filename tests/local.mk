@@ -85,6 +85,7 @@ DB_TESTS = \
 	tests/db/test_connect_refused \
 	tests/db/test_copy \
 	tests/db/test_copy_errors \
+	tests/db/test_copy_faults \
 	tests/db/test_copy_stop \
 	tests/db/test_copy_structs \
 	tests/db/test_copy_types \
@@ -286,6 +287,7 @@ tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/pipeline.c tests/db/pipeline.h \
 	tests/db/proxy.c tests/db/proxy.h \
 	tests/db/proxy_wire.c tests/db/proxy_wire.h \
+	tests/db/send_fault.h \
 	tests/db/silent.c tests/db/silent.h \
 	tests/helpers.c tests/helpers.h \
 	tests/lent.c tests/lent.h \

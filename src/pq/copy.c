@@ -12,7 +12,11 @@
  * Note "the second Sync". libpq sends one Sync with the statement and one with the end of the data;
  * the server drops the first when it reads data. Where it can fail before it reads any, it answers
  * both. In binary format it reads the header before it does anything else; in text format a trigger
- * may come first, hence the simple protocol there, which knows no Sync. */
+ * may come first, hence the simple protocol there, which knows no Sync.
+ *
+ * Sign five of "poison" (wire.c). PQputCopyData and PQputCopyEnd send by themselves, and what they
+ * lose no flush behind them tells of: it has nothing left to send. And PQconsumeInput sends what is
+ * left and then hides in its reading how that went, so it is not left anything. */
 #include "pq/copy.h"
 
 #include "base/clock.h"
@@ -88,6 +92,23 @@ static bool says_error(const hf__link *l)
 	return false;
 }
 
+/* Once something was thrown away there is nothing to wait for. */
+static int push(hf__link *l)
+{
+	int more = hf__link_flush(l);
+
+	l->broken |= more < 0;
+	return more;
+}
+
+/* A flush that would block has read as well. */
+static bool consume(hf__link *l)
+{
+	int more = push(l);
+
+	return more > 0 || (more == 0 && PQconsumeInput(l->pg));
+}
+
 /* Reads what has come. False: the server has failed, or is gone. */
 static bool listen_to(hf__link *l)
 {
@@ -98,7 +119,7 @@ static bool listen_to(hf__link *l)
 			return ms == 0;
 		if (is_final(l) && says_error(l))
 			return false;
-		if (!PQconsumeInput(l->pg))
+		if (!consume(l))
 			return false;
 		(void)PQisBusy(l->pg); /* has notices delivered */
 		if (l->n_notices != told || !is_final(l))
@@ -112,10 +133,8 @@ static bool drain(hf__copy *k)
 	hf__link *l = link_of(k);
 
 	for (;;) {
-		int more = hf__link_flush(l);
+		int more = push(l);
 
-		if (more < 0)
-			l->broken = true;
 		if (more <= 0)
 			return more == 0;
 		if (!hf__link_sleep(l, true, &k->trip->run->guard) || !listen_to(l))
@@ -128,11 +147,14 @@ static void put_end(hf__copy *k, const char *why)
 	hf__link *l = link_of(k);
 	int st = 0;
 
-	while (!l->broken && (st = PQputCopyEnd(l->pg, why)) == 0)
-		if (hf__link_sleep(l, true, &k->trip->run->guard))
-			(void)PQconsumeInput(l->pg);
-	if (st < 0)
-		l->broken = true;
+	while (!l->broken && st == 0) {
+		errno = 0;
+		st = PQputCopyEnd(l->pg, why);
+		if (st < 0 || hf__link_refused(l))
+			l->broken = true;
+		else if (st == 0 && hf__link_sleep(l, true, &k->trip->run->guard))
+			(void)consume(l);
+	}
 }
 
 static hf_error *verdict(const hf__copy *k)
@@ -156,6 +178,20 @@ static hf_error *stopped(hf__copy *k)
 	return verdict(k);
 }
 
+/* What libpq says of it: 1 done, 0 no memory, since its buffer was empty, -1 the server's last
+ * words are to be read, if there are any. -1 and broken: some of it was thrown away. */
+static int put_piece(hf__link *l, const char *data, size_t n)
+{
+	int st;
+
+	errno = 0;
+	st = PQputCopyData(l->pg, data, (int)n);
+	if (st <= 0)
+		return st;
+	l->broken |= hf__link_refused(l);
+	return l->broken || push(l) < 0 ? -1 : 1;
+}
+
 hf_error *hf__copy_send(hf__copy *k, const char *data, size_t n)
 {
 	hf__link *l = link_of(k);
@@ -163,15 +199,15 @@ hf_error *hf__copy_send(hf__copy *k, const char *data, size_t n)
 	size_t piece;
 
 	for (; !e && n > 0; data += piece, n -= piece) {
-		int st = 0;
+		int st;
 
 		piece = n < PIECE ? n : PIECE;
 		if (!drain(k) || !listen_to(l))
 			return stopped(k);
-		st = PQputCopyData(l->pg, data, (int)piece);
+		st = put_piece(l, data, piece);
 		if (st == 0)
-			return hf__error_nomem(); /* libpq's buffer was empty */
-		if (st < 0 || hf__link_flush(l) < 0)
+			return hf__error_nomem();
+		if (st < 0)
 			return stopped(k);
 	}
 	return e;

@@ -186,23 +186,30 @@ static bool act_on_time(hf__link *l, const hf__guard *g)
 	return true;
 }
 
-/* Where the server has hung up its last words are still to be read, and then its end. */
-bool hf__link_refused(const hf__link *l)
+/* Its last words are still to be read, and then its end. */
+static bool has_hung_up(const hf__link *l)
 {
 	struct pollfd p = { l->sock, POLLRDHUP, 0 };
 
-	if (errno == 0 || errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
-		return false;
-	return poll(&p, 1, 0) <= 0 || !p.revents;
+	return poll(&p, 1, 0) > 0 && p.revents;
 }
 
+bool hf__link_refused(const hf__link *l)
+{
+	return errno != 0 && errno != EAGAIN && errno != EINTR && !has_hung_up(l);
+}
+
+/* A flush that would block answers 1, and one that has sent all leaves no errno. What leaves EAGAIN
+ * and answers 0 is none: a send failed, then or before, and libpq has tried to read instead. */
 int hf__link_flush(hf__link *l)
 {
 	int more;
+	bool failed;
 
 	errno = 0;
 	more = PQflush(l->pg);
-	return hf__link_refused(l) ? -1 : more;
+	failed = more == 0 && errno == EAGAIN ? !has_hung_up(l) : hf__link_refused(l);
+	return failed ? -1 : more;
 }
 
 /* Without a limit where nothing is due: the kernel needs no timer then, which is 2 % of a short

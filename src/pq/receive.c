@@ -38,6 +38,17 @@ static bool consume(hf__link *l)
 	return ok;
 }
 
+/* A flush that would block has read as well: counted as above. */
+static int flush_again(hf__link *l)
+{
+	int before = in_kernel(l), more = hf__link_flush(l), read = before - in_kernel(l);
+	int least = before < 8192 ? before : 8192;
+
+	if (more > 0)
+		l->bytes += (size_t)(read > least ? read : least);
+	return more;
+}
+
 /* libpq wrote an error without having a result for us: sign two of poison. A server's own error
  * stays in PQerrorMessage after its result was taken; only growth counts. */
 static bool poisoned(hf__link *l)
@@ -92,9 +103,11 @@ static bool await_result(hf__trip *t)
 		if (poisoned(l) || !hf__link_sleep(l, more > 0, &t->run->guard))
 			return false;
 		/* Reading would send as well, and hide how that went. */
-		if (more > 0 && hf__link_flush(l) < 0)
+		if (more > 0)
+			more = flush_again(l);
+		if (more < 0)
 			return false;
-		if (first ? !PQconsumeInput(l->pg) : !consume(l))
+		if (more == 0 && (first ? !PQconsumeInput(l->pg) : !consume(l)))
 			return !PQisBusy(l->pg);
 		if (!stop_flood(t))
 			return false;
@@ -355,6 +368,11 @@ hf__answer hf__trip_read_ready(hf__trip *t)
 	hf__link *l = t->l;
 	PGresult *r;
 
+	/* Reading would send what is left, and hide how that went. */
+	if (hf__link_flush(l) < 0) {
+		l->broken = true;
+		return HF__ANSWER_ODD;
+	}
 	if (!(t->reads++ == 0 ? PQconsumeInput(l->pg) == 1 : consume(l)) || t->reads > MANY_READS)
 		return HF__ANSWER_ODD;
 	while (t->n_read < t->n_commands && !l->broken) {

@@ -2,19 +2,16 @@
 /* A batch meets a kernel that does not take what is sent, and a server whose answer is not the one
  * to the question: all futures end, and what is said of each agrees with the table. */
 #include "pipeline.h"
+#include "send_fault.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <libpq-fe.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #define N    8
 #define MOST 4000
@@ -26,76 +23,6 @@ static struct {
 	int rounds, n_of[3];
 	unsigned char claim[MOST]; /* by id */
 } c;
-
-/* --- send() --------------------------------------------------------------------------------------
- */
-
-static struct {
-	pthread_mutex_t lock;
-	/* guarded by lock */
-	bool armed;
-	int fd;     /* of the link it is meant for, which is the first that sends; -1 */
-	int passes; /* so many sends of it get through */
-	int error;  /* 0: the rest vanishes without a word, as it does behind encryption */
-	int sends;  /* of it, since it was armed */
-} fault = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-/* The first words of another session, that has got the number of the one before. */
-static bool is_startup(const void *data, size_t n)
-{
-	return n >= 8 && memcmp((const char *)data + 4, "\0\3\0\0", 4) == 0;
-}
-
-static bool strikes_locked(int fd, const void *data, size_t n)
-{
-	if (fault.armed && fault.fd == fd && is_startup(data, n))
-		fault.armed = false;
-	if (!fault.armed || (fault.fd >= 0 && fault.fd != fd))
-		return false;
-	fault.fd = fd;
-	return fault.sends++ >= fault.passes;
-}
-
-/* libpq finds this before the C library's. */
-__attribute__((visibility("default"))) ssize_t send(int fd, const void *data, size_t n, int flags)
-{
-	bool strikes;
-	int error;
-
-	pthread_mutex_lock(&fault.lock);
-	strikes = strikes_locked(fd, data, n);
-	error = fault.error;
-	pthread_mutex_unlock(&fault.lock);
-	if (!strikes)
-		return syscall(SYS_sendto, fd, data, n, flags, NULL, 0);
-	if (error == 0)
-		return (ssize_t)n;
-	errno = error;
-	return -1;
-}
-
-static void arm(int passes, int error)
-{
-	pthread_mutex_lock(&fault.lock);
-	fault.armed = true;
-	fault.fd = -1;
-	fault.passes = passes;
-	fault.error = error;
-	fault.sends = 0;
-	pthread_mutex_unlock(&fault.lock);
-}
-
-/* Answers how many sends there were. */
-static int disarm(void)
-{
-	int n;
-
-	pthread_mutex_lock(&fault.lock);
-	fault.armed = false;
-	n = fault.sends;
-	pthread_mutex_unlock(&fault.lock);
-	return n;
-}
 
 /* --- what is said, and what is there -------------------------------------------------------------
  */
