@@ -142,11 +142,15 @@ static bool drain(hf__copy *k)
 	}
 }
 
+/* What is left is sent first: of two sends in one call of libpq only the second would be seen, which
+ * reads where the first was refused. */
 static void put_end(hf__copy *k, const char *why)
 {
 	hf__link *l = link_of(k);
 	int st = 0;
 
+	if (!l->broken)
+		(void)drain(k);
 	while (!l->broken && st == 0) {
 		errno = 0;
 		st = PQputCopyEnd(l->pg, why);

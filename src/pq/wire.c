@@ -14,10 +14,8 @@
  * (libpq made it, not the server); a result that does not fit the command at the head; an errno
  * that libpq's call of send() left. For what the kernel does not take (ENOBUFS, EHOSTUNREACH) libpq
  * throws away and calls sent, and if the server does not hang up as well, its answer is awaited for
- * ever. Only errno tells, and where the link is encrypted nothing does: there it takes a limit. All
- * of this needs libpq 15. Before, libpq reads once a send has failed, which leaves EAGAIN or no
- * errno; only a flush of ours that had something to send tells then, and mostly it has not, since
- * what ends a trip (a Sync, a lone statement) is sent by libpq's own flush. */
+ * ever. Only errno tells, of libpq 15 and later, which does not read once a send has failed; and
+ * where the link is encrypted nothing does: there it takes a limit of time. */
 #include "pq/wire.h"
 
 #include "base/clock.h"
