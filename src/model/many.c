@@ -75,15 +75,6 @@ static bool send_counter(hf__verb *v, hf__many *m, size_t column)
 	return false;
 }
 
-static bool is_left(const hf__many *m, const hf_column *c)
-{
-	const uint32_t *left = m->left;
-
-	while (left && *left && *left != c->offset + 1)
-		left++;
-	return left && *left;
-}
-
 static bool may_leave(hf__verb *v, const uint32_t *left)
 {
 	hf_error *e = hf__plan_may_leave(v->p, left);
@@ -98,7 +89,7 @@ static bool choose_columns(hf__verb *v, hf__many *m)
 	for (size_t i = 0; i < v->p->n; i++) {
 		const hf_column *c = &v->p->columns[i];
 
-		if (c->generated_sql || c->always || is_left(m, c))
+		if (c->generated_sql || c->always || hf__is_listed(c, m->left))
 			continue;
 		if (!c->serial && !c->identity)
 			m->column[m->n_columns++] = i;

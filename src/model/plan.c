@@ -30,6 +30,13 @@ static void plan_free(hf__plan *p)
 	hf__free(p);
 }
 
+bool hf__is_listed(const hf_column *c, const uint32_t *list)
+{
+	while (list && *list && *list != c->offset + 1)
+		list++;
+	return list && *list;
+}
+
 size_t hf__plan_column(const hf__plan *p, uint32_t c)
 {
 	size_t i = 0;

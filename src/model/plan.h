@@ -41,6 +41,9 @@ hf_error *hf__plan_check_keys(const hf__plan *p);
 /* Those of a list that ends with 0, of HF_MAX_KEY at most. Answers how many. */
 size_t hf__plan_columns(const hf__plan *p, const uint32_t *list, size_t *out);
 
+/* Whether the column is in a list (offset and 1, ended by 0); NULL is an empty one. */
+bool hf__is_listed(const hf_column *c, const uint32_t *list);
+
 /* The position of the column at offset `c` - 1; p->n: none. */
 size_t hf__plan_column(const hf__plan *p, uint32_t c);
 

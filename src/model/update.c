@@ -81,11 +81,7 @@ bool hf__is_chosen(const hf_column *c, const uint32_t *only)
 {
 	if (!hf__is_written(c))
 		return false;
-	if (!only || c->on_update)
-		return true;
-	while (*only && *only != c->offset + 1)
-		only++;
-	return *only != 0;
+	return !only || c->on_update || hf__is_listed(c, only);
 }
 
 static size_t put_members(hf__verb *v, const void *row, const uint32_t *only)

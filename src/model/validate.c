@@ -119,11 +119,7 @@ static hf_status check_member(const hf_column *c, void *row, const char **why)
 /* What on_update sets is always written. */
 static bool is_in(const uint32_t *only, const hf_column *c)
 {
-	if (!only || c->on_update)
-		return true;
-	while (*only && *only != c->offset + 1)
-		only++;
-	return *only != 0;
+	return !only || c->on_update || hf__is_listed(c, only);
 }
 
 /* A number, a time: any is taken. */

@@ -291,6 +291,8 @@ void hf__conn_use(hf_conn *c);
 /* conn.c: whether the calling thread may use the handle now; what to answer if not; and the answer
  * of a statement: a failure, consumed, fails the interaction as well. */
 bool hf__conn_usable(const hf_conn *c);
+hf_status hf__conn_misuse(const hf_conn *c);
+hf_status hf__conn_failed(hf_conn *c, hf_error *e);
 
 /* conn.c: hf_conn_query_at, with an option of hf_query_opts. */
 hf_status hf__conn_query(const hf_site *site, hf_conn *c, bool many_rows, const hf_result **out,
@@ -298,8 +300,6 @@ hf_status hf__conn_query(const hf_site *site, hf_conn *c, bool many_rows, const 
 
 /* conn.c: whether each of its statements is a transaction of its own: a .manual job without one. */
 bool hf__conn_alone(const hf_conn *c);
-hf_status hf__conn_misuse(const hf_conn *c);
-hf_status hf__conn_failed(hf_conn *c, hf_error *e);
 
 /* exec.c: runs one statement with all that belongs to it: BEGIN before the first of a transaction,
  * its limit, one more try where its prepared plan was out of date. NULL, or the story, which also

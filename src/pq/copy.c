@@ -92,12 +92,13 @@ static bool says_error(const hf__link *l)
 	return false;
 }
 
-/* Once something was thrown away there is nothing to wait for. */
+/* What the kernel refuses while the server is still there is thrown away, and nobody would ever
+ * answer it; where that has hung up, its last words are to be read. */
 static int push(hf__link *l)
 {
 	int more = hf__link_flush(l);
 
-	l->broken |= more < 0;
+	l->broken |= more < 0 && PQstatus(l->pg) == CONNECTION_OK;
 	return more;
 }
 
