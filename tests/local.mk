@@ -199,6 +199,7 @@ DB_TESTS = \
 	tests/db/test_scope_sessions \
 	tests/db/test_script \
 	tests/db/test_secrets \
+	tests/db/test_send_pieces \
 	tests/db/test_session_carriers \
 	tests/db/test_session_reset \
 	tests/db/test_shapes \

@@ -92,20 +92,10 @@ static bool says_error(const hf__link *l)
 	return false;
 }
 
-/* What the kernel refuses while the server is still there is thrown away, and nobody would ever
- * answer it; where that has hung up, its last words are to be read. */
-static int push(hf__link *l)
-{
-	int more = hf__link_flush(l);
-
-	l->broken |= more < 0 && PQstatus(l->pg) == CONNECTION_OK;
-	return more;
-}
-
 /* A flush that would block has read as well. */
 static bool consume(hf__link *l)
 {
-	int more = push(l);
+	int more = hf__link_push(l);
 
 	return more > 0 || (more == 0 && PQconsumeInput(l->pg));
 }
@@ -134,7 +124,7 @@ static bool drain(hf__copy *k)
 	hf__link *l = link_of(k);
 
 	for (;;) {
-		int more = push(l);
+		int more = hf__link_push(l);
 
 		if (more <= 0)
 			return more == 0;
@@ -143,23 +133,21 @@ static bool drain(hf__copy *k)
 	}
 }
 
-/* What is left is sent first: of two sends in one call of libpq only the second would be seen, which
- * reads where the first was refused. */
+/* What is left is sent first, whatever the server says meanwhile: of two sends in one call of libpq
+ * the second may hide how the first went. */
 static void put_end(hf__copy *k, const char *why)
 {
 	hf__link *l = link_of(k);
-	int st = 0;
 
-	if (!l->broken)
-		(void)drain(k);
-	while (!l->broken && st == 0) {
-		errno = 0;
-		st = PQputCopyEnd(l->pg, why);
-		if (st < 0 || hf__link_refused(l))
-			l->broken = true;
-		else if (st == 0 && hf__link_sleep(l, true, &k->trip->run->guard))
-			(void)consume(l);
-	}
+	while (!l->broken && hf__link_push(l) > 0)
+		(void)hf__link_sleep(l, true, &k->trip->run->guard);
+	if (l->broken)
+		return;
+	errno = 0;
+	if (PQputCopyEnd(l->pg, why) == 1)
+		l->broken = hf__link_refused(l);
+	else
+		l->broken = PQstatus(l->pg) != CONNECTION_BAD;
 }
 
 static hf_error *verdict(const hf__copy *k)
@@ -194,7 +182,7 @@ static int put_piece(hf__link *l, const char *data, size_t n)
 	if (st <= 0)
 		return st;
 	l->broken |= hf__link_refused(l);
-	return l->broken || push(l) < 0 ? -1 : 1;
+	return l->broken || hf__link_push(l) < 0 ? -1 : 1;
 }
 
 hf_error *hf__copy_send(hf__copy *k, const char *data, size_t n)
@@ -254,6 +242,7 @@ static char *next_message(hf__copy *k, int *n)
 	hf__link *l = link_of(k);
 	char *data = NULL;
 	bool ended = false;
+	int more;
 
 	while (!l->broken) {
 		*n = PQgetCopyData(l->pg, &data, 1);
@@ -261,10 +250,12 @@ static char *next_message(hf__copy *k, int *n)
 			return data;
 		if (*n == -1)
 			return NULL;
-		if (*n < -1 || ended)
-			l->broken = true;
-		else if (hf__link_sleep(l, false, &k->trip->run->guard))
-			ended = !PQconsumeInput(l->pg);
+		l->broken |= *n < -1 || ended;
+		if (l->broken)
+			return NULL;
+		more = hf__link_push(l);
+		ended = more < 0 ||
+			(hf__link_sleep(l, more > 0, &k->trip->run->guard) && !consume(l));
 	}
 	return NULL;
 }

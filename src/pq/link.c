@@ -191,25 +191,36 @@ static bool has_hung_up(const hf__link *l)
 {
 	struct pollfd p = { l->sock, POLLRDHUP, 0 };
 
-	return poll(&p, 1, 0) > 0 && p.revents;
+	return PQstatus(l->pg) == CONNECTION_BAD || (poll(&p, 1, 0) > 0 && p.revents);
 }
 
+/* What would block leaves EAGAIN, and something to send. Once a send has failed libpq throws away
+ * what it is to send and tries to read instead: that leaves EAGAIN, and nothing. */
 bool hf__link_refused(const hf__link *l)
 {
-	return errno != 0 && errno != EAGAIN && errno != EINTR && !has_hung_up(l);
+	if (errno == EAGAIN) {
+		errno = ENODATA; /* stays where there is nothing to send */
+		if (PQflush(l->pg) > 0)
+			return false;
+	}
+	return errno != 0 && errno != EINTR && !has_hung_up(l);
 }
 
-/* A flush that would block answers 1, and one that has sent all leaves no errno. What leaves EAGAIN
- * and answers 0 is none: a send failed, then or before, and libpq has tried to read instead. */
 int hf__link_flush(hf__link *l)
 {
 	int more;
-	bool failed;
 
 	errno = 0;
 	more = PQflush(l->pg);
-	failed = more == 0 && errno == EAGAIN ? !has_hung_up(l) : hf__link_refused(l);
-	return failed ? -1 : more;
+	return more == 0 && hf__link_refused(l) ? -1 : more;
+}
+
+int hf__link_push(hf__link *l)
+{
+	int more = hf__link_flush(l);
+
+	l->broken |= more < 0 && PQstatus(l->pg) != CONNECTION_BAD;
+	return more;
 }
 
 /* Without a limit where nothing is due: the kernel needs no timer then, which is 2 % of a short

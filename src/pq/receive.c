@@ -41,7 +41,7 @@ static bool consume(hf__link *l)
 /* A flush that would block has read as well: counted as above. */
 static int flush_again(hf__link *l)
 {
-	int before = in_kernel(l), more = hf__link_flush(l), read = before - in_kernel(l);
+	int before = in_kernel(l), more = hf__link_push(l), read = before - in_kernel(l);
 	int least = before < 8192 ? before : 8192;
 
 	if (more > 0)
@@ -94,9 +94,9 @@ static bool await_result(hf__trip *t)
 	hf__link *l = t->l;
 
 	for (bool first = true;; first = false) {
-		int more = hf__link_flush(l);
+		int more = hf__link_push(l);
 
-		if (more < 0)
+		if (l->broken)
 			return false;
 		if (!PQisBusy(l->pg))
 			return true;
@@ -105,9 +105,9 @@ static bool await_result(hf__trip *t)
 		/* Reading would send as well, and hide how that went. */
 		if (more > 0)
 			more = flush_again(l);
-		if (more < 0)
+		if (l->broken)
 			return false;
-		if (more == 0 && (first ? !PQconsumeInput(l->pg) : !consume(l)))
+		if (more <= 0 && (first ? !PQconsumeInput(l->pg) : !consume(l)))
 			return !PQisBusy(l->pg);
 		if (!stop_flood(t))
 			return false;
@@ -369,10 +369,8 @@ hf__answer hf__trip_read_ready(hf__trip *t)
 	PGresult *r;
 
 	/* Reading would send what is left, and hide how that went. */
-	if (hf__link_flush(l) < 0) {
-		l->broken = true;
+	if (hf__link_push(l) < 0)
 		return HF__ANSWER_ODD;
-	}
 	if (!(t->reads++ == 0 ? PQconsumeInput(l->pg) == 1 : consume(l)) || t->reads > MANY_READS)
 		return HF__ANSWER_ODD;
 	while (t->n_read < t->n_commands && !l->broken) {

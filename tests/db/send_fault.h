@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -16,10 +17,11 @@ static struct {
 	pthread_mutex_t lock;
 	/* guarded by lock */
 	bool armed;
-	int fd;     /* of the link it is meant for, which is the first that sends; -1 */
-	int passes; /* so many sends of it get through */
-	int error;  /* 0: the rest vanishes without a word, as it does behind encryption */
-	int sends;  /* of it, since it was armed */
+	int fd;      /* of the link it is meant for, which is the first that sends; -1 */
+	int passes;  /* so many sends of it get through */
+	size_t most; /* of so many bytes each */
+	int error;   /* 0: the rest vanishes without a word, as it does behind encryption */
+	int sends;   /* of it, since it was armed */
 } fault = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* The first words of another session, that has got the number of the one before. */
@@ -47,6 +49,8 @@ __attribute__((visibility("default"))) ssize_t send(int fd, const void *data, si
 	pthread_mutex_lock(&fault.lock);
 	strikes = strikes_locked(fd, data, n);
 	error = fault.error;
+	if (fault.armed && fault.fd == fd && n > fault.most)
+		n = fault.most;
 	pthread_mutex_unlock(&fault.lock);
 	if (!strikes)
 		return syscall(SYS_sendto, fd, data, n, flags, NULL, 0);
@@ -56,15 +60,21 @@ __attribute__((visibility("default"))) ssize_t send(int fd, const void *data, si
 	return -1;
 }
 
-static inline void arm(int passes, int error)
+static inline void arm_pieces(int passes, int error, size_t most)
 {
 	pthread_mutex_lock(&fault.lock);
 	fault.armed = true;
 	fault.fd = -1;
 	fault.passes = passes;
+	fault.most = most;
 	fault.error = error;
 	fault.sends = 0;
 	pthread_mutex_unlock(&fault.lock);
+}
+
+static inline void arm(int passes, int error)
+{
+	arm_pieces(passes, error, SIZE_MAX);
 }
 
 /* Answers how many sends there were. */
