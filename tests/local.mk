@@ -73,6 +73,7 @@ DB_TESTS = \
 	tests/db/test_builder \
 	tests/db/test_cancel \
 	tests/db/test_cancel_connect \
+	tests/db/test_cancel_lost \
 	tests/db/test_chain \
 	tests/db/test_clocks \
 	tests/db/test_close \

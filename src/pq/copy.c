@@ -232,8 +232,7 @@ static void stop_server(hf__copy *k, hf_error *e)
 	if (!t->error)
 		t->error = hf_error_ref(e);
 	hf_error_unref(e);
-	if (t->l->cancel && !t->l->broken)
-		hf__cancel_fire(t->l->cancel);
+	hf__link_stop(t->l);
 }
 
 /* The next message, waited for; NULL: there are no more, or the link is broken. */

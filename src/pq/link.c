@@ -151,6 +151,12 @@ static void fire(hf__link *l)
 	l->again_at = hf__deadline(CANCEL_AGAIN_MS);
 }
 
+void hf__link_stop(hf__link *l)
+{
+	if (l->asked == HF__ASK_NONE)
+		l->asked = HF__ASK_CANCEL;
+}
+
 /* The instant at which something must be done even if nothing happens. */
 static int64_t next_instant(const hf__link *l, const hf__guard *g)
 {

@@ -209,6 +209,9 @@ bool hf__link_refused(const hf__link *l);
 /* Sleeps until the socket can be read (or written, if `write`), the link is poked, or a limit is
  * reached; fires cancels as the guard says. False: give up; the link is broken. */
 bool hf__link_sleep(hf__link *l, bool write, const hf__guard *guard);
+
+/* No more is wanted of what runs: the next sleep cancels it, as if that had been asked for. */
+void hf__link_stop(hf__link *l);
 hf_error *hf__link_lost(hf__link *l, const char *query);
 
 #endif

@@ -230,8 +230,8 @@ static void deliver(hf__trip *t, PGresult *pg)
 	t->rows = rows ? hf__result_hide(rows) : NULL;
 	if (run->stopped == HF_PENDING)
 		run->stopped = HF_E_USER;
-	if (run->stopped != HF_OK && t->l->cancel)
-		hf__cancel_fire(t->l->cancel);
+	if (run->stopped != HF_OK)
+		hf__link_stop(t->l);
 }
 
 /* A COPY where one was asked for, or not. */
