@@ -16,10 +16,9 @@
 #define N    8
 #define MOST 4000
 
-enum claim { WRITTEN, NOT_WRITTEN, UNKNOWN };
-
 static struct {
 	hf_pool *pool;
+	bool limited; /* in time */
 	int rounds, n_of[3];
 	unsigned char claim[MOST]; /* by id */
 } c;
@@ -43,27 +42,8 @@ static hf_future *submit(int id, bool reads, const char *word)
 	return hf_query(c.pool, "insert into ledger values ($1) returning id, $2::text", id, word);
 }
 
-/* OK with the right answer, or lost, and then one of the two. */
-static enum claim claim_of(hf_future *f, int id, bool reads)
-{
-	const hf_result *res = NULL;
-	hf_status st = hf_future_get_for(f, 30000 * t_slow(), &res);
-	const hf_error *e = hf_future_error(f);
-	bool undone = hf_error_is(e, HF_RETRYABLE), maybe = hf_error_is(e, HF_MAYBE_COMMITTED);
-
-	if (st == HF_OK) {
-		ck_assert_uint_eq(hf_result_rows(res), 1);
-		ck_assert_int_eq(hf_row_int8(hf_result_row(res, 0), 0, -1), id);
-		return WRITTEN;
-	}
-	if ((st != HF_E_CONN_LOST && st != HF_E_TIMEOUT) || undone == maybe || (reads && !undone))
-		ck_abort_msg("member %d: %s, traits %d%d: %s", id % N, hf_status_name(st), undone,
-			maybe, hf_error_message(e));
-	return undone ? NOT_WRITTEN : UNKNOWN;
-}
-
 /* One batch; member `odd` says another word than the others. */
-static void one_batch(enum claim *claim, int passes, int error, bool reads, int odd)
+static void one_batch(enum t_claim *claim, int passes, int error, bool reads, int odd)
 {
 	int first = c.rounds++ * N;
 	hf_future *f[N];
@@ -79,7 +59,7 @@ static void one_batch(enum claim *claim, int passes, int error, bool reads, int 
 		f[i] = submit(first + i, reads, i == odd ? "odd" : "even");
 	t_dam_open(&dam);
 	for (int i = 0; i < N; i++) {
-		claim[i] = claim_of(f[i], first + i, reads);
+		claim[i] = t_claim_of(f[i], first + i, reads, c.limited);
 		c.claim[first + i] = (unsigned char)claim[i];
 		c.n_of[claim[i]]++;
 		hf_future_unref(f[i]);
@@ -97,22 +77,23 @@ static void end(bool reads)
 	t_wait_backends(0); /* what was under way has ended */
 	t_ledger_read(times, n);
 	for (int i = 0; i < n && !reads; i++)
-		if (times[i] > 1 || (c.claim[i] != UNKNOWN && times[i] != (c.claim[i] == WRITTEN)))
+		if (times[i] > 1 ||
+			(c.claim[i] != T_UNKNOWN && times[i] != (c.claim[i] == T_WRITTEN)))
 			ck_abort_msg("round %d, member %d: claim %d, and it is there %d times",
 				i / N, i % N, c.claim[i], times[i]);
 	printf("# %d rounds: %d members had their answer, %d were surely undone, "
 	       "%d may have been done\n",
-		c.rounds, c.n_of[WRITTEN], c.n_of[NOT_WRITTEN], c.n_of[UNKNOWN]);
+		c.rounds, c.n_of[T_WRITTEN], c.n_of[T_NOT_WRITTEN], c.n_of[T_UNKNOWN]);
 }
 
 /* How many times a batch sends. */
 static int count_sends(bool reads)
 {
-	enum claim claim[N];
+	enum t_claim claim[N];
 
 	one_batch(claim, INT_MAX, 0, reads, -1);
 	for (int i = 0; i < N; i++)
-		ck_assert_int_eq(claim[i], WRITTEN);
+		ck_assert_int_eq(claim[i], T_WRITTEN);
 	return disarm();
 }
 
@@ -125,7 +106,7 @@ static void refused(int depth, bool reads)
 {
 	static const int errors[] = { ENOMEM, ENOBUFS, EHOSTUNREACH, EPIPE, ECONNRESET };
 	int64_t began = hf_now_ns();
-	enum claim claim[N];
+	enum t_claim claim[N];
 	int sends;
 
 	begin(t_pipe_pool(depth));
@@ -136,10 +117,10 @@ static void refused(int depth, bool reads)
 			one_batch(claim, at, errors[k], reads, -1);
 			ck_assert_int_gt(disarm(), at); /* it came to it */
 			if (reads)
-				ck_assert_int_eq(c.n_of[UNKNOWN], 0);
+				ck_assert_int_eq(c.n_of[T_UNKNOWN], 0);
 		}
 	printf("# %d sends a batch; all in %lld ms\n", sends, t_ms_since(began));
-	ck_assert_int_gt(c.n_of[UNKNOWN] + c.n_of[NOT_WRITTEN], 0);
+	ck_assert_int_gt(c.n_of[T_UNKNOWN] + c.n_of[T_NOT_WRITTEN], 0);
 	t_expect_sane(c.pool); /* there is one more link by then */
 	ck_assert_uint_eq(t_stats(c.pool).connects, 1 + T_COUNT(errors) * (unsigned)sends);
 	t_expect_together(c.pool, depth, (unsigned)sends * N);
@@ -166,15 +147,16 @@ T_BOTH_WAYS(refused_reads)
  * cancels come to nothing, which takes two seconds. The last half of the sends vanishes. */
 static void swallowed(bool reads)
 {
-	enum claim claim[N];
+	enum t_claim claim[N];
 	int sends;
 
 	begin(t_pool(HF_POOL_OPTS(.max_conns = 1, .max_pipeline = T_DEPTH, .max_queue = HF_FOREVER,
 		.statement_ms = 200 * t_slow())));
+	c.limited = true;
 	sends = count_sends(reads);
 	one_batch(claim, sends / 2, 0, reads, -1);
 	ck_assert_int_gt(disarm(), sends / 2);
-	ck_assert_int_gt(c.n_of[NOT_WRITTEN] + c.n_of[UNKNOWN], 0);
+	ck_assert_int_gt(c.n_of[T_NOT_WRITTEN] + c.n_of[T_UNKNOWN], 0);
 	t_expect_sane(c.pool);
 	ck_assert_uint_eq(t_stats(c.pool).connects, 2);
 	end(reads);
@@ -221,7 +203,7 @@ static const char *const control[] = { "BEGIN", "START TRANSACTION", "COMMIT", "
 START_TEST(test_control)
 {
 	int behind = 0, unknown = 0;
-	enum claim claim[N];
+	enum t_claim claim[N];
 
 	begin(t_pipe_pool(T_DEPTH));
 	for (size_t k = 0; k < T_COUNT(control); k++)
@@ -230,9 +212,9 @@ START_TEST(test_control)
 			one_batch(claim, INT_MAX, 0, false, odd);
 			atomic_store(&tag, NULL);
 			for (int i = 0; i <= odd; i++)
-				ck_assert_int_eq(claim[i], WRITTEN);
+				ck_assert_int_eq(claim[i], T_WRITTEN);
 			for (int i = odd + 1; i < N; i++, behind++)
-				unknown += claim[i] == UNKNOWN;
+				unknown += claim[i] == T_UNKNOWN;
 		}
 	/* But for those that were not sent, behind one that was slow. */
 	ck_assert_int_gt(unknown, behind / 2);
@@ -245,16 +227,16 @@ END_TEST
 /* Behind one Sync none of them is. */
 START_TEST(test_control_shared)
 {
-	enum claim claim[N];
+	enum t_claim claim[N];
 
 	begin(t_pipe_pool(T_DEPTH));
 	for (int odd = 0; odd < N; odd++) {
 		atomic_store(&tag, control[(size_t)odd % T_COUNT(control)]);
 		one_batch(claim, INT_MAX, 0, true, odd);
 		atomic_store(&tag, NULL);
-		ck_assert_int_eq(claim[odd], NOT_WRITTEN);
+		ck_assert_int_eq(claim[odd], T_NOT_WRITTEN);
 	}
-	ck_assert_int_gt(c.n_of[NOT_WRITTEN], N * N / 2);
+	ck_assert_int_gt(c.n_of[T_NOT_WRITTEN], N * N / 2);
 	ck_assert_uint_ge(t_stats(c.pool).fast_lane, N * N / 2);
 	end(true);
 }
