@@ -199,8 +199,8 @@ int hf__link_plain_socket(const hf__link *l);
 /* PQflush, and -1 also where the kernel did not take what libpq then threw away. */
 int hf__link_flush(hf__link *l);
 
-/* The same, for whoever reads next: where something was thrown away nobody would ever answer it, and
- * the link is broken; where the server has hung up its last words may have come. */
+/* The same, for whoever reads next: where something was thrown away nobody would ever answer it,
+ * and the link is broken; where the server has hung up its last words may have come. */
 int hf__link_push(hf__link *l);
 /* Whether libpq's last call of send(), since errno was 0, failed like that and the server has not
  * hung up: "poison" in wire.c, sign five. */
