@@ -74,6 +74,7 @@ DB_TESTS = \
 	tests/db/test_builder \
 	tests/db/test_cancel \
 	tests/db/test_cancel_connect \
+	tests/db/test_cancel_lost \
 	tests/db/test_chain \
 	tests/db/test_clocks \
 	tests/db/test_close \
@@ -86,6 +87,7 @@ DB_TESTS = \
 	tests/db/test_connect_refused \
 	tests/db/test_copy \
 	tests/db/test_copy_errors \
+	tests/db/test_copy_faults \
 	tests/db/test_copy_stop \
 	tests/db/test_copy_structs \
 	tests/db/test_copy_types \
@@ -203,6 +205,7 @@ DB_TESTS = \
 	tests/db/test_scope_sessions \
 	tests/db/test_script \
 	tests/db/test_secrets \
+	tests/db/test_send_pieces \
 	tests/db/test_sequences \
 	tests/db/test_session_carriers \
 	tests/db/test_session_reset \
@@ -295,6 +298,7 @@ tests_libtest_la_SOURCES = tests/check_main.c tests/check_main.h \
 	tests/db/pipeline.c tests/db/pipeline.h \
 	tests/db/proxy.c tests/db/proxy.h \
 	tests/db/proxy_wire.c tests/db/proxy_wire.h \
+	tests/db/send_fault.h \
 	tests/db/silent.c tests/db/silent.h \
 	tests/helpers.c tests/helpers.h \
 	tests/lent.c tests/lent.h \

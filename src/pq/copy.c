@@ -12,7 +12,11 @@
  * Note "the second Sync". libpq sends one Sync with the statement and one with the end of the data;
  * the server drops the first when it reads data. Where it can fail before it reads any, it answers
  * both. In binary format it reads the header before it does anything else; in text format a trigger
- * may come first, hence the simple protocol there, which knows no Sync. */
+ * may come first, hence the simple protocol there, which knows no Sync.
+ *
+ * Sign five of "poison" (wire.c). PQputCopyData and PQputCopyEnd send by themselves, and what they
+ * lose no flush behind them tells of: it has nothing left to send. And PQconsumeInput sends what is
+ * left and then hides in its reading how that went, so it is not left anything. */
 #include "pq/copy.h"
 
 #include "base/clock.h"
@@ -88,6 +92,14 @@ static bool says_error(const hf__link *l)
 	return false;
 }
 
+/* A flush that would block has read as well. */
+static bool consume(hf__link *l)
+{
+	int more = hf__link_push(l);
+
+	return more > 0 || (more == 0 && PQconsumeInput(l->pg));
+}
+
 /* Reads what has come. False: the server has failed, or is gone. */
 static bool listen_to(hf__link *l)
 {
@@ -98,7 +110,7 @@ static bool listen_to(hf__link *l)
 			return ms == 0;
 		if (is_final(l) && says_error(l))
 			return false;
-		if (!PQconsumeInput(l->pg))
+		if (!consume(l))
 			return false;
 		(void)PQisBusy(l->pg); /* has notices delivered */
 		if (l->n_notices != told || !is_final(l))
@@ -112,10 +124,8 @@ static bool drain(hf__copy *k)
 	hf__link *l = link_of(k);
 
 	for (;;) {
-		int more = hf__link_flush(l);
+		int more = hf__link_push(l);
 
-		if (more < 0)
-			l->broken = true;
 		if (more <= 0)
 			return more == 0;
 		if (!hf__link_sleep(l, true, &k->trip->run->guard) || !listen_to(l))
@@ -123,16 +133,21 @@ static bool drain(hf__copy *k)
 	}
 }
 
+/* What is left is sent first, whatever the server says meanwhile: of two sends in one call of libpq
+ * the second may hide how the first went. */
 static void put_end(hf__copy *k, const char *why)
 {
 	hf__link *l = link_of(k);
-	int st = 0;
 
-	while (!l->broken && (st = PQputCopyEnd(l->pg, why)) == 0)
-		if (hf__link_sleep(l, true, &k->trip->run->guard))
-			(void)PQconsumeInput(l->pg);
-	if (st < 0)
-		l->broken = true;
+	while (!l->broken && hf__link_push(l) > 0)
+		(void)hf__link_sleep(l, true, &k->trip->run->guard);
+	if (l->broken)
+		return;
+	errno = 0;
+	if (PQputCopyEnd(l->pg, why) == 1)
+		l->broken = hf__link_refused(l);
+	else
+		l->broken = PQstatus(l->pg) != CONNECTION_BAD;
 }
 
 static hf_error *verdict(const hf__copy *k)
@@ -156,14 +171,18 @@ static hf_error *stopped(hf__copy *k)
 	return verdict(k);
 }
 
-/* What the kernel refuses while the server is still there is thrown away, and nobody would ever
- * answer it; where that has hung up, its last words are to be read. */
-static bool push(hf__link *l)
+/* What libpq says of it: 1 done, 0 no memory, since its buffer was empty, -1 the server's last
+ * words are to be read, if there are any. -1 and broken: some of it was thrown away. */
+static int put_piece(hf__link *l, const char *data, size_t n)
 {
-	if (hf__link_flush(l) >= 0)
-		return true;
-	l->broken |= PQstatus(l->pg) == CONNECTION_OK;
-	return false;
+	int st;
+
+	errno = 0;
+	st = PQputCopyData(l->pg, data, (int)n);
+	if (st <= 0)
+		return st;
+	l->broken |= hf__link_refused(l);
+	return l->broken || hf__link_push(l) < 0 ? -1 : 1;
 }
 
 hf_error *hf__copy_send(hf__copy *k, const char *data, size_t n)
@@ -173,15 +192,15 @@ hf_error *hf__copy_send(hf__copy *k, const char *data, size_t n)
 	size_t piece;
 
 	for (; !e && n > 0; data += piece, n -= piece) {
-		int st = 0;
+		int st;
 
 		piece = n < PIECE ? n : PIECE;
 		if (!drain(k) || !listen_to(l))
 			return stopped(k);
-		st = PQputCopyData(l->pg, data, (int)piece);
+		st = put_piece(l, data, piece);
 		if (st == 0)
-			return hf__error_nomem(); /* libpq's buffer was empty */
-		if (st < 0 || !push(l))
+			return hf__error_nomem();
+		if (st < 0)
 			return stopped(k);
 	}
 	return e;
@@ -213,8 +232,7 @@ static void stop_server(hf__copy *k, hf_error *e)
 	if (!t->error)
 		t->error = hf_error_ref(e);
 	hf_error_unref(e);
-	if (t->l->cancel && !t->l->broken)
-		hf__cancel_fire(t->l->cancel);
+	hf__link_stop(t->l);
 }
 
 /* The next message, waited for; NULL: there are no more, or the link is broken. */
@@ -223,6 +241,7 @@ static char *next_message(hf__copy *k, int *n)
 	hf__link *l = link_of(k);
 	char *data = NULL;
 	bool ended = false;
+	int more;
 
 	while (!l->broken) {
 		*n = PQgetCopyData(l->pg, &data, 1);
@@ -230,10 +249,12 @@ static char *next_message(hf__copy *k, int *n)
 			return data;
 		if (*n == -1)
 			return NULL;
-		if (*n < -1 || ended)
-			l->broken = true;
-		else if (hf__link_sleep(l, false, &k->trip->run->guard))
-			ended = !PQconsumeInput(l->pg);
+		l->broken |= *n < -1 || ended;
+		if (l->broken)
+			return NULL;
+		more = hf__link_push(l);
+		ended = more < 0 ||
+			(hf__link_sleep(l, more > 0, &k->trip->run->guard) && !consume(l));
 	}
 	return NULL;
 }

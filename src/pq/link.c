@@ -151,6 +151,12 @@ static void fire(hf__link *l)
 	l->again_at = hf__deadline(CANCEL_AGAIN_MS);
 }
 
+void hf__link_stop(hf__link *l)
+{
+	if (l->asked == HF__ASK_NONE)
+		l->asked = HF__ASK_CANCEL;
+}
+
 /* The instant at which something must be done even if nothing happens. */
 static int64_t next_instant(const hf__link *l, const hf__guard *g)
 {
@@ -186,14 +192,24 @@ static bool act_on_time(hf__link *l, const hf__guard *g)
 	return true;
 }
 
-/* Where the server has hung up its last words are still to be read, and then its end. */
-bool hf__link_refused(const hf__link *l)
+/* Its last words are still to be read, and then its end. */
+static bool has_hung_up(const hf__link *l)
 {
 	struct pollfd p = { l->sock, POLLRDHUP, 0 };
 
-	if (errno == 0 || errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
-		return false;
-	return poll(&p, 1, 0) <= 0 || !p.revents;
+	return PQstatus(l->pg) == CONNECTION_BAD || (poll(&p, 1, 0) > 0 && p.revents);
+}
+
+/* What would block leaves EAGAIN, and something to send. Once a send has failed libpq throws away
+ * what it is to send and tries to read instead: that leaves EAGAIN, and nothing. */
+bool hf__link_refused(const hf__link *l)
+{
+	if (errno == EAGAIN) {
+		errno = ENODATA; /* stays where there is nothing to send */
+		if (PQflush(l->pg) > 0)
+			return false;
+	}
+	return errno != 0 && errno != EINTR && !has_hung_up(l);
 }
 
 int hf__link_flush(hf__link *l)
@@ -202,7 +218,15 @@ int hf__link_flush(hf__link *l)
 
 	errno = 0;
 	more = PQflush(l->pg);
-	return hf__link_refused(l) ? -1 : more;
+	return more == 0 && hf__link_refused(l) ? -1 : more;
+}
+
+int hf__link_push(hf__link *l)
+{
+	int more = hf__link_flush(l);
+
+	l->broken |= more < 0 && PQstatus(l->pg) != CONNECTION_BAD;
+	return more;
 }
 
 /* Without a limit where nothing is due: the kernel needs no timer then, which is 2 % of a short

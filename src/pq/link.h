@@ -198,6 +198,10 @@ int hf__link_plain_socket(const hf__link *l);
 
 /* PQflush, and -1 also where the kernel did not take what libpq then threw away. */
 int hf__link_flush(hf__link *l);
+
+/* The same, for whoever reads next: where something was thrown away nobody would ever answer it,
+ * and the link is broken; where the server has hung up its last words may have come. */
+int hf__link_push(hf__link *l);
 /* Whether libpq's last call of send(), since errno was 0, failed like that and the server has not
  * hung up: "poison" in wire.c, sign five. */
 bool hf__link_refused(const hf__link *l);
@@ -205,6 +209,9 @@ bool hf__link_refused(const hf__link *l);
 /* Sleeps until the socket can be read (or written, if `write`), the link is poked, or a limit is
  * reached; fires cancels as the guard says. False: give up; the link is broken. */
 bool hf__link_sleep(hf__link *l, bool write, const hf__guard *guard);
+
+/* No more is wanted of what runs: the next sleep cancels it, as if that had been asked for. */
+void hf__link_stop(hf__link *l);
 hf_error *hf__link_lost(hf__link *l, const char *query);
 
 #endif

@@ -38,6 +38,17 @@ static bool consume(hf__link *l)
 	return ok;
 }
 
+/* A flush that would block has read as well: counted as above. */
+static int flush_again(hf__link *l)
+{
+	int before = in_kernel(l), more = hf__link_push(l), read = before - in_kernel(l);
+	int least = before < 8192 ? before : 8192;
+
+	if (more > 0)
+		l->bytes += (size_t)(read > least ? read : least);
+	return more;
+}
+
 /* libpq wrote an error without having a result for us: sign two of poison. A server's own error
  * stays in PQerrorMessage after its result was taken; only growth counts. */
 static bool poisoned(hf__link *l)
@@ -83,18 +94,20 @@ static bool await_result(hf__trip *t)
 	hf__link *l = t->l;
 
 	for (bool first = true;; first = false) {
-		int more = hf__link_flush(l);
+		int more = hf__link_push(l);
 
-		if (more < 0)
+		if (l->broken)
 			return false;
 		if (!PQisBusy(l->pg))
 			return true;
 		if (poisoned(l) || !hf__link_sleep(l, more > 0, &t->run->guard))
 			return false;
 		/* Reading would send as well, and hide how that went. */
-		if (more > 0 && hf__link_flush(l) < 0)
+		if (more > 0)
+			more = flush_again(l);
+		if (l->broken)
 			return false;
-		if (first ? !PQconsumeInput(l->pg) : !consume(l))
+		if (more <= 0 && (first ? !PQconsumeInput(l->pg) : !consume(l)))
 			return !PQisBusy(l->pg);
 		if (!stop_flood(t))
 			return false;
@@ -217,8 +230,8 @@ static void deliver(hf__trip *t, PGresult *pg)
 	t->rows = rows ? hf__result_hide(rows) : NULL;
 	if (run->stopped == HF_PENDING)
 		run->stopped = HF_E_USER;
-	if (run->stopped != HF_OK && t->l->cancel)
-		hf__cancel_fire(t->l->cancel);
+	if (run->stopped != HF_OK)
+		hf__link_stop(t->l);
 }
 
 /* A COPY where one was asked for, or not. */
@@ -355,6 +368,9 @@ hf__answer hf__trip_read_ready(hf__trip *t)
 	hf__link *l = t->l;
 	PGresult *r;
 
+	/* Reading would send what is left, and hide how that went. */
+	if (hf__link_push(l) < 0)
+		return HF__ANSWER_ODD;
 	if (!(t->reads++ == 0 ? PQconsumeInput(l->pg) == 1 : consume(l)) || t->reads > MANY_READS)
 		return HF__ANSWER_ODD;
 	while (t->n_read < t->n_commands && !l->broken) {

@@ -14,9 +14,8 @@
  * (libpq made it, not the server); a result that does not fit the command at the head; an errno
  * that libpq's call of send() left. For what the kernel does not take (ENOBUFS, EHOSTUNREACH) libpq
  * throws away and calls sent, and if the server does not hang up as well, its answer is awaited for
- * ever. Only errno tells, of libpq 15 and later, which does not read once a send has failed. Where
- * the link is encrypted nothing does, and the sends of a COPY are not looked at: there it takes a
- * limit of time. */
+ * ever. Only errno tells, of libpq 15 and later, which does not read once a send has failed; and
+ * where the link is encrypted nothing does: there it takes a limit of time. */
 #include "pq/wire.h"
 
 #include "base/clock.h"

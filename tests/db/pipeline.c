@@ -25,6 +25,22 @@ hf_pool *t_group_pool(void)
 	return p;
 }
 
+hf_pool *t_pool_at(const char *level, const hf_pool_opts *opts)
+{
+	char dsn[512];
+	size_t n = (size_t)snprintf(
+		dsn, sizeof dsn, "%s options='-c default_transaction_isolation=", t_dsn());
+	hf_pool *p;
+
+	for (; *level; level++)
+		n += (size_t)snprintf(
+			dsn + n, sizeof dsn - n, "%s%c", *level == ' ' ? "\\\\" : "", *level);
+	snprintf(dsn + n, sizeof dsn - n, "'");
+	p = t_pool_on(dsn, opts);
+	t_wait_idle(p, 1);
+	return p;
+}
+
 /* --- the dam --- */
 
 static void await(sem_t *s)
@@ -102,6 +118,25 @@ void t_ledger_read(int *times, int n)
 		s = *end == ',' ? end + 1 : end;
 	}
 	free(all);
+}
+
+enum t_claim t_claim_of(hf_future *f, int id, bool reads, bool limited)
+{
+	const hf_result *res = NULL;
+	hf_status st = hf_future_get_for(f, 30000 * t_slow(), &res);
+	const hf_error *e = hf_future_error(f);
+	bool undone = hf_error_is(e, HF_RETRYABLE), maybe = hf_error_is(e, HF_MAYBE_COMMITTED);
+
+	if (st == HF_OK) {
+		ck_assert_uint_eq(hf_result_rows(res), 1);
+		ck_assert_int_eq(hf_row_int8(hf_result_row(res, 0), 0, -1), id);
+		return T_WRITTEN;
+	}
+	if ((st != HF_E_CONN_LOST && !(limited && st == HF_E_TIMEOUT)) || undone == maybe ||
+		(reads && maybe))
+		ck_abort_msg("%d: %s, traits %d%d: %s", id, hf_status_name(st), undone, maybe,
+			hf_error_message(e));
+	return undone ? T_NOT_WRITTEN : T_UNKNOWN;
 }
 
 /* --- a lock --- */

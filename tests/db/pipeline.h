@@ -31,6 +31,9 @@
 /* A pool of one connection, which is there and idle; a queue without a limit. */
 hf_pool *t_pipe_pool(int depth);
 
+/* The same, at an isolation level, and with `opts`. */
+hf_pool *t_pool_at(const char *level, const hf_pool_opts *opts);
+
 /* Keeps a connection busy, from the return of shut until open. */
 struct t_dam {
 	sem_t open, entered;
@@ -55,6 +58,13 @@ void t_ledger_new(void);
 
 /* How often each of 0 … n - 1 stands in it; fails when anything else does. */
 void t_ledger_read(int *times, int n);
+
+/* What is said of one that writes `id` into a table, or only reads it, and answers with it: that it
+ * is done, surely undone, or may be either. Fails where that contradicts itself, is said of one
+ * that reads, or it ended otherwise than by the loss of its link (or, if `limited`, by its limit).
+ */
+enum t_claim { T_WRITTEN, T_NOT_WRITTEN, T_UNKNOWN };
+enum t_claim t_claim_of(hf_future *f, int id, bool reads, bool limited);
 
 /* An advisory lock, held by a session of its own. */
 struct t_lock {

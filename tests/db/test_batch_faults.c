@@ -2,100 +2,26 @@
 /* A batch meets a kernel that does not take what is sent, and a server whose answer is not the one
  * to the question: all futures end, and what is said of each agrees with the table. */
 #include "pipeline.h"
+#include "send_fault.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <libpq-fe.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #define N    8
 #define MOST 4000
 
-enum claim { WRITTEN, NOT_WRITTEN, UNKNOWN };
-
 static struct {
 	hf_pool *pool;
+	bool limited; /* in time */
 	int rounds, n_of[3];
 	unsigned char claim[MOST]; /* by id */
 } c;
-
-/* --- send() --------------------------------------------------------------------------------------
- */
-
-static struct {
-	pthread_mutex_t lock;
-	/* guarded by lock */
-	bool armed;
-	int fd;     /* of the link it is meant for, which is the first that sends; -1 */
-	int passes; /* so many sends of it get through */
-	int error;  /* 0: the rest vanishes without a word, as it does behind encryption */
-	int sends;  /* of it, since it was armed */
-} fault = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-/* The first words of another session, that has got the number of the one before. */
-static bool is_startup(const void *data, size_t n)
-{
-	return n >= 8 && memcmp((const char *)data + 4, "\0\3\0\0", 4) == 0;
-}
-
-static bool strikes_locked(int fd, const void *data, size_t n)
-{
-	if (fault.armed && fault.fd == fd && is_startup(data, n))
-		fault.armed = false;
-	if (!fault.armed || (fault.fd >= 0 && fault.fd != fd))
-		return false;
-	fault.fd = fd;
-	return fault.sends++ >= fault.passes;
-}
-
-/* libpq finds this before the C library's. */
-__attribute__((visibility("default"))) ssize_t send(int fd, const void *data, size_t n, int flags)
-{
-	bool strikes;
-	int error;
-
-	pthread_mutex_lock(&fault.lock);
-	strikes = strikes_locked(fd, data, n);
-	error = fault.error;
-	pthread_mutex_unlock(&fault.lock);
-	if (!strikes)
-		return syscall(SYS_sendto, fd, data, n, flags, NULL, 0);
-	if (error == 0)
-		return (ssize_t)n;
-	errno = error;
-	return -1;
-}
-
-static void arm(int passes, int error)
-{
-	pthread_mutex_lock(&fault.lock);
-	fault.armed = true;
-	fault.fd = -1;
-	fault.passes = passes;
-	fault.error = error;
-	fault.sends = 0;
-	pthread_mutex_unlock(&fault.lock);
-}
-
-/* Answers how many sends there were. */
-static int disarm(void)
-{
-	int n;
-
-	pthread_mutex_lock(&fault.lock);
-	fault.armed = false;
-	n = fault.sends;
-	pthread_mutex_unlock(&fault.lock);
-	return n;
-}
 
 /* --- what is said, and what is there -------------------------------------------------------------
  */
@@ -116,27 +42,8 @@ static hf_future *submit(int id, bool reads, const char *word)
 	return hf_query(c.pool, "insert into ledger values ($1) returning id, $2::text", id, word);
 }
 
-/* OK with the right answer, or lost, and then one of the two. */
-static enum claim claim_of(hf_future *f, int id, bool reads)
-{
-	const hf_result *res = NULL;
-	hf_status st = hf_future_get_for(f, 30000 * t_slow(), &res);
-	const hf_error *e = hf_future_error(f);
-	bool undone = hf_error_is(e, HF_RETRYABLE), maybe = hf_error_is(e, HF_MAYBE_COMMITTED);
-
-	if (st == HF_OK) {
-		ck_assert_uint_eq(hf_result_rows(res), 1);
-		ck_assert_int_eq(hf_row_int8(hf_result_row(res, 0), 0, -1), id);
-		return WRITTEN;
-	}
-	if ((st != HF_E_CONN_LOST && st != HF_E_TIMEOUT) || undone == maybe || (reads && !undone))
-		ck_abort_msg("member %d: %s, traits %d%d: %s", id % N, hf_status_name(st), undone,
-			maybe, hf_error_message(e));
-	return undone ? NOT_WRITTEN : UNKNOWN;
-}
-
 /* One batch; member `odd` says another word than the others. */
-static void one_batch(enum claim *claim, int passes, int error, bool reads, int odd)
+static void one_batch(enum t_claim *claim, int passes, int error, bool reads, int odd)
 {
 	int first = c.rounds++ * N;
 	hf_future *f[N];
@@ -152,7 +59,7 @@ static void one_batch(enum claim *claim, int passes, int error, bool reads, int 
 		f[i] = submit(first + i, reads, i == odd ? "odd" : "even");
 	t_dam_open(&dam);
 	for (int i = 0; i < N; i++) {
-		claim[i] = claim_of(f[i], first + i, reads);
+		claim[i] = t_claim_of(f[i], first + i, reads, c.limited);
 		c.claim[first + i] = (unsigned char)claim[i];
 		c.n_of[claim[i]]++;
 		hf_future_unref(f[i]);
@@ -170,22 +77,23 @@ static void end(bool reads)
 	t_wait_backends(0); /* what was under way has ended */
 	t_ledger_read(times, n);
 	for (int i = 0; i < n && !reads; i++)
-		if (times[i] > 1 || (c.claim[i] != UNKNOWN && times[i] != (c.claim[i] == WRITTEN)))
+		if (times[i] > 1 ||
+			(c.claim[i] != T_UNKNOWN && times[i] != (c.claim[i] == T_WRITTEN)))
 			ck_abort_msg("round %d, member %d: claim %d, and it is there %d times",
 				i / N, i % N, c.claim[i], times[i]);
 	printf("# %d rounds: %d members had their answer, %d were surely undone, "
 	       "%d may have been done\n",
-		c.rounds, c.n_of[WRITTEN], c.n_of[NOT_WRITTEN], c.n_of[UNKNOWN]);
+		c.rounds, c.n_of[T_WRITTEN], c.n_of[T_NOT_WRITTEN], c.n_of[T_UNKNOWN]);
 }
 
 /* How many times a batch sends. */
 static int count_sends(bool reads)
 {
-	enum claim claim[N];
+	enum t_claim claim[N];
 
 	one_batch(claim, INT_MAX, 0, reads, -1);
 	for (int i = 0; i < N; i++)
-		ck_assert_int_eq(claim[i], WRITTEN);
+		ck_assert_int_eq(claim[i], T_WRITTEN);
 	return disarm();
 }
 
@@ -198,7 +106,7 @@ static void refused(int depth, bool reads)
 {
 	static const int errors[] = { ENOMEM, ENOBUFS, EHOSTUNREACH, EPIPE, ECONNRESET };
 	int64_t began = hf_now_ns();
-	enum claim claim[N];
+	enum t_claim claim[N];
 	int sends;
 
 	begin(t_pipe_pool(depth));
@@ -209,10 +117,10 @@ static void refused(int depth, bool reads)
 			one_batch(claim, at, errors[k], reads, -1);
 			ck_assert_int_gt(disarm(), at); /* it came to it */
 			if (reads)
-				ck_assert_int_eq(c.n_of[UNKNOWN], 0);
+				ck_assert_int_eq(c.n_of[T_UNKNOWN], 0);
 		}
 	printf("# %d sends a batch; all in %lld ms\n", sends, t_ms_since(began));
-	ck_assert_int_gt(c.n_of[UNKNOWN] + c.n_of[NOT_WRITTEN], 0);
+	ck_assert_int_gt(c.n_of[T_UNKNOWN] + c.n_of[T_NOT_WRITTEN], 0);
 	t_expect_sane(c.pool); /* there is one more link by then */
 	ck_assert_uint_eq(t_stats(c.pool).connects, 1 + T_COUNT(errors) * (unsigned)sends);
 	t_expect_together(c.pool, depth, (unsigned)sends * N);
@@ -239,15 +147,16 @@ T_BOTH_WAYS(refused_reads)
  * cancels come to nothing, which takes two seconds. The last half of the sends vanishes. */
 static void swallowed(bool reads)
 {
-	enum claim claim[N];
+	enum t_claim claim[N];
 	int sends;
 
 	begin(t_pool(HF_POOL_OPTS(.max_conns = 1, .max_pipeline = T_DEPTH, .max_queue = HF_FOREVER,
 		.statement_ms = 200 * t_slow())));
+	c.limited = true;
 	sends = count_sends(reads);
 	one_batch(claim, sends / 2, 0, reads, -1);
 	ck_assert_int_gt(disarm(), sends / 2);
-	ck_assert_int_gt(c.n_of[NOT_WRITTEN] + c.n_of[UNKNOWN], 0);
+	ck_assert_int_gt(c.n_of[T_NOT_WRITTEN] + c.n_of[T_UNKNOWN], 0);
 	t_expect_sane(c.pool);
 	ck_assert_uint_eq(t_stats(c.pool).connects, 2);
 	end(reads);
@@ -294,7 +203,7 @@ static const char *const control[] = { "BEGIN", "START TRANSACTION", "COMMIT", "
 START_TEST(test_control)
 {
 	int behind = 0, unknown = 0;
-	enum claim claim[N];
+	enum t_claim claim[N];
 
 	begin(t_pipe_pool(T_DEPTH));
 	for (size_t k = 0; k < T_COUNT(control); k++)
@@ -303,9 +212,9 @@ START_TEST(test_control)
 			one_batch(claim, INT_MAX, 0, false, odd);
 			atomic_store(&tag, NULL);
 			for (int i = 0; i <= odd; i++)
-				ck_assert_int_eq(claim[i], WRITTEN);
+				ck_assert_int_eq(claim[i], T_WRITTEN);
 			for (int i = odd + 1; i < N; i++, behind++)
-				unknown += claim[i] == UNKNOWN;
+				unknown += claim[i] == T_UNKNOWN;
 		}
 	/* But for those that were not sent, behind one that was slow. */
 	ck_assert_int_gt(unknown, behind / 2);
@@ -318,16 +227,16 @@ END_TEST
 /* Behind one Sync none of them is. */
 START_TEST(test_control_shared)
 {
-	enum claim claim[N];
+	enum t_claim claim[N];
 
 	begin(t_pipe_pool(T_DEPTH));
 	for (int odd = 0; odd < N; odd++) {
 		atomic_store(&tag, control[(size_t)odd % T_COUNT(control)]);
 		one_batch(claim, INT_MAX, 0, true, odd);
 		atomic_store(&tag, NULL);
-		ck_assert_int_eq(claim[odd], NOT_WRITTEN);
+		ck_assert_int_eq(claim[odd], T_NOT_WRITTEN);
 	}
-	ck_assert_int_gt(c.n_of[NOT_WRITTEN], N * N / 2);
+	ck_assert_int_gt(c.n_of[T_NOT_WRITTEN], N * N / 2);
 	ck_assert_uint_ge(t_stats(c.pool).fast_lane, N * N / 2);
 	end(true);
 }

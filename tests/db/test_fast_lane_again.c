@@ -27,23 +27,6 @@ static void expect_shared(hf_pool *p, int depth, unsigned at_least)
 		ck_assert_uint_ge(n, at_least);
 }
 
-/* A pool with `opts` whose transactions are at `level`. */
-static hf_pool *pool_at(const char *level, const hf_pool_opts *opts)
-{
-	char dsn[512];
-	size_t n = (size_t)snprintf(
-		dsn, sizeof dsn, "%s options='-c default_transaction_isolation=", t_dsn());
-	hf_pool *p;
-
-	for (; *level; level++)
-		n += (size_t)snprintf(
-			dsn + n, sizeof dsn - n, "%s%c", *level == ' ' ? "\\\\" : "", *level);
-	snprintf(dsn + n, sizeof dsn - n, "'");
-	p = t_pool_on(dsn, opts);
-	t_wait_idle(p, 1);
-	return p;
-}
-
 /* --- one that fails ------------------------------------------------------------------------------
  */
 
@@ -85,8 +68,8 @@ static uint64_t failing_rounds(int depth, const char *level)
 
 	t_ledger_new();
 	free(t_psql("insert into ledger values (0)"));
-	p = pool_at(level, HF_POOL_OPTS(.max_conns = 1, .max_pipeline = depth,
-				   .max_queue = HF_FOREVER, .read_only = true));
+	p = t_pool_at(level, HF_POOL_OPTS(.max_conns = 1, .max_pipeline = depth,
+				     .max_queue = HF_FOREVER, .read_only = true));
 	for (int bad = 0; bad < N; bad++)
 		for (size_t k = 0; k < T_COUNT(kinds); k++, queries += N)
 			failing_round(p, N, bad, &kinds[k], level);
@@ -147,8 +130,8 @@ static hf_pool *judged_pool(int depth, const char *level)
 	free(t_psql("create or replace function judge_own() returns trigger language plpgsql as $$ "
 		    "begin if new.id < 0 then raise exception 'id % is negative', new.id; end if; "
 		    "return null; end $$"));
-	return pool_at(level, HF_POOL_OPTS(.max_conns = 1, .max_pipeline = depth,
-				      .max_queue = HF_FOREVER, .on_connect = own_table));
+	return t_pool_at(level, HF_POOL_OPTS(.max_conns = 1, .max_pipeline = depth,
+					.max_queue = HF_FOREVER, .on_connect = own_table));
 }
 
 static hf_future *ask(hf_pool *p, const char *sql, int i)

@@ -142,19 +142,6 @@ T_BOTH_WAYS(success_waits)
 /* --- a serialization failure ---------------------------------------------------------------------
  */
 
-static hf_pool *serializable_pool(int depth)
-{
-	char dsn[512];
-	hf_pool *p;
-
-	snprintf(dsn, sizeof dsn, "%s options='-c default_transaction_isolation=serializable'",
-		t_dsn());
-	p = t_pool_on(
-		dsn, HF_POOL_OPTS(.max_conns = 1, .max_pipeline = depth, .max_queue = HF_FOREVER));
-	t_wait_idle(p, 1);
-	return p;
-}
-
 /* Write skew: each of two reads what the other writes. The member's own statement is through, and
  * it waits in its commit, when the other one commits. */
 static void skewed_round(hf_pool *p, hf_pool *q, int bad)
@@ -201,7 +188,8 @@ static void skewed(int depth)
 	    " return null; end $$; set client_min_messages to warning;"
 	    "drop table if exists skew;"
 	    "create table skew (class int, v int); insert into skew values (1, 10), (2, 20)");
-	p = serializable_pool(depth);
+	p = t_pool_at("serializable",
+		HF_POOL_OPTS(.max_conns = 1, .max_pipeline = depth, .max_queue = HF_FOREVER));
 	q = t_pool(HF_POOL_OPTS(.name = "other", .max_conns = 1));
 	for (int bad = 0; bad < N; bad += 3)
 		skewed_round(p, q, bad);

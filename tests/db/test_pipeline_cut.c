@@ -13,8 +13,6 @@
 #define MOST     20000
 #define ALL      100000 /* of the bytes of a request or an answer */
 
-enum claim { WRITTEN, NOT_WRITTEN, UNKNOWN };
-
 static struct {
 	hf_pool *pool;
 	int depth, rounds, n_of[3];
@@ -45,30 +43,12 @@ static hf_future *submit(int id, bool reads)
 }
 
 /* OK with the right answer, or lost, and then one of the two. */
-static enum claim claim_of(hf_future *f, int id, bool reads)
-{
-	const hf_result *res = NULL;
-	hf_status st = hf_future_get_for(f, 20000 * t_slow(), &res);
-	const hf_error *e = hf_future_error(f);
-	bool undone = hf_error_is(e, HF_RETRYABLE), maybe = hf_error_is(e, HF_MAYBE_COMMITTED);
-
-	if (st == HF_OK) {
-		ck_assert_uint_eq(hf_result_rows(res), 1);
-		ck_assert_int_eq(hf_row_int8(hf_result_row(res, 0), 0, -1), id);
-		return WRITTEN;
-	}
-	if (st != HF_E_CONN_LOST || undone == maybe || (reads && !undone))
-		ck_abort_msg("%s, traits %d%d: %s", hf_status_name(st), undone, maybe,
-			hf_error_message(e));
-	return undone ? NOT_WRITTEN : UNKNOWN;
-}
-
 /* One batch, whose member k meets `act` at byte n. */
 static struct t_exchange cut(int k, enum t_proxy_act act, size_t n, bool reads)
 {
 	int first = FIRST_ID + c.rounds++ * N;
 	hf_future *f[N];
-	enum claim claim[N];
+	enum t_claim claim[N];
 	struct t_exchange seen;
 	struct t_dam dam;
 	char trigger[20];
@@ -83,7 +63,7 @@ static struct t_exchange cut(int k, enum t_proxy_act act, size_t n, bool reads)
 	t_dam_open(&dam);
 	seen = t_proxy_await();
 	for (int i = 0; i < N; i++) {
-		claim[i] = claim_of(f[i], first + i, reads);
+		claim[i] = t_claim_of(f[i], first + i, reads, false);
 		c.claim[first + i - FIRST_ID] = (unsigned char)claim[i];
 		c.n_of[claim[i]]++;
 		hf_future_unref(f[i]);
@@ -91,8 +71,8 @@ static struct t_exchange cut(int k, enum t_proxy_act act, size_t n, bool reads)
 	/* Whole answers in front of the cut have been read; a part of one is none. */
 	if (!reads && act == T_CUT_ANSWER) {
 		for (int i = 0; i < k; i++)
-			ck_assert_int_eq(claim[i], WRITTEN);
-		ck_assert_int_eq(claim[k] == WRITTEN, n >= seen.answer);
+			ck_assert_int_eq(claim[i], T_WRITTEN);
+		ck_assert_int_eq(claim[k] == T_WRITTEN, n >= seen.answer);
 	}
 	return seen;
 }
@@ -112,12 +92,13 @@ static void check_table(bool reads)
 		times[strtol(s, &end, 10)]++;
 	free(all);
 	for (int i = 0; i < c.rounds * N && !reads; i++)
-		if (times[i] > 1 || (c.claim[i] != UNKNOWN && times[i] != (c.claim[i] == WRITTEN)))
+		if (times[i] > 1 ||
+			(c.claim[i] != T_UNKNOWN && times[i] != (c.claim[i] == T_WRITTEN)))
 			ck_abort_msg("round %d, member %d: claim %d, and it is there %d times",
 				i / N, i % N, c.claim[i], times[i]);
 	printf("# %d rounds: %d members had their answer, %d were surely undone, "
 	       "%d may have been done\n",
-		c.rounds, c.n_of[WRITTEN], c.n_of[NOT_WRITTEN], c.n_of[UNKNOWN]);
+		c.rounds, c.n_of[T_WRITTEN], c.n_of[T_NOT_WRITTEN], c.n_of[T_UNKNOWN]);
 }
 
 static void begin(int depth)
@@ -147,7 +128,7 @@ static void cut_writes(int depth)
 	cut_member(0, false);
 	cut_member(N / 2, false);
 	cut_member(N - 1, false);
-	ck_assert_int_gt(c.n_of[UNKNOWN], 0);
+	ck_assert_int_gt(c.n_of[T_UNKNOWN], 0);
 	t_expect_together(c.pool, depth, (unsigned)c.rounds);
 	check_table(false);
 }
@@ -160,8 +141,8 @@ static void cut_reads(int depth)
 	begin(depth);
 	cut_member(0, true);
 	cut_member(N / 2, true);
-	ck_assert_int_gt(c.n_of[NOT_WRITTEN], 0);
-	ck_assert_int_eq(c.n_of[UNKNOWN], 0);
+	ck_assert_int_gt(c.n_of[T_NOT_WRITTEN], 0);
+	ck_assert_int_eq(c.n_of[T_UNKNOWN], 0);
 	t_expect_together(c.pool, depth, (unsigned)c.rounds);
 	check_table(true);
 }
@@ -191,12 +172,12 @@ static void unsent_round(int depth, int k, enum t_proxy_act act, size_t n)
 	t_dam_open(&dam);
 	t_proxy_await();
 	for (int i = 0; i < 16; i++) {
-		enum claim claim = claim_of(f[i], first + i, false);
+		enum t_claim claim = t_claim_of(f[i], first + i, false, false);
 
 		if (i >= first_unsent)
-			ck_assert_int_eq(claim, WRITTEN);
+			ck_assert_int_eq(claim, T_WRITTEN);
 		if (depth == 1 && i < k)
-			ck_assert_int_eq(claim, WRITTEN);
+			ck_assert_int_eq(claim, T_WRITTEN);
 		c.n_of[claim]++;
 		hf_future_unref(f[i]);
 	}
@@ -217,9 +198,9 @@ static void unsent(int depth)
 	t_wait_idle(c.pool, 1);
 	t_close(c.pool);
 	t_wait_backends(0);
-	ck_assert_int_ge(t_psql_int("select count(*) from cuts"), c.n_of[WRITTEN]);
+	ck_assert_int_ge(t_psql_int("select count(*) from cuts"), c.n_of[T_WRITTEN]);
 	ck_assert_int_le(
-		t_psql_int("select count(*) from cuts"), c.n_of[WRITTEN] + c.n_of[UNKNOWN]);
+		t_psql_int("select count(*) from cuts"), c.n_of[T_WRITTEN] + c.n_of[T_UNKNOWN]);
 	ck_assert_int_eq(t_psql_int("select count(*) - count(distinct id) from cuts"), 0);
 }
 
