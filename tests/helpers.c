@@ -103,3 +103,47 @@ void t_sleep_ms(int ms)
 	while (nanosleep(&ts, &ts) != 0 && errno == EINTR)
 		;
 }
+
+/* --- the machine's own lateness --- */
+
+static long long now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
+static void *watch(void *arg)
+{
+	struct t_watch *w = arg;
+
+	while (!atomic_load(&w->over)) {
+		long long began = now_ns(), late;
+
+		t_sleep_ms(1);
+		late = now_ns() - began - 1000000;
+		if (late > atomic_load(&w->worst_ns))
+			atomic_store(&w->worst_ns, late);
+	}
+	return NULL;
+}
+
+void t_watch_begin(struct t_watch *w)
+{
+	atomic_store(&w->over, false);
+	atomic_store(&w->worst_ns, 0);
+	ck_assert_int_eq(pthread_create(&w->thread, NULL, watch, w), 0);
+}
+
+long long t_watch_so_far(struct t_watch *w)
+{
+	return atomic_load(&w->worst_ns) / 1000000;
+}
+
+long long t_watch_end(struct t_watch *w)
+{
+	atomic_store(&w->over, true);
+	pthread_join(w->thread, NULL);
+	return t_watch_so_far(w);
+}

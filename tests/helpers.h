@@ -6,6 +6,8 @@
 
 #include "check_main.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 /* The server that tests/with-pg has started (HOLDFAST_TEST_DSN). Lent for ever. */
@@ -29,6 +31,18 @@ char *t_psql(const char *sql);
 
 /* The same as an integer; fails the case when it is none. */
 long long t_psql_int(const char *sql);
+
+/* How long the machine kept a thread of this process, that had nothing to do but to sleep for a
+ * millisecond at a time, from running: the worst, in ms, between begin and end. What is late by as
+ * much is not late. */
+struct t_watch {
+	pthread_t thread;
+	atomic_bool over;
+	atomic_llong worst_ns;
+};
+void t_watch_begin(struct t_watch *w);
+long long t_watch_so_far(struct t_watch *w);
+long long t_watch_end(struct t_watch *w);
 
 /* Sleeps; not stretched by HOLDFAST_TEST_SLOW. */
 void t_sleep_ms(int ms);

@@ -159,8 +159,7 @@ hf_value hf__item(int tag, const void *items, size_t i)
 uint32_t hf__array_oid(int tag)
 {
 	const hf__shape *shape = hf__shape_of(tag);
+	const hf__type *type = shape ? hf__type_of(shape->oid) : NULL;
 
-	if (!shape || tag == HF_T_JSON || tag == HF_T_INET || tag == HF_T_MAC)
-		return 0;
-	return hf__type_of(shape->oid)->array;
+	return type && tag != HF_T_JSON && tag != HF_T_INET && tag != HF_T_MAC ? type->array : 0;
 }
