@@ -37,9 +37,11 @@ static int32_t whole_digits(const char *s)
 
 static hf_status check_text(const hf_column *c, const char *s, const char **why)
 {
-	if (!hf__utf8_valid(s, strlen(s)))
+	size_t n = strlen(s);
+
+	if (!hf__utf8_valid(s, n))
 		*why = "the text is not valid UTF-8";
-	else if (c->length > 0 && !c->as_text && characters(s) > c->length)
+	else if (c->length > 0 && !c->as_text && n > (size_t)c->length && characters(s) > c->length)
 		*why = "the text is longer than its column";
 	return *why ? HF_E_TYPE : HF_OK;
 }
