@@ -123,8 +123,8 @@ static void *watch(void *arg)
 
 		t_sleep_ms(1);
 		late = now_ns() - began - 1000000;
-		if (late > atomic_load(&w->worst_ns))
-			atomic_store(&w->worst_ns, late);
+		if (late > w->worst_ns)
+			w->worst_ns = late;
 	}
 	return NULL;
 }
@@ -132,18 +132,13 @@ static void *watch(void *arg)
 void t_watch_begin(struct t_watch *w)
 {
 	atomic_store(&w->over, false);
-	atomic_store(&w->worst_ns, 0);
+	w->worst_ns = 0;
 	ck_assert_int_eq(pthread_create(&w->thread, NULL, watch, w), 0);
-}
-
-long long t_watch_so_far(struct t_watch *w)
-{
-	return atomic_load(&w->worst_ns) / 1000000;
 }
 
 long long t_watch_end(struct t_watch *w)
 {
 	atomic_store(&w->over, true);
 	pthread_join(w->thread, NULL);
-	return t_watch_so_far(w);
+	return w->worst_ns / 1000000;
 }

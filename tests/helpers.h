@@ -38,10 +38,9 @@ long long t_psql_int(const char *sql);
 struct t_watch {
 	pthread_t thread;
 	atomic_bool over;
-	atomic_llong worst_ns;
+	long long worst_ns;
 };
 void t_watch_begin(struct t_watch *w);
-long long t_watch_so_far(struct t_watch *w);
 long long t_watch_end(struct t_watch *w);
 
 /* Sleeps; not stretched by HOLDFAST_TEST_SLOW. */

@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
-#include "value/error.h"
 
 #include <stdio.h>
 

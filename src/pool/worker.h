@@ -158,7 +158,7 @@ bool hf__worker_start_locked(hf_pool *p);
 /* Gives an idle worker to the queue, unless one is on its way already. */
 void hf__worker_wake_one_locked(hf_pool *p);
 
-/* Of the worker's own thread: it has nothing to run, and may be given something; the first of the
+/* By whoever has the worker: it has nothing to run, and may be given something; the first of the
  * queue is its own from now on (NULL: none waits). */
 void hf__worker_enter_idle_locked(hf__worker *w);
 hf__job *hf__worker_take_next_locked(hf__worker *w);

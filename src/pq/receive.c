@@ -83,7 +83,7 @@ static bool stop_flood(hf__trip *t)
 	if (!too_large(t, t->l->bytes))
 		return true;
 	refuse_size(t);
-	t->l->asked = HF__ASK_CANCEL;
+	hf__link_stop(t->l);
 	return t->l->bytes < FLOOD_GRACE || !too_large(t, t->l->bytes - FLOOD_GRACE);
 }
 
@@ -102,9 +102,8 @@ static bool await_result(hf__trip *t)
 			return true;
 		if (poisoned(l) || !hf__link_sleep(l, more > 0, &t->run->guard))
 			return false;
-		/* Reading would send as well, and hide how that went. */
-		if (more > 0)
-			more = flush_again(l);
+		/* Reading would send as well, and hide how that went; also what the sleep added. */
+		more = more > 0 ? flush_again(l) : hf__link_push(l);
 		if (l->broken)
 			return false;
 		if (more <= 0 && (first ? !PQconsumeInput(l->pg) : !consume(l)))
@@ -368,8 +367,9 @@ hf__answer hf__trip_read_ready(hf__trip *t)
 	hf__link *l = t->l;
 	PGresult *r;
 
-	/* Reading would send what is left, and hide how that went. */
-	if (hf__link_push(l) < 0)
+	/* Reading would send what is left, and hide how that went; and nobody here waits until
+	 * there is room for it. */
+	if (hf__link_push(l) != 0)
 		return HF__ANSWER_ODD;
 	if (!(t->reads++ == 0 ? PQconsumeInput(l->pg) == 1 : consume(l)) || t->reads > MANY_READS)
 		return HF__ANSWER_ODD;

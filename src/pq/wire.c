@@ -467,15 +467,20 @@ static void read_before_cancel(hf__trip *t)
 	t->l->asked = t->run->guard.ask(t->run->guard.arg);
 }
 
+/* What broke the link was asked of another. */
+static void forget_asked(hf__link *l)
+{
+	l->late = false;
+	l->asked = l->asked == HF__ASK_ABORT ? HF__ASK_ABORT : HF__ASK_NONE;
+}
+
 hf_error *hf__trip_end(hf__trip *t, hf_result **out, bool sync)
 {
 	struct results none = { NULL, 0, 0 };
 	hf__link *l = t->l;
 
-	/* What broke it was asked of another. */
 	if (l->broken) {
-		l->late = false;
-		l->asked = l->asked == HF__ASK_ABORT ? HF__ASK_ABORT : HF__ASK_NONE;
+		forget_asked(l);
 	} else {
 		begin_answers(t);
 		if ((t->split || t->behind) && l->asked == HF__ASK_CANCEL)
@@ -566,8 +571,10 @@ hf_error *hf__link_run(hf__link *l, hf__run *run, hf_result **out)
 	bool alone = goes_alone(session, run);
 
 	clear_answers(run);
-	if (session == HF__SESSION_LOST)
+	if (session == HF__SESSION_LOST) {
+		forget_asked(l);
 		return hf__link_lost(l, run->sql);
+	}
 	if (alone && run->set_timeout > 0)
 		return run_between_limits(l, run, out);
 	return run_trip(l, run, out, session, alone);

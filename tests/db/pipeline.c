@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STILL_MS 20 /* a thread that slept did not run for so long */
-
 hf_pool *t_pipe_pool(int depth)
 {
 	hf_pool *p = t_pool(
@@ -62,20 +60,8 @@ static hf_status stand_in_dam(hf_conn *c, void *arg, hf_reply *reply)
 	return HF_OK;
 }
 
-/* Since the first dam; it ends with the program. */
-static struct t_watch machine;
-
-static void watch_machine(void)
-{
-	t_watch_begin(&machine);
-	pthread_detach(machine.thread);
-}
-
 void t_dam_shut(struct t_dam *g, hf_pool *p)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, watch_machine);
 	ck_assert_int_eq(sem_init(&g->open, 0, 0), 0);
 	ck_assert_int_eq(sem_init(&g->entered, 0, 0), 0);
 	g->f = hf_submit(p, HF_JOB(.fn = stand_in_dam, .arg = g, .manual = true));
@@ -99,17 +85,15 @@ void t_dam_burst(struct t_dam *g)
 	sem_destroy(&g->entered);
 }
 
-void t_expect_together(hf_pool *p, int depth, unsigned at_least)
+void t_expect_together(hf_pool *p, int depth, unsigned expected)
 {
 	uint64_t n = t_stats(p).pipelined;
 
-	if (t_watch_so_far(&machine) >= STILL_MS)
-		at_least /= 2;
 	if (depth == 1)
 		ck_assert_uint_eq(n, 0);
-	else if (T_PIPELINING && n < at_least)
-		ck_abort_msg("%llu queries travelled with others instead of %u",
-			(unsigned long long)n, at_least);
+	else if (T_PIPELINING && n < expected / 2)
+		ck_abort_msg("%llu queries travelled with others, and not %u",
+			(unsigned long long)n, expected);
 }
 
 /* --- the ledger --- */

@@ -50,9 +50,9 @@ void t_dam_burst(struct t_dam *g);
 hf_pool *t_group_pool(void);
 
 /* Fails unless at least so many queries of `p` have travelled with others; with `depth` 1, unless
- * none has. Where the machine stood still meanwhile, for long enough to make a quick statement look
- * like one that is to run apart, half of them will do. */
-void t_expect_together(hf_pool *p, int depth, unsigned at_least);
+ * none has. Half of `expected` will do: on a machine that is busy with other things a quick
+ * statement may look like one that is to run apart. */
+void t_expect_together(hf_pool *p, int depth, unsigned expected);
 
 /* The table ledger (id int), empty and without a constraint: what was done twice shows. */
 void t_ledger_new(void);

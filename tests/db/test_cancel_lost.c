@@ -53,12 +53,14 @@ static hf_future *copy(hf_pool *p, void *arg)
 	return hf_copy_out(p, T_MANY, refuse, arg, NULL);
 }
 
-/* Nothing else ends it, for hours. */
-static void stop_it(hf_future *(*begin)(hf_pool *p, void *arg), int lose, unsigned connects)
+/* Nothing else ends it, for hours. How many connections were needed, with one for the next query.
+ */
+static int stop_it(hf_future *(*begin)(hf_pool *p, void *arg), int lose)
 {
 	hf_pool *p = t_pool(HF_POOL_OPTS(.max_conns = 1));
 	atomic_int rows = 0;
 	hf_future *f;
+	int connects;
 
 	ck_assert_int_eq(t_int(hf_query(p, "select 1")), 1);
 	atomic_store(&to_lose, lose);
@@ -69,22 +71,32 @@ static void stop_it(hf_future *(*begin)(hf_pool *p, void *arg), int lose, unsign
 	ck_assert_int_lt(atomic_load(&to_lose), lose);
 	ck_assert_int_eq(atomic_load(&rows), 1);
 	ck_assert_int_eq(t_int(hf_query(p, "select 1")), 1);
-	ck_assert_uint_eq(t_stats(p).connects, connects);
+	connects = (int)t_stats(p).connects;
 	t_wait_backends(1);
 	t_close(p);
+	return connects;
+}
+
+/* The server has 1.4 s for the second; one that is busy may miss that, but not each time. */
+static void stop_again(hf_future *(*begin)(hf_pool *p, void *arg))
+{
+	for (int i = 0; i < 5; i++)
+		if (stop_it(begin, 1) == 1)
+			return;
+	ck_abort_msg("the connection was given up five times in a row");
 }
 
 START_TEST(test_again)
 {
-	stop_it(stream, 1, 1);
-	stop_it(copy, 1, 1);
+	stop_again(stream);
+	stop_again(copy);
 }
 END_TEST
 
 START_TEST(test_never)
 {
-	stop_it(stream, INT_MAX, 2);
-	stop_it(copy, INT_MAX, 2);
+	ck_assert_int_eq(stop_it(stream, INT_MAX), 2);
+	ck_assert_int_eq(stop_it(copy, INT_MAX), 2);
 }
 END_TEST
 
