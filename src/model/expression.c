@@ -59,11 +59,16 @@ void hf__put_name(hf__statement *s, hf__place at)
 		hf__strbuf_printf(&s->text, "::%s", at.c->sql_type);
 }
 
+void hf__put_operand_cast(hf__statement *s, const hf_column *c)
+{
+	if (hf__is_domain_of_enum(c))
+		hf__strbuf_printf(&s->text, "::%s", c->sql_type);
+}
+
 void hf__put_operand(hf__statement *s, hf__place at)
 {
 	hf__put_name(s, at);
-	if (hf__is_domain_of_enum(at.c))
-		hf__strbuf_printf(&s->text, "::%s", at.c->sql_type);
+	hf__put_operand_cast(s, at.c);
 }
 
 void hf__put_column(hf__statement *s, const hf__plan *p, size_t column)

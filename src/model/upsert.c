@@ -68,6 +68,7 @@ static bool find_same(hf__verb *v, const void *row, const struct same *by)
 	for (size_t i = 0; i < by->n; i++) {
 		hf__put(&v->st, i ? " AND " : " WHERE ");
 		hf__put(&v->st, v->p->quoted[by->at[i]]);
+		hf__put_operand_cast(&v->st, &v->p->columns[by->at[i]]);
 		hf__put(&v->st, " = ");
 		hf__put_member(&v->st, &v->p->columns[by->at[i]], row);
 	}
