@@ -163,6 +163,28 @@ START_TEST(test_counting_domain)
 }
 END_TEST
 
+/* The same text as the domain's, and yet the column's own. */
+START_TEST(test_own_default)
+{
+	hf_column columns[] = { page_columns[0], page_columns[1], page_columns[2],
+		page_columns[3] };
+	static hf_plan plan;
+	hf_models *m = hf_models_new(NULL);
+	hf_table t = page_table;
+	char *sql;
+
+	columns[2].default_sql = email_domain.default_sql;
+	t.columns = columns;
+	t.plan = &plan;
+	ck_assert_int_eq(
+		hf_models_add(m, (const hf_table *const[]){ &t, NULL }, NULL, NULL), HF_OK);
+	sql = hf_models_sql(m, 0);
+	ck_assert_ptr_nonnull(strstr(sql, "\"email\" NOT NULL DEFAULT 'a@b', \"state\""));
+	free(sql);
+	hf_models_unref(m);
+}
+END_TEST
+
 static void refuses_sequence(hf_sequence q, const char *story)
 {
 	const hf_sequence *const list[] = { &q };
@@ -309,6 +331,7 @@ END_TEST
 T_MAIN("model_objects", { "G11 G15 the text of domains and sequences", test_text, 0 },
 	{ "G26 domains that are refused", test_domains, 0 },
 	{ "G26 what counts up by itself is of no domain", test_counting_domain, 0 },
+	{ "G25 a default that is the column's and the domain's", test_own_default, 0 },
 	{ "G26 sequences that are refused", test_sequences, 0 },
 	{ "G26 exclusions that are refused", test_exclusions, 0 },
 	{ "G8 G26 two of one name", test_twice, 0 })
