@@ -97,6 +97,11 @@ void hf__put_sql(hf__statement *s, const hf_term *t)
 	hf__scan sc = { t->sql, t->sql };
 	size_t base = s->n;
 
+	if (!t->sql) {
+		hf__statement_fail(s,
+			hf__error_fmt(HF_E_MISUSE, 0, "there is no SQL in an expression of SQL"));
+		return;
+	}
 	for (size_t i = 0; i < t->n_args; i++)
 		hf__add_arg(s, t->args[i]);
 	hf__put(s, "(");
