@@ -55,9 +55,11 @@ START_TEST(test_text)
 		"\"state\" \"life\" NOT NULL, CONSTRAINT \"page_pkey\" PRIMARY KEY (\"id\"));\n");
 	again = hf_models_sql(m, HF_DROP_FIRST);
 	ck_assert_ptr_nonnull(strstr(again,
-		"DO 'BEGIN DROP DOMAIN IF EXISTS \"life\"; EXCEPTION WHEN "
+		"DO 'BEGIN DROP DOMAIN IF EXISTS \"elsewhere\".\"email\"; EXCEPTION WHEN "
 		"dependent_objects_still_exist THEN NULL; END';\n"
-		"DO 'BEGIN DROP SEQUENCE IF EXISTS \"elsewhere\".\"page_no\"; EXCEPTION WHEN"));
+		"DO 'BEGIN DROP SEQUENCE IF EXISTS \"plain\"; EXCEPTION WHEN"));
+	ck_assert(strstr(again, "DROP DOMAIN IF EXISTS \"life\"") <
+		  strstr(again, "DROP DOMAIN IF EXISTS \"elsewhere\""));
 	ck_assert_ptr_nonnull(strstr(again, "DO 'BEGIN CREATE DOMAIN \"life\""));
 	free(sql);
 	free(again);
