@@ -128,6 +128,17 @@ START_TEST(test_domains)
 	d = email_domain;
 	d.struct_size = 0;
 	refuses_domain(d, "model page: the domain of column \"mail\" was not made by HF_DOMAIN");
+	d = email_domain;
+	d.sql_type = NULL;
+	refuses_domain(d, "model page: domain elsewhere.email is over no type");
+	d = email_domain;
+	d.collation = "";
+	refuses_domain(d, "model page: a collation has no name");
+	d.collation = SEVENTY;
+	refuses_domain(
+		d, "model page: collation \"" SEVENTY "\" has 70 bytes, and PostgreSQL keeps 63");
+	c.collation = "";
+	refuses_as(c, &page_table, "model page: a collation has no name");
 	refuses_domain(life_domain, "model page: column \"mail\" is character varying(80), and its "
 				    "domain life is over state");
 	c = page_columns[3];
@@ -206,6 +217,8 @@ START_TEST(test_sequences)
 {
 	hf_column c = page_columns[2];
 	hf_sequence q = plain_sequence;
+	hf_plan plan = { NULL };
+	hf_table t = page_table;
 
 	q.name = "";
 	refuses_sequence(q, "model page: the name of the sequence is empty");
@@ -216,6 +229,9 @@ START_TEST(test_sequences)
 	q = plain_sequence;
 	q.struct_size = 0;
 	refuses_sequence(q, "model page: a sequence was not made by HF_SEQUENCE");
+	t.sequences = NULL;
+	t.plan = &plan;
+	ck_assert_int_eq(hf_table_check(&t, NULL), HF_E_MISUSE);
 	q = page_no_sequence;
 	q.max.v = -5;
 	refuses_sequence(q, "model page: sequence elsewhere.page_no: .min is not less than .max");
@@ -265,6 +281,11 @@ START_TEST(test_exclusions)
 			      .column = { HF_C(page, no) },
 			      .with = { "=" } },
 		"model page: an index is .exclude and .unique");
+	refuses_index((hf_index){ .exclude = true,
+			      .method = SEVENTY,
+			      .column = { HF_C(page, no) },
+			      .with = { "=" } },
+		"model page: method \"" SEVENTY "\" has 70 bytes, and PostgreSQL keeps 63");
 	refuses_index((hf_index){ .exclude = true, .sql = "no WITH =" },
 		"model page: an index has columns, or an expression in .sql and a name, and not "
 		"both");
