@@ -266,7 +266,8 @@ static hf_status agents(hf_session *s)
 			HF_PICK(agent, takings, HF_SUM(invoice, total))),
 		HF_LEFT_JOIN(employee, employee_id, customer, support_rep_id),
 		HF_LEFT_JOIN(customer, customer_id, invoice, customer_id),
-		HF_WHERE(HF_HAS(employee, title, "Agent")), HF_GROUP(HF_COL(employee, last_name)),
+		HF_WHERE(HF_HAS(employee, title, "Agent")),
+		HF_GROUP(HF_COL(employee, employee_id), HF_COL(employee, last_name)),
 		HF_ORDER(HF_ASC(employee, last_name)));
 
 	if (st != HF_OK)
@@ -331,7 +332,8 @@ static hf_status give_up(hf_session *s, const char *name)
 {
 	struct artist *a;
 	const hf_column *column[HF_MAX_KEY];
-	hf_status st = hf_get(s, artist, &a, HF_BEGINS(artist, name, name));
+	hf_status st = hf_get(s, artist, &a, HF_BEGINS(artist, name, name),
+		HF_IN_SELECT(artist, artist_id, album, artist_id, HF_GT(album, album_id, 0)));
 
 	if (st != HF_OK)
 		return st;

@@ -30,7 +30,7 @@ typedef hf_status hf_give_fn(const void **row, void *arg);
 typedef hf_status hf_take_fn(void *row, void *arg);
 
 /* Loads what `give` gives: every column as it stands in the struct, a default or not, but generated
- * ones, and but columns that count up and are 0. The first row decides for those:
+ * ones, and those that count up and are 0. The first row decides for those:
  * HF_E_MISUSE for a later one that differs, and, before anything is sent, where no column is left.
  * HF_E_TYPE: a value does not fit its column; the story names the column, and the number of the
  * row. *rows (may be NULL) receives how many there were. For the rest as hf_conn_copy_in. */

@@ -293,7 +293,8 @@ static inline hf_term hf__set_sql(
  * HF_JSON_HAS(task, info, "address", "city"): a condition, whether there is anything at the path;
  * JSON's null is something. Never NULL itself, of a column that is NULL false.
  *
- * Paths travel as parameters. On a column that is no JSON they do not compile. */
+ * Paths travel as parameters; one that comes again is the same parameter, if it was among the first
+ * 64 values of the statement: beyond them what is grouped by a path cannot be picked by it. On a column that is no JSON they do not compile. */
 #define HF_JSON_GET(T, m, ...) HF__JSON(T, m, HF_OP_JSON_GET, __VA_ARGS__)
 #define HF_JSON_HAS(T, m, ...) HF__JSON(T, m, HF_OP_JSON_HAS, __VA_ARGS__)
 #define HF__JSON(T, m, o, ...) ((hf_term){ .op = (o), .table = &T##_table, \

@@ -136,7 +136,7 @@ typedef struct hf_index {
 typedef struct hf_constraint {
 	const char *name;
 	const char *check;           /* an SQL expression, verbatim */
-	uint32_t column[HF_MAX_KEY]; /* whom to blame, see hf_error_column */
+	uint32_t column[HF_MAX_KEY]; /* whom to blame, see hf_error_columns */
 } hf_constraint;
 
 /* What happens around the verbs that take one row, on the thread that called the verb, in its
@@ -213,7 +213,8 @@ HF_API size_t hf_row_failures(const hf_table *t, void *row, hf_failure *out, siz
 
 /* The columns that an error is about, for a form: that of a missing value, and those of a key, a
  * unique index, an exclusion, a foreign key or a check that was violated, if `t` has it; of a
- * domain's check that one of its columns is of, that column. `naming` is that of the registry that
+ * domain's check that one of its columns is of, that column, if `t` is the table of the statement
+ * that failed: the server names the domain, and no table. `naming` is that of the registry that
  * made the table, NULL PostgreSQL's own. Answers how many; 0: it does not say. Of a partition the
  * server gives the partition's name, and only HF_ERR_COLUMN says what is missing. */
 typedef struct hf_naming hf_naming;

@@ -281,6 +281,8 @@ static hf_error *check_index(const hf__plan *p, const hf_index *x)
 		return hf__plan_wrong(p,
 			"an index has columns, or an expression in .sql and a name, and not both");
 	e = x->name ? check_members(p, "an index", x->column) : NULL;
+	if (!e && x->method)
+		e = hf__plan_check_name(p, "method", x->method);
 	return e ? e : check_exclusion(p, x);
 }
 

@@ -60,6 +60,13 @@ static bool same_type(const hf_column *c, const hf_domain *d)
 	       c->codec == d->codec && a && b && strcmp(a, b) == 0;
 }
 
+static bool is_of_type(const hf_domain *d)
+{
+	const char *type = type_name(d->sql_type, d->labels, d->codec, d->as_text);
+
+	return type && *type;
+}
+
 static hf_error *check_domain(const hf__plan *p, const hf_column *c)
 {
 	const hf_domain *d = c->domain;
@@ -69,8 +76,12 @@ static hf_error *check_domain(const hf__plan *p, const hf_column *c)
 		return hf__plan_wrong(
 			p, "the domain of column \"%s\" was not made by HF_DOMAIN", c->name);
 	e = check_name(p, c, HF__DOMAIN, d->name);
+	if (!e && d->collation)
+		e = hf__plan_check_name(p, "collation", d->collation);
 	if (e)
 		return e;
+	if (!is_of_type(d))
+		return hf__plan_wrong(p, "domain %s is over no type", d->name);
 	if (!same_type(c, d))
 		return hf__plan_wrong(p, "column \"%s\" is %s, and its domain %s is over %s",
 			c->name, type_name(c->sql_type, c->labels, c->codec, c->as_text), d->name,
@@ -121,6 +132,8 @@ hf_error *hf__plan_check_objects(const hf__plan *p, const hf_column *c)
 {
 	hf_error *e = c->labels ? check_labels(p, c) : NULL;
 
+	if (!e && c->collation)
+		e = hf__plan_check_name(p, "collation", c->collation);
 	if (!e && c->domain)
 		e = check_domain(p, c);
 	return !e && c->sequence ? check_sequence(p, c, c->sequence) : e;
@@ -130,6 +143,8 @@ hf_error *hf__plan_check_sequences(const hf__plan *p)
 {
 	hf_error *e = NULL;
 
+	if (p->table.n_sequences > 0 && !p->table.sequences)
+		return hf__plan_wrong(p, "there are .n_sequences, and no .sequences");
 	for (size_t i = 0; i < p->table.n_sequences && !e; i++)
 		e = check_sequence(p, NULL, p->table.sequences[i]);
 	return e;

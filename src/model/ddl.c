@@ -31,12 +31,6 @@ static void put_type(hf__strbuf *b, const hf_column *c)
 		hf__strbuf_puts(b, c->serial ? serial_type(c) : c->sql_type);
 }
 
-/* A domain's is the domain's, which may be altered. */
-static bool has_own_default(const hf_column *c)
-{
-	return c->default_sql && !(c->domain && c->default_sql == c->domain->default_sql);
-}
-
 static void put_column(hf__strbuf *b, const hf__plan *p, size_t i)
 {
 	const hf_column *c = &p->columns[i];
@@ -50,7 +44,7 @@ static void put_column(hf__strbuf *b, const hf__plan *p, size_t i)
 	}
 	if (!c->nullable)
 		hf__strbuf_puts(b, " NOT NULL");
-	if (has_own_default(c))
+	if (c->default_sql && !p->takes_default[i]) /* a domain's is there to be altered */
 		hf__strbuf_printf(b, " DEFAULT %s", c->default_sql);
 	if (c->generated_sql)
 		hf__strbuf_printf(b, " GENERATED ALWAYS AS (%s) STORED", c->generated_sql);

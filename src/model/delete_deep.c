@@ -135,10 +135,18 @@ static void put_number(struct deep *d, const char *format, size_t n)
 /* The child's key is the parent's. */
 static void put_refers(struct deep *d, const struct edge *e)
 {
-	for (size_t i = 0; i < e->n; i++)
-		hf__strbuf_printf(&d->v->st.text, "%shf_row.%s = hf_parent.%s", i ? " AND " : "",
-			d->table[e->child]->quoted[e->here[i]],
-			d->table[e->parent]->quoted[e->there[i]]);
+	hf__statement *s = &d->v->st;
+
+	for (size_t i = 0; i < e->n; i++) {
+		const hf__plan *child = d->table[e->child], *parent = d->table[e->parent];
+
+		hf__put(s, i ? " AND hf_row." : "hf_row.");
+		hf__put(s, child->quoted[e->here[i]]);
+		hf__put_operand_cast(s, &child->columns[e->here[i]]);
+		hf__put(s, " = hf_parent.");
+		hf__put(s, parent->quoted[e->there[i]]);
+		hf__put_operand_cast(s, &parent->columns[e->there[i]]);
+	}
 }
 
 static void put_parent_is_doomed(struct deep *d, const struct edge *e)

@@ -59,11 +59,16 @@ void hf__put_name(hf__statement *s, hf__place at)
 		hf__strbuf_printf(&s->text, "::%s", at.c->sql_type);
 }
 
+void hf__put_operand_cast(hf__statement *s, const hf_column *c)
+{
+	if (hf__is_domain_of_enum(c))
+		hf__strbuf_printf(&s->text, "::%s", c->sql_type);
+}
+
 void hf__put_operand(hf__statement *s, hf__place at)
 {
 	hf__put_name(s, at);
-	if (hf__is_domain_of_enum(at.c))
-		hf__strbuf_printf(&s->text, "::%s", at.c->sql_type);
+	hf__put_operand_cast(s, at.c);
 }
 
 void hf__put_column(hf__statement *s, const hf__plan *p, size_t column)
@@ -92,6 +97,11 @@ void hf__put_sql(hf__statement *s, const hf_term *t)
 	hf__scan sc = { t->sql, t->sql };
 	size_t base = s->n;
 
+	if (!t->sql) {
+		hf__statement_fail(s,
+			hf__error_fmt(HF_E_MISUSE, 0, "there is no SQL in an expression of SQL"));
+		return;
+	}
 	for (size_t i = 0; i < t->n_args; i++)
 		hf__add_arg(s, t->args[i]);
 	hf__put(s, "(");

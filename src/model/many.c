@@ -180,9 +180,22 @@ hf_status hf_insert_many_at(
 	return hf_insert_many_default_at(site, s, t, rows, n, NULL);
 }
 
+/* What the INSERT leaves out; NULL: no memory. */
+static const bool *left_out(hf__verb *v, const hf__many *m)
+{
+	bool *left = hf__arena_alloc(&v->st.arena, v->p->n * sizeof *left);
+
+	if (!left)
+		hf__statement_fail(&v->st, hf__error_nomem());
+	for (size_t i = 0; left && i < v->p->n; i++)
+		left[i] = !is_sent(m, i);
+	return left;
+}
+
 hf_status hf_upsert_many_at(const hf_site *site, hf_session *s, const hf_table *t, void *rows,
 	size_t n, const uint32_t *conflict, const uint32_t *update, int64_t *changed)
 {
+	const bool *left;
 	hf__verb v;
 	hf__many m;
 
@@ -190,9 +203,9 @@ hf_status hf_upsert_many_at(const hf_site *site, hf_session *s, const hf_table *
 		*changed = 0;
 	if (hf__verb_begin(&v, site, s, t) && n > 0 && many_begin(&v, &m, rows, n) &&
 		choose_columns(&v, &m) && (!update || touch_all(&v, &m)) &&
-		check_all(&v, &m, NULL)) {
+		check_all(&v, &m, NULL) && (left = left_out(&v, &m))) {
 		put_insert(&v, &m);
-		if (hf__put_on_conflict(&v, conflict, update) && hf__verb_run(&v) && changed)
+		if (hf__put_on_conflict(&v, conflict, update, left) && hf__verb_run(&v) && changed)
 			*changed = hf_result_affected(v.res);
 	}
 	return hf__verb_end(&v);

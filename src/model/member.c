@@ -295,12 +295,14 @@ bool hf__member_is_unset(const hf_column *c, const void *row)
 hf_status hf__column_value(
 	const hf_column *c, const hf_value *in, hf__arena *arena, hf_value *out, hf_error **e)
 {
+	bool whole = in->type == HF_T_INT8 || in->type == HF_T_UINT8; /* gcc's enums are unsigned */
+
 	*out = *in;
 	if (hf__is_enum(c) && in->type == (HF_T_INT4 | HF_T_ARRAY))
 		return hf__labels_value(c, in->as.array, arena, out, e);
 	if ((in->type & HF_T_ARRAY) && hf__needs_list_type(c))
 		return hf__list_value(c, (int)in->type & ~HF_T_ARRAY, in->as.array, arena, out, e);
-	if (!c->labels || in->type != HF_T_INT8)
+	if (!c->labels || !whole)
 		return HF_OK;
 	return label_of(c, in->as.i >= 0 && in->as.i < c->labels->n ? (int)in->as.i : -1, out, e);
 }

@@ -24,6 +24,7 @@ static void plan_free(hf__plan *p)
 		hf__free(p->made[i]);
 	hf__free(p->quoted);
 	hf__free(p->made);
+	hf__free(p->takes_default);
 	hf__free(p->columns);
 	hf__free(p->name);
 	hf__free(p->schema);
@@ -77,10 +78,13 @@ size_t hf__plan_columns(const hf__plan *p, const uint32_t *list, size_t *out)
 }
 
 /* What fills in a column that nothing else does: its domain. */
-static void take_default(hf_column *c)
+static bool take_default(hf_column *c)
 {
-	if (c->domain && !c->default_sql && !c->generated_sql && !hf__counts_up(c))
+	bool takes = c->domain && !c->default_sql && !c->generated_sql && !hf__counts_up(c);
+
+	if (takes)
 		c->default_sql = c->domain->default_sql;
+	return takes;
 }
 
 /* In this library's layout: what an older header did not know is 0. */
@@ -93,14 +97,15 @@ static bool copy_columns(hf__plan *p)
 	p->columns = hf__calloc((p->n + 1) * sizeof *p->columns);
 	p->quoted = hf__calloc((p->n + 1) * sizeof *p->quoted);
 	p->made = hf__calloc((p->n + 1) * sizeof *p->made);
-	if (!p->columns || !p->quoted || !p->made)
+	p->takes_default = hf__calloc((p->n + 1) * sizeof *p->takes_default);
+	if (!p->columns || !p->quoted || !p->made || !p->takes_default)
 		return false;
 	for (size_t i = 0; i < p->n; i++) {
 		memcpy(&p->columns[i], (const char *)p->table.columns + i * p->table.column_size,
 			size);
 		if (p->columns[i].codec)
 			p->columns[i].sql_type = p->columns[i].codec->sql_type;
-		take_default(&p->columns[i]);
+		p->takes_default[i] = take_default(&p->columns[i]);
 	}
 	p->table.columns = p->columns;
 	for (size_t i = 0; i < p->n; i++)

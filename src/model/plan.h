@@ -29,10 +29,11 @@ typedef struct hf__plan {
 	bool is_model;      /* it has a struct */
 	hf_column *columns; /* copies; sql_type is there for all, an enum's quoted */
 	size_t n;
-	char *schema;  /* quoted; NULL: none */
-	char *name;    /* quoted, with its schema */
-	char **quoted; /* the columns' names */
-	char **made;   /* an enum's quoted type, or nextval of a sequence; or NULL */
+	char *schema;        /* quoted; NULL: none */
+	char *name;          /* quoted, with its schema */
+	char **quoted;       /* the columns' names */
+	char **made;         /* an enum's quoted type, or nextval of a sequence; or NULL */
+	bool *takes_default; /* the columns whose default is their domain's */
 	size_t key[HF_MAX_KEY], n_key; /* positions in columns */
 	const hf_column *version;      /* NULL: none */
 	char *list;                    /* of a SELECT or RETURNING: all columns, as they are read */

@@ -210,15 +210,16 @@ static void put_join(hf__statement *s, const hf__plan *p, const hf_clause *c, co
 	hf__put(s, c->kind == HF_CLAUSE_JOIN ? " JOIN " : " LEFT JOIN ");
 	hf__put(s, other->name);
 	for (const hf_term *t = c->terms; t->op != HF_OP_END; t++) {
-		hf_term there = {
-			.op = HF_OP_COLUMN, .table = t->other, .column = t->other_column
-		};
-		hf_term here = { .op = HF_OP_COLUMN, .table = t->table, .column = t->column };
+		const hf_term other_term = { .table = t->other, .column = t->other_column };
+		hf__place here = hf__place_of(s, p, t);
+		hf__place there = hf__place_of(s, p, &other_term);
 
+		if (!here.c || !there.c)
+			return;
 		hf__put(s, t == c->terms ? " ON " : " AND ");
-		(void)hf__put_expression(s, p, &here);
+		hf__put_operand(s, here);
 		hf__put(s, " = ");
-		(void)hf__put_expression(s, p, &there);
+		hf__put_operand(s, there);
 	}
 }
 

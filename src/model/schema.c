@@ -142,21 +142,40 @@ static bool object_has_come(struct sender *to, size_t table, size_t at, const hf
 
 typedef void put_object(struct sender *to, const hf__object *o);
 
+/* The one at that place, if it is of the kind, and stands there first. */
+static void put_one(
+	struct sender *to, hf__object_kind kind, put_object *put, size_t table, size_t at)
+{
+	const hf__plan *p = plan_of(to, to->all[table]);
+	const hf__object *o = p ? &p->objects[at] : NULL;
+
+	if (!o || o->kind != kind || object_has_come(to, table, at, o))
+		return;
+	put(to, o);
+	deliver(to);
+}
+
+static size_t n_objects(struct sender *to, size_t table)
+{
+	const hf__plan *p = plan_of(to, to->all[table]);
+
+	return p ? p->n_objects : 0;
+}
+
 /* Each of that kind once. */
 static void each_of_kind(struct sender *to, hf__object_kind kind, put_object *put)
 {
-	for (size_t i = 0; i < to->n; i++) {
-		const hf__plan *p = plan_of(to, to->all[i]);
+	for (size_t i = 0; i < to->n; i++)
+		for (size_t k = 0; k < n_objects(to, i); k++)
+			put_one(to, kind, put, i, k);
+}
 
-		for (size_t k = 0; p && k < p->n_objects; k++) {
-			const hf__object *o = &p->objects[k];
-
-			if (o->kind != kind || object_has_come(to, i, k, o))
-				continue;
-			put(to, o);
-			deliver(to);
-		}
-	}
+/* A domain may be over one that was made before it. */
+static void each_of_kind_back(struct sender *to, hf__object_kind kind, put_object *put)
+{
+	for (size_t i = to->n; i-- > 0;)
+		for (size_t k = n_objects(to, i); k-- > 0;)
+			put_one(to, kind, put, i, k);
 }
 
 static void each_object(struct sender *to, put_object *put)
@@ -169,9 +188,9 @@ static void each_object(struct sender *to, put_object *put)
 /* What others are of comes last. */
 static void each_object_back(struct sender *to, put_object *put)
 {
-	each_of_kind(to, HF__DOMAIN, put);
-	each_of_kind(to, HF__SEQUENCE, put);
-	each_of_kind(to, HF__ENUM, put);
+	each_of_kind_back(to, HF__DOMAIN, put);
+	each_of_kind_back(to, HF__SEQUENCE, put);
+	each_of_kind_back(to, HF__ENUM, put);
 }
 
 static void put_object_schema(struct sender *to, const hf__object *o)

@@ -73,6 +73,9 @@ void hf__put_name(hf__statement *s, hf__place at);
 /* As it is compared: the server has no operators for a domain over an enum. */
 void hf__put_operand(hf__statement *s, hf__place at);
 
+/* The same for a name that stands there already. */
+void hf__put_operand_cast(hf__statement *s, const hf_column *c);
+
 /* The user's SQL, with its values. */
 void hf__put_sql(hf__statement *s, const hf_term *t);
 

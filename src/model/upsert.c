@@ -30,7 +30,8 @@ static void put_conflict(hf__verb *v, const struct same *by)
 	hf__put(&v->st, ")");
 }
 
-static bool put_insert(hf__verb *v, const void *row)
+/* What the INSERT leaves out; NULL: no memory. */
+static bool *put_insert(hf__verb *v, const void *row)
 {
 	bool *left_out = hf__arena_alloc(&v->st.arena, v->p->n * sizeof *left_out);
 
@@ -38,7 +39,7 @@ static bool put_insert(hf__verb *v, const void *row)
 		hf__statement_fail(&v->st, hf__error_nomem());
 	else
 		hf__put_insert(v, row, left_out);
-	return left_out != NULL;
+	return left_out;
 }
 
 static void put_returning(hf__verb *v)
@@ -67,6 +68,7 @@ static bool find_same(hf__verb *v, const void *row, const struct same *by)
 	for (size_t i = 0; i < by->n; i++) {
 		hf__put(&v->st, i ? " AND " : " WHERE ");
 		hf__put(&v->st, v->p->quoted[by->at[i]]);
+		hf__put_operand_cast(&v->st, &v->p->columns[by->at[i]]);
 		hf__put(&v->st, " = ");
 		hf__put_member(&v->st, &v->p->columns[by->at[i]], row);
 	}
@@ -112,7 +114,17 @@ static void put_excluded(hf__verb *v, size_t column, size_t *n)
 	hf__put(&v->st, v->p->quoted[column]);
 }
 
-static bool put_sets(hf__verb *v, const struct same *by, const uint32_t *update)
+/* Of HF_REST. What counts up and was not given is of the row that is there: EXCLUDED has the
+ * sequence's next one. */
+static bool is_of_the_rest(
+	const hf__verb *v, const struct same *by, const bool *left_out, size_t column)
+{
+	return !is_one_of(by, column) &&
+	       !(left_out[column] && hf__counts_up(&v->p->columns[column]));
+}
+
+static bool put_sets(
+	hf__verb *v, const struct same *by, const uint32_t *update, const bool *left_out)
 {
 	const uint32_t *only = *update == HF__REST ? NULL : update;
 	size_t n = 0;
@@ -120,7 +132,8 @@ static bool put_sets(hf__verb *v, const struct same *by, const uint32_t *update)
 	if (!hf__may_write(v, only))
 		return false;
 	for (size_t i = 0; i < v->p->n; i++)
-		if (hf__is_chosen(&v->p->columns[i], only) && (only || !is_one_of(by, i)))
+		if (hf__is_chosen(&v->p->columns[i], only) &&
+			(only || is_of_the_rest(v, by, left_out, i)))
 			put_excluded(v, i, &n);
 	if (n > 0)
 		hf__put_next_version(v, v->p->name);
@@ -136,10 +149,12 @@ static bool put_sets(hf__verb *v, const struct same *by, const uint32_t *update)
 static bool insert_or_update(
 	hf__verb *v, void *row, const struct same *by, const uint32_t *update, bool *created)
 {
-	if (!put_insert(v, row))
+	const bool *left_out = put_insert(v, row);
+
+	if (!left_out)
 		return false;
 	put_conflict(v, by);
-	if (!put_sets(v, by, update))
+	if (!put_sets(v, by, update, left_out))
 		return false;
 	put_returning(v);
 	hf__put(&v->st, created ? ", xmax = 0" : "");
@@ -168,7 +183,8 @@ static bool same_columns(hf__verb *v, const uint32_t *conflict, struct same *by)
 	return n > 0;
 }
 
-bool hf__put_on_conflict(hf__verb *v, const uint32_t *conflict, const uint32_t *update)
+bool hf__put_on_conflict(
+	hf__verb *v, const uint32_t *conflict, const uint32_t *update, const bool *left_out)
 {
 	struct same by;
 
@@ -176,7 +192,7 @@ bool hf__put_on_conflict(hf__verb *v, const uint32_t *conflict, const uint32_t *
 		return false;
 	put_conflict(v, &by);
 	if (update)
-		return put_sets(v, &by, update);
+		return put_sets(v, &by, update, left_out);
 	hf__put(&v->st, " DO NOTHING");
 	return true;
 }

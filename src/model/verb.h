@@ -94,8 +94,9 @@ void hf__keep_lent(hf__verb *v);
 void hf__read_all_back(hf__verb *v, void *row);
 
 /* upsert.c: " ON CONFLICT (a) DO UPDATE SET b = EXCLUDED.b", or DO NOTHING where `update` is NULL.
- */
-bool hf__put_on_conflict(hf__verb *v, const uint32_t *conflict, const uint32_t *update);
+ * `left_out`: of each column, whether the INSERT does without it. */
+bool hf__put_on_conflict(
+	hf__verb *v, const uint32_t *conflict, const uint32_t *update, const bool *left_out);
 
 /* events.c: whether a row was given; false: the error tells. */
 bool hf__there_is(hf__verb *v, const void *row);

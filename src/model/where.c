@@ -52,14 +52,15 @@ struct subject {
 static struct subject put_subject(hf__statement *s, const hf__plan *p, const hf_term *t)
 {
 	bool of_json = t->terms && t->terms->op == HF_OP_JSON_GET;
+	bool of_column = !t->terms || t->terms->op == HF_OP_COLUMN;
 	struct subject it = { NULL, NULL };
 	hf__place at = { p, NULL };
 
-	if (!t->terms || of_json)
+	if (of_column || of_json)
 		at = hf__place_of(s, p, t->terms ? t->terms : t);
 	if (at.c && at.c->hidden)
 		it.hidden = at.c;
-	if (t->terms) {
+	if (!of_column) {
 		it.c = hf__put_expression(s, p, t->terms);
 	} else if (at.c) {
 		hf__put_operand(s, at);
@@ -177,10 +178,13 @@ static void put_in_select(hf__statement *s, const hf__plan *p, const hf_term *t)
 				       other->table.model));
 		return;
 	}
-	hf__put_name(s, at);
+	hf__put_operand(s, at);
 	joined = s->n_joined;
 	s->n_joined = 0;
-	hf__strbuf_printf(&s->text, " IN (SELECT %s FROM %s WHERE ", other->quoted[i], other->name);
+	hf__put(s, " IN (SELECT ");
+	hf__put(s, other->quoted[i]);
+	hf__put_operand_cast(s, &other->columns[i]);
+	hf__strbuf_printf(&s->text, " FROM %s WHERE ", other->name);
 	hf__put_conditions(s, other, t->terms);
 	hf__put(s, ")");
 	s->n_joined = joined;

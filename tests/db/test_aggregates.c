@@ -198,6 +198,8 @@ START_TEST(test_refused)
 	ck_assert_str_eq(hf_error_message(hf_session_error(st.s)),
 		"model bill: a pick names one of its members");
 	ck_assert_int_eq(hf_scalar(st.s, line, &n, HF_EQ(line, no, 1), HF_ALL), HF_E_MISUSE);
+	ck_assert_int_eq(hf_count(st.s, line, &n, HF_WHERE(HF_THAT(HF_COUNT_ROWS, HF_OP_SQL, 1))),
+		HF_E_MISUSE);
 	t_store_close(&st);
 }
 END_TEST

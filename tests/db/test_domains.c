@@ -162,6 +162,40 @@ START_TEST(test_round_trip)
 }
 END_TEST
 
+/* The server has no operators for a domain over an enum, wherever it stands. */
+START_TEST(test_compared)
+{
+	struct place p = open_place();
+	struct account a = some_account("a@x"), *found;
+	struct person ann = { .name = "Ann", .mood = MOOD_HAPPY };
+	enum mood mood = MOOD_HAPPY;
+	bool created;
+	int64_t n;
+
+	t_verb(p.s, hf_table_create(p.s, &person_table, HF_IF_MISSING));
+	t_verb(p.s, hf_insert(p.s, account, &a));
+	t_verb(p.s, hf_insert(p.s, person, &ann));
+	t_verb(p.s, hf_count(p.s, account, &n,
+			    HF_WHERE(HF_THAT(HF_COL(account, feeling), HF_OP_EQ, mood),
+				    HF_IN_SELECT(account, feeling, person, mood,
+					    HF_EQ(person, name, "Ann")))));
+	ck_assert_int_eq(n, 1);
+	t_verb(p.s, hf_count(p.s, person, &n,
+			    HF_WHERE(HF_IN_SELECT(
+				    person, mood, account, feeling, HF_EQ(account, percent, 50)))));
+	ck_assert_int_eq(n, 1);
+	t_verb(p.s, hf_count(p.s, account, &n, HF_JOIN(account, feeling, person, mood),
+			    HF_WHERE(HF_EQ(person, name, "Ann"),
+				    HF_THAT(HF_COL(account, feeling), HF_OP_NE, MOOD_OK))));
+	ck_assert_int_eq(n, 1);
+	t_verb(p.s, hf_get_or_create(p.s, account, &found, &created, &a,
+			    HF_EQ(account, feeling, MOOD_HAPPY)));
+	ck_assert(!created && found->id == a.id);
+	t_verb(p.s, hf_table_drop(p.s, &person_table, 0));
+	close_place(&p);
+}
+END_TEST
+
 /* As the values of what they are over, in binary. */
 START_TEST(test_wire)
 {
@@ -362,6 +396,7 @@ END_TEST
 
 T_MAIN("domains", { "G11 orm-R7 columns of domains, one and many", test_round_trip, 0 },
 	{ "orm-R7 a domain's values travel as those below", test_wire, 0 },
+	{ "G11 G25 domains over enums are compared", test_compared, 0 },
 	{ "orm-R7 columns of domains by COPY", test_copy, 0 },
 	{ "G25 a domain that is violated names its column", test_violated, 0 },
 	{ "G25 a domain's default", test_default, 0 },

@@ -107,6 +107,10 @@ START_TEST(test_create_task)
 			HF_WHERE(HF_EQ(member, gender, GENDER_MALE),
 				HF_EQ(member, type, TYPE_PERSONAL), HF_IS_NULL(member, other))));
 	ck_assert_int_eq(n, 1);
+	t_verb(p.s, hf_count(p.s, member, &n,
+			    HF_WHERE(HF_THAT(HF_COL(member, gender), HF_OP_EQ, m.gender),
+				    HF_THAT(HF_COL(member, type), HF_OP_EQ, m.type))));
+	ck_assert_int_eq(n, 1);
 	read->gender = GENDER_FEMALE;
 	read->other = (hf_enum_opt)HF_SOME(GENDER_MALE);
 	t_verb(p.s, hf_update(p.s, member, read));

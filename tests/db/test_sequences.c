@@ -37,6 +37,20 @@ static const hf_column credit_columns[] = {
 extern const hf_table credit_table;
 HF_TABLE(credit, .name = "credit");
 
+/* Known by its text. */
+struct order {
+	const char *text;
+	int64_t no;
+	int32_t amount;
+};
+static const hf_column order_columns[] = {
+	HF_COLUMN(order, text, TEXT, NOT_NULL, HF_PK),
+	HF_COLUMN(order, no, INT8, NOT_NULL, HF_NEXTVAL(invoice_no)),
+	HF_COLUMN(order, amount, INT4, NOT_NULL, HF_PLAIN),
+};
+extern const hf_table order_table;
+HF_TABLE(order, .name = "order");
+
 #define OURS                                                                                       \
 	"select count(*) from pg_class where relkind = 'S' and relname in ('invoice \"no\"', "     \
 	"'ticket', 'countdown', 'plain')"
@@ -96,6 +110,32 @@ START_TEST(test_numbers)
 	a.no = 7; /* its own from now on */
 	t_verb(p.s, hf_update(p.s, invoice, &a));
 	ck_assert_int_eq(t_psql_int("select no from invoice where text = 'a'"), 7);
+	close_place(&p);
+}
+END_TEST
+
+/* A row that is there keeps its number where none is given, and takes one that is. */
+START_TEST(test_upsert)
+{
+	struct place p = open_place();
+	struct order a = { .text = "a", .amount = 1 }, again = { .text = "a", .amount = 2 };
+	struct order many[2] = { { .text = "a", .amount = 3 }, { .text = "b", .amount = 4 } };
+	const uint32_t *by = HF_COLUMNS(HF_C(order, text));
+	bool created;
+
+	free(t_psql("set client_min_messages to warning; drop table if exists \"order\""));
+	t_verb(p.s, hf_table_create(p.s, &order_table, HF_IF_MISSING));
+	t_verb(p.s, hf_insert(p.s, order, &a));
+	ck_assert_int_eq(a.no, 1000);
+	t_verb(p.s, hf_upsert(p.s, order, &again, by, HF_REST, &created));
+	ck_assert(!created && again.no == 1000 && again.amount == 2);
+	t_verb(p.s, hf_upsert_many(p.s, order, many, 2, by, HF_REST, NULL));
+	t_sql_gives("select no || ' ' || amount from \"order\" where text = 'a'", "1000 3");
+	ck_assert_int_eq(t_psql_int("select (no > 1000)::int from \"order\" where text = 'b'"), 1);
+	again.no = 5;
+	t_verb(p.s, hf_upsert(p.s, order, &again, by, HF_REST, &created));
+	ck_assert(!created && again.no == 5);
+	t_verb(p.s, hf_table_drop(p.s, &order_table, 0));
 	close_place(&p);
 }
 END_TEST
@@ -203,6 +243,7 @@ START_TEST(test_of_others)
 END_TEST
 
 T_MAIN("sequences", { "G15 columns that take their values from a sequence", test_numbers, 0 },
+	{ "G15 an upsert leaves a row its number", test_upsert, 0 },
 	{ "G15 a sequence's values in a COPY", test_copy, 0 },
 	{ "G15 start, increment, limits and cycle", test_limits, 0 },
 	{ "G11 G12 G15 sequences are made and dropped with the tables", test_life, 0 },

@@ -55,9 +55,11 @@ START_TEST(test_text)
 		"\"state\" \"life\" NOT NULL, CONSTRAINT \"page_pkey\" PRIMARY KEY (\"id\"));\n");
 	again = hf_models_sql(m, HF_DROP_FIRST);
 	ck_assert_ptr_nonnull(strstr(again,
-		"DO 'BEGIN DROP DOMAIN IF EXISTS \"life\"; EXCEPTION WHEN "
+		"DO 'BEGIN DROP DOMAIN IF EXISTS \"elsewhere\".\"email\"; EXCEPTION WHEN "
 		"dependent_objects_still_exist THEN NULL; END';\n"
-		"DO 'BEGIN DROP SEQUENCE IF EXISTS \"elsewhere\".\"page_no\"; EXCEPTION WHEN"));
+		"DO 'BEGIN DROP SEQUENCE IF EXISTS \"plain\"; EXCEPTION WHEN"));
+	ck_assert(strstr(again, "DROP DOMAIN IF EXISTS \"life\"") <
+		  strstr(again, "DROP DOMAIN IF EXISTS \"elsewhere\""));
 	ck_assert_ptr_nonnull(strstr(again, "DO 'BEGIN CREATE DOMAIN \"life\""));
 	free(sql);
 	free(again);
@@ -126,6 +128,17 @@ START_TEST(test_domains)
 	d = email_domain;
 	d.struct_size = 0;
 	refuses_domain(d, "model page: the domain of column \"mail\" was not made by HF_DOMAIN");
+	d = email_domain;
+	d.sql_type = NULL;
+	refuses_domain(d, "model page: domain elsewhere.email is over no type");
+	d = email_domain;
+	d.collation = "";
+	refuses_domain(d, "model page: a collation has no name");
+	d.collation = SEVENTY;
+	refuses_domain(
+		d, "model page: collation \"" SEVENTY "\" has 70 bytes, and PostgreSQL keeps 63");
+	c.collation = "";
+	refuses_as(c, &page_table, "model page: a collation has no name");
 	refuses_domain(life_domain, "model page: column \"mail\" is character varying(80), and its "
 				    "domain life is over state");
 	c = page_columns[3];
@@ -163,6 +176,28 @@ START_TEST(test_counting_domain)
 }
 END_TEST
 
+/* The same text as the domain's, and yet the column's own. */
+START_TEST(test_own_default)
+{
+	hf_column columns[] = { page_columns[0], page_columns[1], page_columns[2],
+		page_columns[3] };
+	static hf_plan plan;
+	hf_models *m = hf_models_new(NULL);
+	hf_table t = page_table;
+	char *sql;
+
+	columns[2].default_sql = email_domain.default_sql;
+	t.columns = columns;
+	t.plan = &plan;
+	ck_assert_int_eq(
+		hf_models_add(m, (const hf_table *const[]){ &t, NULL }, NULL, NULL), HF_OK);
+	sql = hf_models_sql(m, 0);
+	ck_assert_ptr_nonnull(strstr(sql, "\"email\" NOT NULL DEFAULT 'a@b', \"state\""));
+	free(sql);
+	hf_models_unref(m);
+}
+END_TEST
+
 static void refuses_sequence(hf_sequence q, const char *story)
 {
 	const hf_sequence *const list[] = { &q };
@@ -182,6 +217,8 @@ START_TEST(test_sequences)
 {
 	hf_column c = page_columns[2];
 	hf_sequence q = plain_sequence;
+	hf_plan plan = { NULL };
+	hf_table t = page_table;
 
 	q.name = "";
 	refuses_sequence(q, "model page: the name of the sequence is empty");
@@ -192,6 +229,9 @@ START_TEST(test_sequences)
 	q = plain_sequence;
 	q.struct_size = 0;
 	refuses_sequence(q, "model page: a sequence was not made by HF_SEQUENCE");
+	t.sequences = NULL;
+	t.plan = &plan;
+	ck_assert_int_eq(hf_table_check(&t, NULL), HF_E_MISUSE);
 	q = page_no_sequence;
 	q.max.v = -5;
 	refuses_sequence(q, "model page: sequence elsewhere.page_no: .min is not less than .max");
@@ -241,6 +281,11 @@ START_TEST(test_exclusions)
 			      .column = { HF_C(page, no) },
 			      .with = { "=" } },
 		"model page: an index is .exclude and .unique");
+	refuses_index((hf_index){ .exclude = true,
+			      .method = SEVENTY,
+			      .column = { HF_C(page, no) },
+			      .with = { "=" } },
+		"model page: method \"" SEVENTY "\" has 70 bytes, and PostgreSQL keeps 63");
 	refuses_index((hf_index){ .exclude = true, .sql = "no WITH =" },
 		"model page: an index has columns, or an expression in .sql and a name, and not "
 		"both");
@@ -309,6 +354,7 @@ END_TEST
 T_MAIN("model_objects", { "G11 G15 the text of domains and sequences", test_text, 0 },
 	{ "G26 domains that are refused", test_domains, 0 },
 	{ "G26 what counts up by itself is of no domain", test_counting_domain, 0 },
+	{ "G25 a default that is the column's and the domain's", test_own_default, 0 },
 	{ "G26 sequences that are refused", test_sequences, 0 },
 	{ "G26 exclusions that are refused", test_exclusions, 0 },
 	{ "G8 G26 two of one name", test_twice, 0 })
